@@ -1,0 +1,115 @@
+//! Names of things: of a connection, of a letter, of an account, of a mailbox.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! unique_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u128);
+
+        impl $name {
+            /// A new id, random: it tells nothing of its time, and neighbours in time are no neighbours on disk.
+            pub fn random() -> Self {
+                Self(uuid::Uuid::new_v4().as_u128())
+            }
+
+            /// For the store.
+            pub fn to_bytes(self) -> [u8; 16] {
+                self.0.to_be_bytes()
+            }
+
+            /// From the store.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(u128::from_be_bytes(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                // Lower-case base 32 without padding, 26 characters: it can be read out on the telephone.
+                const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+                for place in (0..26).rev() {
+                    let digit = (self.0 >> (place * 5)) & 31;
+                    let letter = DIGITS.get(digit as usize).copied().unwrap_or(b'0');
+                    write!(f, "{}", char::from(letter))?;
+                }
+                Ok(())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                parse_base32(text).map(Self).ok_or(IdError)
+            }
+        }
+    };
+}
+
+/// The text is not an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: an id has 26 letters and digits")]
+pub struct IdError;
+
+fn parse_base32(text: &str) -> Option<u128> {
+    if text.len() != 26 {
+        return None;
+    }
+    let mut value: u128 = 0;
+    for (index, byte) in text.bytes().enumerate() {
+        let digit = match byte.to_ascii_lowercase() {
+            b'0' | b'o' => 0,
+            b'1' | b'i' | b'l' => 1,
+            other => b"0123456789abcdefghjkmnpqrstvwxyz".iter().position(|d| *d == other)?,
+        };
+        if index == 0 && digit > 7 {
+            return None;
+        }
+        value = (value << 5) | digit as u128;
+    }
+    Some(value)
+}
+
+unique_id! {
+    /// One connection, from greeting to close: the journal's first key.
+    SessionId
+}
+
+unique_id! {
+    /// One accepted letter, given before the 250: it names it in the queue, in Received and in the journal, and makes
+    /// the transaction that accepts it idempotent. It is what the field calls the queue id.
+    MailId
+}
+
+/// An account in the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(pub i64);
+
+/// A mailbox of an account. Never used again once the mailbox is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MailboxId(pub i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_and_read() {
+        for bytes in [[0u8; 16], [255; 16], MailId::random().to_bytes()] {
+            let id = MailId::from_bytes(bytes);
+            assert_eq!(id.to_string().len(), 26);
+            assert_eq!(id.to_string().parse::<MailId>().unwrap(), id);
+            assert_eq!(id.to_string().to_uppercase().parse::<MailId>().unwrap().to_bytes(), bytes);
+        }
+        assert!("8zzzzzzzzzzzzzzzzzzzzzzzzz".parse::<MailId>().is_err());
+        assert!("abc".parse::<SessionId>().is_err());
+    }
+}
