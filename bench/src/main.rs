@@ -1,1 +1,93 @@
-fn main() {}
+//! Side by side with the rival, in one run, on one machine: the only place where speed claims come from.
+//!
+//! `cargo run --release -p bench -- inbound` sets up Postfix with Dovecot LMTP from the distribution's packages and
+//! Angelia in temporary folders, pours the same letters into both, waits until every letter stands in its mailbox,
+//! and prints one table. Figures of a shared machine wander, so compare ratios of one run, and CPU per letter.
+
+mod angelia;
+mod letter;
+mod load;
+mod process;
+mod rival;
+mod strace;
+mod subject;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+/// Angelia and her rivals under the same load.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Cli {
+    #[command(subcommand)]
+    work: Work,
+}
+
+#[derive(Subcommand)]
+enum Work {
+    /// Mail in: SMTP sessions deliver to local mailboxes, until every letter stands there.
+    Inbound(Inbound),
+}
+
+/// What is poured into whom.
+#[derive(Args, Clone)]
+pub(crate) struct Inbound {
+    /// SMTP sessions at once.
+    #[arg(long, default_value_t = 32)]
+    sessions: usize,
+    /// Letters for Angelia; the rival gets as many unless --rival-letters says otherwise.
+    #[arg(long, default_value_t = 20_000)]
+    letters: usize,
+    /// Letters for the rival, which is slower.
+    #[arg(long)]
+    rival_letters: Option<usize>,
+    /// Octets of a letter, about.
+    #[arg(long, default_value_t = 4096)]
+    octets: usize,
+    /// Mailboxes that receive.
+    #[arg(long, default_value_t = 16)]
+    accounts: usize,
+    /// Rounds; the table shows each, the ratio is of the medians.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Also count fsync and fdatasync, in a short round of its own under strace.
+    #[arg(long)]
+    syncs: bool,
+    /// Only one of the two: `angelia` or `postfix`.
+    #[arg(long)]
+    only: Option<String>,
+    /// Where the two keep their data (a folder on the disk to be measured). Default: the system's temporary folder.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The program to measure. Default: `angelia` beside this program, built with --release.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    match Cli::parse().work {
+        Work::Inbound(options) => inbound(options).await,
+    }
+}
+
+async fn inbound(options: Inbound) -> Result<()> {
+    let mut rows = Vec::new();
+    let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
+    for round in 1..=options.rounds {
+        if wanted("postfix") {
+            let letters = options.rival_letters.unwrap_or(options.letters);
+            let mut rival = rival::PostfixDovecot::start(&options).await?;
+            rows.push(load::measure(&mut rival, &options, letters, round).await?);
+        }
+        if wanted("angelia") {
+            let mut angelia = angelia::Angelia::start(&options).await?;
+            rows.push(load::measure(&mut angelia, &options, options.letters, round).await?);
+        }
+    }
+    table::print(&options, &rows);
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! The load: SMTP sessions that send letter after letter, and the count of what arrived.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use crate::subject::{PASSWORD, Subject, address};
+use crate::table::Row;
+use crate::{Inbound, letter, strace};
+
+/// One round against one server.
+pub(crate) async fn measure(subject: &mut dyn Subject, options: &Inbound, letters: usize, round: usize) -> Result<Row> {
+    eprintln!("{}: round {round}, {letters} letters of {} octets …", subject.name(), options.octets);
+    // A first few letters, so that both have opened what they open once.
+    pour(subject.smtp(), options, options.sessions * 4).await?;
+    let warm = options.sessions * 4;
+    settle(subject, options, warm).await?;
+    let cpu_before = subject.processes().cpu_seconds();
+    let begin = Instant::now();
+    let mut waits = pour(subject.smtp(), options, letters).await?;
+    let accepted_seconds = begin.elapsed().as_secs_f64();
+    settle(subject, options, warm + letters).await?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let tree = subject.processes();
+    let cpu = tree.cpu_seconds() - cpu_before;
+    waits.sort_unstable();
+    let at = |share: f64| waits.get(((waits.len() - 1) as f64 * share) as usize).copied().unwrap_or_default();
+    let mut row = Row {
+        name: subject.name(),
+        round,
+        rate: letters as f64 / seconds,
+        rate_accepted: letters as f64 / accepted_seconds,
+        cpu_per_1000: cpu * 1000.0 / letters as f64,
+        p50: at(0.50),
+        p99: at(0.99),
+        pss_mib: tree.pss_mib(),
+        processes: tree.pids.len(),
+        syncs: None,
+    };
+    if options.syncs && round == 1 {
+        let few = 640;
+        let strace = strace::Strace::attach(&tree)?;
+        pour(subject.smtp(), options, few).await?;
+        settle(subject, options, warm + letters + few).await?;
+        row.syncs = Some(strace.finish()? as f64 / few as f64);
+    }
+    Ok(row)
+}
+
+/// Sends `letters` over the sessions; answers how long each transaction took, from MAIL to the 250 after DATA.
+async fn pour(smtp: SocketAddr, options: &Inbound, letters: usize) -> Result<Vec<Duration>> {
+    let counter = Arc::new(AtomicUsize::new(0));
+    let mut sessions = Vec::new();
+    for _ in 0..options.sessions {
+        let (counter, options) = (Arc::clone(&counter), options.clone());
+        sessions.push(tokio::spawn(async move { session(smtp, &options, &counter, letters).await }));
+    }
+    let mut waits = Vec::with_capacity(letters);
+    for session in sessions {
+        waits.extend(session.await??);
+    }
+    Ok(waits)
+}
+
+async fn session(smtp: SocketAddr, options: &Inbound, counter: &AtomicUsize, letters: usize) -> Result<Vec<Duration>> {
+    let mut peer = Lines::connect(smtp).await?;
+    peer.expect("220").await?;
+    peer.say("EHLO client.test\r\n").await?;
+    peer.expect("250").await?;
+    let mut waits = Vec::new();
+    loop {
+        let number = counter.fetch_add(1, Ordering::Relaxed);
+        if number >= letters {
+            break;
+        }
+        let data = letter::data(number, options.octets);
+        let to = address(number % options.accounts);
+        let begin = Instant::now();
+        peer.say(&format!("MAIL FROM:<load@client.test>\r\nRCPT TO:<{to}>\r\nDATA\r\n")).await?;
+        peer.expect("250").await?;
+        peer.expect("250").await?;
+        peer.expect("354").await?;
+        peer.stream.write_all(&data).await?;
+        peer.expect("250").await?;
+        waits.push(begin.elapsed());
+    }
+    peer.say("QUIT\r\n").await?;
+    peer.expect("221").await?;
+    Ok(waits)
+}
+
+/// Waits until the mailboxes hold `letters` in all.
+async fn settle(subject: &dyn Subject, options: &Inbound, letters: usize) -> Result<()> {
+    let patience = Instant::now() + Duration::from_secs(600);
+    loop {
+        let mut found = 0;
+        for account in 0..options.accounts {
+            found += count(subject.imap(), &address(account)).await?;
+        }
+        if found == letters {
+            return Ok(());
+        }
+        ensure!(found < letters, "{} letters stand in the mailboxes where {letters} were sent", found);
+        if Instant::now() > patience {
+            bail!("only {found} of {letters} letters arrived in ten minutes");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Letters in an account's INBOX, by IMAP.
+async fn count(imap: SocketAddr, user: &str) -> Result<usize> {
+    let mut peer = Lines::connect(imap).await?;
+    peer.line().await?;
+    peer.say(&format!("a LOGIN {user} {PASSWORD}\r\n")).await?;
+    peer.tagged("a").await?;
+    peer.say("b STATUS INBOX (MESSAGES)\r\n").await?;
+    let answer = peer.tagged("b").await?;
+    peer.say("c LOGOUT\r\n").await?;
+    let number = answer.split_once("(MESSAGES ").and_then(|(_, rest)| rest.split_once(')')).map(|(n, _)| n.parse());
+    Ok(number.with_context(|| format!("no STATUS in {answer:?}"))??)
+}
+
+/// A connection that speaks lines.
+struct Lines {
+    stream: BufReader<TcpStream>,
+}
+
+impl Lines {
+    async fn connect(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    async fn say(&mut self, text: &str) -> Result<()> {
+        Ok(self.stream.write_all(text.as_bytes()).await?)
+    }
+
+    async fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        ensure!(self.stream.read_line(&mut line).await? > 0, "the server closed the connection");
+        Ok(line)
+    }
+
+    /// One SMTP reply, all its lines, with this code.
+    async fn expect(&mut self, code: &str) -> Result<()> {
+        loop {
+            let line = self.line().await?;
+            ensure!(line.starts_with(code), "wanted {code}, got {line:?}");
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return Ok(());
+            }
+        }
+    }
+
+    /// An IMAP answer up to its tagged OK.
+    async fn tagged(&mut self, tag: &str) -> Result<String> {
+        let mut all = String::new();
+        loop {
+            let line = self.line().await?;
+            if let Some(rest) = line.strip_prefix(tag).and_then(|rest| rest.strip_prefix(' ')) {
+                ensure!(rest.starts_with("OK"), "IMAP refused: {line:?}");
+                return Ok(all);
+            }
+            all.push_str(&line);
+        }
+    }
+}
