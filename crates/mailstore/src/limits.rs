@@ -1,0 +1,49 @@
+//! Every number that bounds the Message Store, with its reason.
+
+/// Longest mailbox name, in octets of UTF-8, all levels together. Clients show a line of it; a PostgreSQL index entry
+/// holds 2,700 octets.
+pub const NAME_OCTETS_MAX: usize = 1000;
+
+/// Deepest nesting of mailboxes. Nobody sorts deeper; bounds the parents that one CREATE makes.
+pub const NAME_LEVELS_MAX: usize = 32;
+
+/// Longest keyword, in octets. Clients make words such as `$MDNSent` or `NonJunk`.
+pub const KEYWORD_OCTETS_MAX: usize = 255;
+
+/// Different keywords in one mailbox, ever. Each message row can carry all of them as a bitmap of 512 octets.
+pub const KEYWORDS_MAX: usize = 4096;
+
+/// Keywords whose bit stands in the `flags` column itself; further ones stand in the bitmap beside it.
+pub const KEYWORDS_INLINE: u32 = 54;
+
+/// Rows that one statement batch of a copy, a move or an expunge takes: bounds the memory of one transaction.
+pub const ROWS_BATCH: usize = 1000;
+
+/// Tombstone rows kept per mailbox. One row tells of one EXPUNGE (up to 8,000 ranges of UIDs); who was away for longer
+/// than that learns what is gone by comparing all UIDs instead (RFC 7162 section 3.2.10.2 allows it).
+pub const TOMBSTONES_MAX: i64 = 1000;
+
+/// Ranges of UIDs in one tombstone row: 8 octets each, and values stay under 64 KiB.
+pub const TOMBSTONE_RANGES_MAX: usize = 8000;
+
+/// Hints that a slow listener may lag behind before it is told "look again at everything" instead.
+pub const FEED_HINTS_MAX: usize = 16;
+
+/// Mailboxes whose view is kept in memory, over all accounts: one SELECT of a mailbox that somebody has just left, or
+/// that others have open, costs no scan.
+pub const VIEWS_MAX: usize = 1024;
+
+/// Messages in all kept views together: 24 octets each, so at most 48 MiB.
+pub const VIEW_ENTRIES_MAX: usize = 2_000_000;
+
+/// How often other processes' changes are looked for while somebody listens, in milliseconds.
+pub const POLL_MILLISECONDS: u64 = 1000;
+
+/// Accounts with listeners that one poll asks about; more take their turn. Bounds the load of 10,000 idle readers.
+pub const POLL_ACCOUNTS_MAX: usize = 2000;
+
+/// Longest salvage label, in octets: what `storage` keeps beside a body.
+pub const LABEL_OCTETS_MAX: usize = 1024;
+
+/// UIDs, UIDVALIDITY and message counts are 32 bits on the wire (RFC 3501 section 2.3.1.1).
+pub const UID_MAX: i64 = u32::MAX as i64;

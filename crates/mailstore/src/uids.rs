@@ -1,0 +1,82 @@
+//! A set of UIDs as ranges: `1:4,7,9:*` of a client, and what an EXPUNGE took.
+
+/// Sorted, disjoint, not touching ranges, ends included. UID 0 is never in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UidSet {
+    ranges: Vec<(u32, u32)>,
+}
+
+impl UidSet {
+    /// Nothing.
+    pub const EMPTY: UidSet = UidSet { ranges: Vec::new() };
+
+    /// Everything: `1:*`.
+    pub fn all() -> Self {
+        Self { ranges: vec![(1, u32::MAX)] }
+    }
+
+    /// From ranges in any order and either direction, ends included.
+    pub fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        let mut sorted: Vec<(u32, u32)> =
+            ranges.into_iter().map(|(a, b)| (a.min(b).max(1), a.max(b))).filter(|(_, b)| *b > 0).collect();
+        sorted.sort_unstable();
+        let mut set = Self { ranges: Vec::with_capacity(sorted.len()) };
+        for (first, last) in sorted {
+            set.append(first, last);
+        }
+        set
+    }
+
+    /// Adds a range that begins no earlier than the last one.
+    fn append(&mut self, first: u32, last: u32) {
+        match self.ranges.last_mut() {
+            Some(end) if first <= end.1.saturating_add(1) => end.1 = end.1.max(last),
+            _ => self.ranges.push((first, last)),
+        }
+    }
+
+    /// The ranges.
+    pub fn ranges(&self) -> &[(u32, u32)] {
+        &self.ranges
+    }
+
+    /// Whether it holds no UID.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// How many UIDs, the whole space for `1:*`.
+    pub fn len(&self) -> u64 {
+        self.ranges.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
+    }
+
+    /// Whether `uid` is in it.
+    pub fn contains(&self, uid: u32) -> bool {
+        let after = self.ranges.partition_point(|(first, _)| *first <= uid);
+        after.checked_sub(1).and_then(|index| self.ranges.get(index)).is_some_and(|(_, last)| uid <= *last)
+    }
+
+    /// Each UID, ascending. Only for sets that come from a mailbox: `1:*` has four thousand million of them.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.ranges.iter().flat_map(|(first, last)| *first..=*last)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self::from_ranges(self.ranges.iter().chain(&other.ranges).copied())
+    }
+
+    /// What is above `uid`.
+    #[must_use]
+    pub fn above(&self, uid: u32) -> Self {
+        let kept = self.ranges.iter().filter(|(_, last)| *last > uid);
+        Self { ranges: kept.map(|(first, last)| ((*first).max(uid.saturating_add(1)), *last)).collect() }
+    }
+}
+
+impl FromIterator<u32> for UidSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(uids: I) -> Self {
+        Self::from_ranges(uids.into_iter().map(|uid| (uid, uid)))
+    }
+}

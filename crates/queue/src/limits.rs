@@ -1,0 +1,22 @@
+//! Every number that bounds the queue, with its reason.
+
+/// Buckets of the due index. A row's bucket comes from its letter's id, so that on a distributed database "due now" is
+/// not one hot place.
+pub const DUE_BUCKETS: i64 = 8;
+
+/// Rows that one claim looks at, whether or not their destination has room. Bounds a claim behind a backlog for a dead
+/// destination; the next claim goes on where this one stopped.
+pub const CLAIM_SCAN_MAX: i64 = 2000;
+
+/// Letters that one answer of `list` shows at most.
+pub const LIST_MAX: i64 = 10_000;
+
+/// Longest last reply kept in a row, in octets.
+pub const REPLY_OCTETS_MAX: usize = 1000;
+
+/// How often rows due by the clock, or put in by other processes, are looked for, in milliseconds.
+pub const POLL_MILLISECONDS: u64 = 1000;
+
+/// A waiting row that is due later than this from now, in milliseconds (two days), is due at once: no back-off is that
+/// long, so the clock has been set back.
+pub const DUE_AHEAD_MAX: i64 = 2 * 86_400_000;
