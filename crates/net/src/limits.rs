@@ -1,0 +1,40 @@
+//! Every limit of this crate, with its reason beside the number, and the rate limiter.
+
+use std::time::Duration;
+
+/// Read from a connection at once. One TLS record has 16 KiB, so this is two of them; the buffer stands on the stack
+/// of the reading call and costs an idle connection nothing.
+pub const READ_OCTETS: usize = 32 * 1024;
+
+/// Output gathered before it must go out. Answers to a pipelined group of commands fit many times over (RFC 2920
+/// section 3.2 wants them sent together); what a peer can make us hold is this and one `Send` step.
+pub const OUTPUT_OCTETS_MAX: usize = 64 * 1024;
+
+/// How long a peer may take to take one gathered output. RFC 5321 section 4.5.3.2.5 gives a data block three minutes;
+/// five is kind to a slow line and still an end.
+pub const OUTPUT_PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long a TLS handshake may take. It is two round trips and some arithmetic.
+pub const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// After our last word we wait this long for the peer to close, so that a reset does not destroy that word under way
+/// (RFC 9293 section 3.10.4).
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// Read and thrown away while waiting for the peer to close.
+pub const LINGER_OCTETS_MAX: usize = 256 * 1024;
+
+/// Plaintext thrown away that came between STARTTLS and our answer to it. A peer that sends more is cut off.
+pub const STARTTLS_RUBBISH_OCTETS_MAX: usize = 256 * 1024;
+
+/// Connections that the kernel holds for us while we do not accept.
+pub const BACKLOG: i32 = 1024;
+
+/// Pause after the process has run out of file descriptors: accepting again at once would only spin.
+pub const DESCRIPTOR_PAUSE: Duration = Duration::from_millis(100);
+
+/// A peer that fell silent is asked by TCP after this long; IMAP clients in IDLE are silent for half an hour.
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(300);
+
+/// Pause between such questions.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);

@@ -1,0 +1,174 @@
+//! Our side as the client: whom we believe, and what we remember when we do not ask.
+
+use std::future::Future as _;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use envelope::Host;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConnection, WebPkiServerVerifier};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::net::TcpStream;
+use tokio_rustls::{Connect, TlsConnector};
+
+use super::certificate::{CertificateError, end_point_hash};
+use super::{Done, Handshake, PROVIDER, facts};
+use crate::drive::Gone;
+use crate::stream::Transport;
+
+/// The authorities that we believe. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Roots(Arc<RootCertStore>);
+
+impl Roots {
+    /// None: nothing verifies.
+    pub fn none() -> Self {
+        Self(Arc::new(RootCertStore::empty()))
+    }
+
+    /// Those of this machine. A machine may have none; one that cannot be read is left out.
+    pub fn system() -> Self {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Self(Arc::new(store))
+    }
+
+    /// Adds those of a PEM file.
+    pub fn with_file(self, path: &Path) -> Result<Self, CertificateError> {
+        let bad = |reason: String| CertificateError::Content { path: path.to_owned(), reason };
+        let pem = std::fs::read(path).map_err(|error| CertificateError::File { path: path.to_owned(), error })?;
+        let mut store = Arc::unwrap_or_clone(self.0);
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            let certificate = certificate.map_err(|error| bad(error.to_string()))?;
+            store.add(certificate).map_err(|error| bad(error.to_string()))?;
+        }
+        Ok(Self(Arc::new(store)))
+    }
+}
+
+/// What verification says of a server's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A root that we believe vouches for the name.
+    Verified,
+    /// It does not, and why. The connection stands all the same, since it is an opportunistic one.
+    Unverified(String),
+}
+
+/// How we meet a server. Cheap to clone.
+#[derive(Clone)]
+pub struct ClientTls {
+    connector: TlsConnector,
+    judge: Option<Arc<WebPkiServerVerifier>>,
+}
+
+impl ClientTls {
+    /// Encrypts with whoever is there, which is what MX mail without DANE or MTA-STS can have (RFC 7435), and tells by
+    /// [`Verdict`] what verification would have said.
+    pub fn opportunistic(roots: &Roots) -> Self {
+        let config = builder().dangerous().with_custom_certificate_verifier(Arc::new(Anyone)).with_no_client_auth();
+        Self { connector: TlsConnector::from(Arc::new(config)), judge: judge(roots) }
+    }
+
+    /// Talks to nobody but the one whose name was asked for.
+    pub fn verifying(roots: &Roots) -> Self {
+        let config = builder().with_root_certificates(Arc::clone(&roots.0)).with_no_client_auth();
+        Self { connector: TlsConnector::from(Arc::new(config)), judge: judge(roots) }
+    }
+
+    pub(crate) fn connect(&self, tcp: TcpStream, host: &Host) -> Result<Handshake, Gone> {
+        let name = match host {
+            Host::Literal(ip) => ServerName::from(*ip),
+            Host::Name(domain) => ServerName::try_from(domain.as_str().to_owned())
+                .map_err(|_| Gone::Tls(format!("{domain} is no name for a certificate")))?,
+        };
+        let future = self.connector.connect(name.clone(), tcp);
+        Ok(Handshake::Connect(Box::new(Connecting { future, name, judge: self.judge.clone() })))
+    }
+}
+
+fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER));
+    #[allow(clippy::expect_used, reason = "the provider is a constant and has ciphers for both versions")]
+    builder.with_protocol_versions(rustls::DEFAULT_VERSIONS).expect("aws-lc-rs speaks TLS 1.2 and 1.3")
+}
+
+/// `None` when there is no root to judge by.
+fn judge(roots: &Roots) -> Option<Arc<WebPkiServerVerifier>> {
+    WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots.0), Arc::clone(&PROVIDER)).build().ok()
+}
+
+pub(crate) struct Connecting {
+    future: Connect<TcpStream>,
+    name: ServerName<'static>,
+    judge: Option<Arc<WebPkiServerVerifier>>,
+}
+
+impl Connecting {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Done>> {
+        let stream = ready!(Pin::new(&mut self.future).poll(cx))?;
+        let (_, connection) = stream.get_ref();
+        let mut tls = facts(connection, |out, label, context| connection.export_keying_material(out, label, context));
+        tls.server_end_point = connection.peer_certificates().and_then(<[_]>::first).and_then(end_point_hash);
+        let verdict = Some(self.verdict(connection));
+        Poll::Ready(Ok(Done { transport: Transport::Client(Box::new(stream)), tls, verdict }))
+    }
+
+    fn verdict(&self, connection: &ClientConnection) -> Verdict {
+        let Some(judge) = &self.judge else {
+            return Verdict::Unverified("no root certificates on this machine".into());
+        };
+        let Some((end_entity, intermediates)) = connection.peer_certificates().and_then(<[_]>::split_first) else {
+            return Verdict::Unverified("the server showed no certificate".into());
+        };
+        match judge.verify_server_cert(end_entity, intermediates, &self.name, &[], UnixTime::now()) {
+            Ok(_) => Verdict::Verified,
+            Err(error) => Verdict::Unverified(error.to_string()),
+        }
+    }
+}
+
+/// Believes every certificate, but not a handshake that its key did not sign.
+#[derive(Debug)]
+struct Anyone;
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &PROVIDER.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &PROVIDER.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        PROVIDER.signature_verification_algorithms.supported_schemes()
+    }
+}
