@@ -1,0 +1,393 @@
+//! The SMTP client session (RFC 5321), LMTP as well (RFC 2033): hands letters to another server.
+//!
+//! It greets, and then waits for its service after each [`Event`]: TLS, sign in, send a letter, another one on the
+//! same connection, quit. MAIL, RCPT and DATA go out together where PIPELINING is offered; bodies go by BDAT where
+//! CHUNKING is. Replies are read with bounds on lines, octets and time; a peer that says what is no SMTP loses the
+//! connection, and every recipient that it had not answered for gets a reply of ours.
+
+mod event;
+mod transaction;
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use envelope::{Envelope, Reply};
+
+pub use event::{Config, Event, Extensions, Patience, Phase, Problem, Report};
+
+use self::transaction::{Progress, Transaction};
+use super::grammar::{ReplyReader, parse_extensions};
+use super::limits::REPLY_LINE_OCTETS_MAX;
+use crate::lines::{Line, Lines};
+use crate::sasl;
+use crate::session::{Session, Step, Tls};
+
+/// One connection to another server.
+pub struct Client {
+    config: Config,
+    input: Lines,
+    reader: ReplyReader,
+    out: Vec<u8>,
+    events: VecDeque<Event>,
+    state: State,
+    extensions: Extensions,
+    tls: Option<Tls>,
+    /// An aborted transaction stands at the peer: RSET comes before the next MAIL.
+    needs_reset: bool,
+    /// When the dialogue last went on.
+    since: Instant,
+}
+
+/// Named for what it awaits.
+enum State {
+    /// The peer's first word.
+    Greeting,
+    /// The answer to EHLO, LHLO, or HELO.
+    Hello { extended: bool },
+    /// The answer to STARTTLS.
+    StartTlsReply,
+    /// The driver is to begin the handshake.
+    StartTls,
+    /// The driver to say that TLS stands.
+    Handshake,
+    /// The answer to AUTH, or to a response.
+    Auth(Box<dyn sasl::client::Client>),
+    /// The service's next wish.
+    Idle,
+    /// The answers of a transaction, or the service's next piece of body.
+    Transaction(Box<Transaction>),
+    /// The answer to QUIT.
+    Quit,
+    /// The connection is of no use; nothing more is awaited.
+    Closing,
+}
+
+impl Client {
+    /// A session on a fresh connection, which awaits the greeting.
+    pub fn new(config: Config, now: Instant) -> Self {
+        Self {
+            config,
+            input: Lines::new(REPLY_LINE_OCTETS_MAX),
+            reader: ReplyReader::default(),
+            out: Vec::new(),
+            events: VecDeque::new(),
+            state: State::Greeting,
+            extensions: Extensions::default(),
+            tls: None,
+            needs_reset: false,
+            since: now,
+        }
+    }
+
+    /// What the peer offers now.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The encrypted channel, once it stands.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// The channel was encrypted from its first octet (RFC 8314). Call it before anything else.
+    pub fn implicit_tls(&mut self, tls: Tls) {
+        self.tls = Some(tls);
+    }
+
+    /// Whether another letter may be sent on this connection.
+    pub fn usable(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Asks for TLS. The answer is [`Event::Ready`] anew, or [`Event::TlsRefused`].
+    pub fn start_tls(&mut self, now: Instant) {
+        if self.idle(now) {
+            self.out.extend_from_slice(b"STARTTLS\r\n");
+            self.state = State::StartTlsReply;
+        }
+    }
+
+    /// Signs in. The answer is [`Event::SignedIn`] or [`Event::SignInRefused`].
+    pub fn authenticate(&mut self, now: Instant, mut with: Box<dyn sasl::client::Client>) {
+        if !self.idle(now) {
+            return;
+        }
+        self.out.extend_from_slice(b"AUTH ");
+        self.out.extend_from_slice(with.mechanism().name().as_bytes());
+        if let Some(initial) = with.initial() {
+            let text = if initial.is_empty() { "=".to_owned() } else { sasl::encode_base64(&initial) };
+            self.out.push(b' ');
+            self.out.extend_from_slice(text.as_bytes());
+        }
+        self.out.extend_from_slice(b"\r\n");
+        self.state = State::Auth(with);
+    }
+
+    /// Sends a letter to the recipients of the envelope. `octets` is its size, when known. The body is asked for by
+    /// [`Event::WantBody`], if it comes to that; the end is [`Event::Done`].
+    pub fn send(&mut self, now: Instant, envelope: Envelope, octets: Option<u64>) {
+        if !self.idle(now) {
+            return;
+        }
+        let reset = std::mem::take(&mut self.needs_reset);
+        let transaction = Transaction::new(envelope, octets, &self.extensions, &self.config, reset);
+        self.go_on(Box::new(transaction));
+    }
+
+    /// The next piece of the body, after [`Event::WantBody`]; `last` when the body ends with it. Bare CR and LF become
+    /// CRLF unless the envelope says BINARYMIME.
+    pub fn body(&mut self, now: Instant, bytes: &[u8], last: bool) {
+        self.since = now;
+        match std::mem::replace(&mut self.state, State::Closing) {
+            State::Transaction(mut transaction) => {
+                transaction.body(bytes, last, &mut self.out);
+                self.go_on(transaction);
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// Says goodbye; the connection closes.
+    pub fn quit(&mut self, now: Instant) {
+        if self.idle(now) {
+            self.out.extend_from_slice(b"QUIT\r\n");
+            self.state = State::Quit;
+        }
+    }
+
+    /// Whether a new wish may begin.
+    fn idle(&mut self, now: Instant) -> bool {
+        self.since = now;
+        self.usable()
+    }
+
+    /// Where the dialogue stands.
+    pub fn phase(&self) -> Phase {
+        match &self.state {
+            State::Greeting => Phase::Greeting,
+            State::Hello { .. } => Phase::Hello,
+            State::StartTlsReply | State::StartTls | State::Handshake => Phase::StartTls,
+            State::Auth(_) => Phase::Auth,
+            State::Idle | State::Closing => Phase::Idle,
+            State::Transaction(transaction) => transaction.phase(),
+            State::Quit => Phase::Quit,
+        }
+    }
+
+    fn read_lines(&mut self, now: Instant) {
+        while !matches!(self.state, State::Closing | State::StartTls | State::Handshake) {
+            let line = match self.input.next_line() {
+                None => return,
+                Some(Line::Whole(line)) => line,
+                Some(Line::TooLong) => return self.lose(Problem::Malformed("a line too long")),
+                Some(Line::BareEnding) => return self.lose(Problem::Malformed("a bare CR or LF")),
+            };
+            match self.reader.line(&line) {
+                Ok(None) => {}
+                Ok(Some(reply)) => {
+                    self.since = now;
+                    self.reply(reply);
+                }
+                Err(why) => return self.lose(Problem::Malformed(why)),
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        if reply.code == 421 && !matches!(self.state, State::Quit) {
+            return self.lose(Problem::Refused(reply));
+        }
+        match std::mem::replace(&mut self.state, State::Closing) {
+            State::Greeting if reply.code == 220 => self.say_hello(true),
+            State::Greeting => self.refused(reply),
+            State::Hello { extended } => self.hello_reply(&reply, extended),
+            State::StartTlsReply => self.start_tls_reply(reply),
+            State::Auth(with) => self.auth_reply(reply, with),
+            State::Transaction(mut transaction) => {
+                transaction.reply(reply);
+                self.go_on(transaction);
+            }
+            State::Quit | State::Closing => {}
+            State::Idle | State::StartTls | State::Handshake => {
+                self.state = State::Idle;
+                self.lose(Problem::Refused(reply));
+            }
+        }
+    }
+
+    fn say_hello(&mut self, extended: bool) {
+        let verb = match (self.config.lmtp, extended) {
+            (true, _) => "LHLO ",
+            (false, true) => "EHLO ",
+            (false, false) => "HELO ",
+        };
+        self.out.extend_from_slice(verb.as_bytes());
+        self.out.extend_from_slice(self.config.hello_name.as_bytes());
+        self.out.extend_from_slice(b"\r\n");
+        self.state = State::Hello { extended };
+    }
+
+    /// A server without extensions answers EHLO with 5yz; then HELO (RFC 5321 section 3.2).
+    fn hello_reply(&mut self, reply: &Reply, extended: bool) {
+        if reply.is_positive() {
+            self.extensions = if extended { parse_extensions(&reply.text) } else { Extensions::default() };
+            self.state = State::Idle;
+            self.events.push_back(Event::Ready(self.extensions.clone()));
+        } else if extended && reply.is_permanent() && !self.config.lmtp {
+            self.say_hello(false);
+        } else {
+            self.state = State::Hello { extended };
+            self.refused(reply.clone());
+        }
+    }
+
+    /// Polite to a server that does not want us: QUIT, without waiting for the answer.
+    fn refused(&mut self, reply: Reply) {
+        self.out.extend_from_slice(b"QUIT\r\n");
+        self.lose(Problem::Refused(reply));
+    }
+
+    /// Bytes behind the 220 were not sent by the one we are about to authenticate (RFC 3207 section 4.2).
+    fn start_tls_reply(&mut self, reply: Reply) {
+        if reply.code != 220 {
+            self.state = State::Idle;
+            self.events.push_back(Event::TlsRefused(reply));
+        } else if self.input.is_empty() {
+            self.state = State::StartTls;
+        } else {
+            self.state = State::StartTlsReply;
+            self.lose(Problem::Malformed("bytes between STARTTLS and the handshake"));
+        }
+    }
+
+    fn auth_reply(&mut self, reply: Reply, mut with: Box<dyn sasl::client::Client>) {
+        match reply.code {
+            334 => {
+                let challenge = sasl::decode_base64(reply.text.trim().as_bytes());
+                match challenge.map(|challenge| with.respond(&challenge)) {
+                    Some(Ok(response)) => self.out.extend_from_slice(sasl::encode_base64(&response).as_bytes()),
+                    // The peer answers the cancellation with 501.
+                    Some(Err(_)) | None => self.out.push(b'*'),
+                }
+                self.out.extend_from_slice(b"\r\n");
+                self.state = State::Auth(with);
+            }
+            _ => {
+                let event = if !reply.is_positive() {
+                    Event::SignInRefused(reply)
+                } else if with.is_satisfied() {
+                    Event::SignedIn
+                } else {
+                    let text = "the server did not prove that it knows the password";
+                    Event::SignInRefused(Reply::new(535, (5, 7, 8), text))
+                };
+                self.state = State::Idle;
+                self.events.push_back(event);
+            }
+        }
+    }
+
+    /// After anything that moved the transaction.
+    fn go_on(&mut self, mut transaction: Box<Transaction>) {
+        match transaction.advance(&self.extensions, &mut self.out) {
+            Progress::Waiting => self.state = State::Transaction(transaction),
+            Progress::Done { needs_reset } => {
+                self.needs_reset = needs_reset;
+                self.state = State::Idle;
+                self.events.push_back(Event::Done(transaction.report(None)));
+            }
+            Progress::Broken(reply) => {
+                self.state = State::Transaction(transaction);
+                self.lose(Problem::Refused(reply));
+            }
+        }
+    }
+
+    /// The connection is of no use any more.
+    fn lose(&mut self, problem: Problem) {
+        let phase = self.phase();
+        match std::mem::replace(&mut self.state, State::Closing) {
+            State::Transaction(transaction) => {
+                self.events.push_back(Event::Done(transaction.report(Some(problem.clone()))));
+            }
+            State::Closing | State::Quit => return,
+            _ => {}
+        }
+        self.events.push_back(Event::Lost { phase, problem });
+    }
+
+    /// The service was told of an event and owes the next wish.
+    fn service_owes(&self) -> bool {
+        match &self.state {
+            State::Idle | State::Closing => true,
+            State::Transaction(transaction) => transaction.waits_for_service(),
+            _ => false,
+        }
+    }
+}
+
+impl Session for Client {
+    type Event = Event;
+
+    fn receive(&mut self, now: Instant, bytes: &[u8]) {
+        if !matches!(self.state, State::Closing) {
+            self.input.push(bytes);
+            self.read_lines(now);
+        }
+    }
+
+    fn end_of_input(&mut self) {
+        self.lose(Problem::Closed);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        if self.service_owes() {
+            return None;
+        }
+        let patience = &self.config.patience;
+        let phase_patience = match self.phase() {
+            Phase::Greeting => patience.greeting,
+            Phase::Data => patience.data,
+            Phase::Body => patience.block,
+            Phase::BodyEnd => patience.body_end,
+            Phase::Quit => patience.quit,
+            _ => patience.command,
+        };
+        Some(self.since + phase_patience)
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.lose(Problem::Timeout);
+        }
+    }
+
+    fn tls_started(&mut self, tls: Tls) {
+        self.tls = Some(tls);
+        // What was said in the clear counts no more (RFC 3207 section 4.2).
+        self.input.clear();
+        self.extensions = Extensions::default();
+        self.say_hello(true);
+    }
+
+    fn next(&mut self) -> Step<Event> {
+        if !self.out.is_empty() {
+            return Step::Send(std::mem::take(&mut self.out));
+        }
+        if let Some(event) = self.events.pop_front() {
+            return Step::Event(event);
+        }
+        match &mut self.state {
+            State::StartTls => {
+                self.state = State::Handshake;
+                Step::StartTls
+            }
+            State::Closing => Step::Close,
+            State::Transaction(transaction) => match transaction.wants_body() {
+                true => Step::Event(Event::WantBody),
+                false => Step::NeedInput,
+            },
+            _ => Step::NeedInput,
+        }
+    }
+}
