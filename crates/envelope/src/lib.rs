@@ -3,6 +3,7 @@
 //! Knows nothing of any other crate. A value of these types is right by construction: it was parsed once, at the
 //! border, and is never checked again.
 #![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)]
 
 mod address;
 mod domain;

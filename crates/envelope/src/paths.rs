@@ -5,12 +5,25 @@ use std::fmt;
 use crate::address::Address;
 
 /// The argument of MAIL FROM: an address, or nobody (`<>`, the sender of a bounce, RFC 5321 section 4.5.5).
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Option<Address>", into = "Option<Address>")]
 pub enum ReversePath {
     /// `<>`: nothing may ever be bounced to it.
     Null,
     /// `<anna@athens.test>`
     Address(Address),
+}
+
+impl From<Option<Address>> for ReversePath {
+    fn from(address: Option<Address>) -> Self {
+        address.map_or(Self::Null, Self::Address)
+    }
+}
+
+impl From<ReversePath> for Option<Address> {
+    fn from(path: ReversePath) -> Self {
+        path.address().cloned()
+    }
 }
 
 impl ReversePath {

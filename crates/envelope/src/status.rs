@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// `class.subject.detail` (RFC 3463 section 2).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EnhancedStatus {
     /// 2 done, 4 later, 5 never.
     pub class: u8,
@@ -57,8 +58,21 @@ impl FromStr for EnhancedStatus {
     }
 }
 
+impl TryFrom<String> for EnhancedStatus {
+    type Error = StatusError;
+    fn try_from(text: String) -> Result<Self, StatusError> {
+        text.parse()
+    }
+}
+
+impl From<EnhancedStatus> for String {
+    fn from(status: EnhancedStatus) -> String {
+        status.to_string()
+    }
+}
+
 /// A reply of a mail server: ours to a client, or another's to ours.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Reply {
     /// Three digits.
     pub code: u16,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use envelope::{Address, Reply, ReversePath};
 
 /// The door an event came through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Service {
     /// MX reception, port 25.
@@ -29,7 +29,7 @@ pub enum Service {
 }
 
 /// How much an operator should care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The ordinary course.
@@ -42,8 +42,10 @@ pub enum Severity {
     Error,
 }
 
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq)]
+/// One thing that happened. Its serde form is that of `--json` and of the store: `{"event": "queued", …}`. A later
+/// program reads what an earlier one wrote: fields are added with a default, never renamed.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// The program is ready; `listeners` are its doors.
     Started { version: String, listeners: Vec<(Service, SocketAddr)> },
@@ -93,7 +95,7 @@ pub enum Event {
 }
 
 /// How an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AttemptOutcome {
     /// The next hop took it.
