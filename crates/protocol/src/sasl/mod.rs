@@ -157,6 +157,21 @@ pub enum Reason {
     Temporary,
 }
 
+/// The directory's "no". A session answers it in its protocol's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such account, or a wrong password: 535 5.7.8, `AUTHENTICATIONFAILED`, `[AUTH]`. Never say which.
+    #[error("wrong name or password")]
+    Credentials,
+    /// The password was right, but the account may not act as the authorization identity: 535 5.7.8,
+    /// `AUTHORIZATIONFAILED`, `[AUTH]`.
+    #[error("this account may not act as the named one")]
+    NotAuthorized,
+    /// Ours: the store does not answer, or too many sign-ins wait. 454 4.7.0, `UNAVAILABLE`, `[SYS/TEMP]`.
+    #[error("sign-in is not possible at the moment")]
+    Temporary,
+}
+
 /// A secret that cannot be printed and is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
