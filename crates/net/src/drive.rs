@@ -28,6 +28,7 @@ use crate::limits::{
 };
 use crate::stream::Stream;
 use crate::tls::{ClientTls, Handshake, ServerTls, Verdict};
+use crate::wire;
 
 /// Why a connection ended otherwise than in order.
 #[derive(Debug, thiserror::Error)]
@@ -220,8 +221,14 @@ impl<S: Session> Conversation<S> {
                 ready!(self.poll_output(cx))?;
             }
             match self.session.next() {
-                Step::Send(bytes) if self.output.is_empty() => self.output = bytes,
-                Step::Send(bytes) => self.output.extend_from_slice(&bytes),
+                Step::Send(bytes) => {
+                    wire::said(&self.stream, &bytes);
+                    if self.output.is_empty() {
+                        self.output = bytes;
+                    } else {
+                        self.output.extend_from_slice(&bytes);
+                    }
+                }
                 Step::Event(event) => return Poll::Ready(Ok(Pumped::Event(event))),
                 Step::NeedInput => {
                     ready!(self.poll_output(cx))?;
@@ -326,6 +333,7 @@ impl<S: Session> Conversation<S> {
             self.session.end_of_input();
         } else {
             self.bytes_in += bytes.len() as u64;
+            wire::heard(&self.stream, bytes);
             self.session.receive(clock::instant(), bytes);
         }
         Poll::Ready(Ok(()))
