@@ -1,5 +1,6 @@
 //! What a closure sees of an engine: plain, synchronous SQL.
 
+use crate::bodies::table;
 use crate::{BodyId, Error, StagedBody};
 
 /// A parameter or a column. BIGINT, TEXT, BYTEA or NULL, on either engine.
@@ -73,6 +74,11 @@ impl Row {
     /// For engines.
     pub(crate) fn new(columns: Vec<Value>) -> Self {
         Self { columns }
+    }
+
+    /// For engines: the columns, to be filled again.
+    pub(crate) fn columns_mut(&mut self) -> &mut Vec<Value> {
+        &mut self.columns
     }
 
     fn get(&self, column: usize) -> &Value {
@@ -164,11 +170,17 @@ pub trait Transaction: Query {
     fn execute(&self, sql: &'static str, parameters: &[Value]) -> Result<u64, Error>;
 
     /// Names a staged body, `references` times (once for each row that will hold the id).
-    fn keep(&self, staged: &StagedBody, references: u32) -> Result<BodyId, Error>;
+    fn keep(&self, staged: &StagedBody, references: u32) -> Result<BodyId, Error> {
+        table::keep(self, staged, references)
+    }
 
     /// One more row names it.
-    fn add_reference(&self, body: BodyId) -> Result<(), Error>;
+    fn add_reference(&self, body: BodyId) -> Result<(), Error> {
+        table::add_reference(self, body)
+    }
 
     /// One row less names it; the last one frees its space after a grace.
-    fn drop_reference(&self, body: BodyId) -> Result<(), Error>;
+    fn drop_reference(&self, body: BodyId) -> Result<(), Error> {
+        table::drop_reference(self, body)
+    }
 }

@@ -1,0 +1,79 @@
+//! Bodies of messages: bytes that are written once, read by ranges, and freed when no row names them.
+
+mod appender;
+mod body;
+pub(crate) mod record;
+mod segment;
+mod segments;
+mod stage;
+pub(crate) mod table;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use body::Body;
+pub(crate) use body::Missing;
+pub use stage::Stage;
+
+pub(crate) use segments::{Segments, lock as segments_lock};
+
+use crate::{BodyId, Error};
+
+/// Where a body lies and what it must add up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub(crate) body: BodyId,
+    pub(crate) segment: i64,
+    /// Where the payload begins.
+    pub(crate) place: u64,
+    pub(crate) octets: u64,
+    pub(crate) stored: u64,
+    pub(crate) checksum: u32,
+}
+
+/// Says that somebody may still name bodies of this segment: while one lives here, it is not swept.
+#[derive(Debug)]
+pub(crate) struct Hold;
+
+/// A body on disk that no row names yet.
+#[derive(Debug, Clone)]
+pub struct StagedBody {
+    located: Located,
+    deadline: Option<Instant>,
+    _hold: Option<Arc<Hold>>,
+}
+
+impl StagedBody {
+    pub(crate) fn new(located: Located, kept_within: Option<Duration>, hold: Option<Arc<Hold>>) -> Self {
+        Self { located, deadline: kept_within.and_then(|within| Instant::now().checked_add(within)), _hold: hold }
+    }
+
+    /// Its name, if a transaction keeps it.
+    #[must_use]
+    pub fn id(&self) -> BodyId {
+        self.located.body
+    }
+
+    /// Octets.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.located.octets
+    }
+
+    /// Whether it has no octets.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn located(&self) -> &Located {
+        &self.located
+    }
+
+    pub(crate) fn check_age(&self) -> Result<(), Error> {
+        match self.deadline {
+            Some(deadline) if Instant::now() > deadline => Err(Error::StagedTooLong),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Bodies in a folder of segment files.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use tokio::sync::mpsc;
+
+use super::appender::{self, Order};
+use super::segment::{self, SegmentWriter};
+use super::stage::Spill;
+use super::{Hold, Located, StagedBody};
+use crate::ids::Names;
+use crate::limits::{SEGMENTS_OPEN_MAX, SPILLS_IDLE_MAX};
+use crate::{Error, Options};
+
+/// The folder, the thread that appends to it, and the files open for reading.
+pub(crate) struct Segments {
+    folder: PathBuf,
+    options: Options,
+    names: Arc<Names>,
+    appender: mpsc::Sender<Order>,
+    /// Writers of long bodies, between two of them.
+    spills: Mutex<Vec<SegmentWriter>>,
+    readers: Mutex<Readers>,
+    holds: Mutex<HashMap<i64, Weak<Hold>>>,
+    in_memory: AtomicUsize,
+    failure: OnceLock<String>,
+}
+
+/// Open files, and when each was last asked for.
+#[derive(Default)]
+struct Readers {
+    files: HashMap<i64, (Arc<File>, u64)>,
+    tick: u64,
+}
+
+impl Segments {
+    /// Opens the folder, making it if it is not there. Blocks.
+    pub(crate) fn open(folder: &Path, options: &Options, names: Arc<Names>) -> Result<Arc<Self>, Error> {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::Settings(format!("the folder {}: {error}", folder.display())))?;
+        let mut started = Ok(());
+        let segments = Arc::new_cyclic(|this| {
+            let appender = appender::start(Weak::clone(this)).unwrap_or_else(|error| {
+                started = Err(error);
+                mpsc::channel(1).0
+            });
+            Self {
+                folder: folder.to_owned(),
+                options: options.clone(),
+                names,
+                appender,
+                spills: Mutex::default(),
+                readers: Mutex::default(),
+                holds: Mutex::default(),
+                in_memory: AtomicUsize::new(0),
+                failure: OnceLock::new(),
+            }
+        });
+        started.map(|()| segments)
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(crate) fn roll_at(&self) -> u64 {
+        self.options.segment_octets
+    }
+
+    /// Octets of bodies that wait in memory.
+    pub(crate) fn in_memory(&self) -> &AtomicUsize {
+        &self.in_memory
+    }
+
+    /// Whether another body may wait in memory.
+    pub(crate) fn memory_is_left(&self) -> bool {
+        self.in_memory.load(Ordering::Relaxed) < self.options.bodies_in_memory_octets
+    }
+
+    /// Hands a record to the thread.
+    pub(crate) async fn append(&self, order: Order) -> Result<(), Error> {
+        self.check_sound()?;
+        self.appender.send(order).await.map_err(|_| Error::Failed("the thread that writes bodies is gone".to_owned()))
+    }
+
+    /// A new segment of this process. Blocks.
+    pub(crate) fn create(&self) -> Result<SegmentWriter, Error> {
+        let segment = self.names.next();
+        let hold = Arc::new(Hold);
+        let mut holds = lock(&self.holds);
+        holds.retain(|_, hold| hold.strong_count() > 0);
+        holds.insert(segment, Arc::downgrade(&hold));
+        drop(holds);
+        SegmentWriter::create(&self.folder, segment, hold).map_err(|error| Error::io("making a segment", &error))
+    }
+
+    /// A writer for one long body. Blocks when it has to be made.
+    pub(crate) fn spill(self: &Arc<Self>) -> Result<Spill, Error> {
+        self.check_sound()?;
+        let idle = lock(&self.spills).pop();
+        let writer = match idle {
+            Some(writer) => writer,
+            None => self.create()?,
+        };
+        Ok(Spill::new(writer, Arc::clone(self)))
+    }
+
+    /// Takes a writer back, unless it is full or enough are idle: then the drop seals it.
+    pub(crate) fn put_back(&self, writer: SegmentWriter) {
+        let mut spills = lock(&self.spills);
+        if writer.end() < self.roll_at() && spills.len() < SPILLS_IDLE_MAX && self.failure.get().is_none() {
+            spills.push(writer);
+        }
+    }
+
+    pub(crate) fn staged(&self, located: Located, hold: Arc<Hold>) -> StagedBody {
+        StagedBody::new(located, self.options.keep_within(), Some(hold))
+    }
+
+    /// Refuses when a sync has failed before.
+    pub(crate) fn check_sound(&self) -> Result<(), Error> {
+        self.failure.get().map_or(Ok(()), |why| Err(Error::Failed(why.clone())))
+    }
+
+    /// After a failed sync nothing is accepted: what the disk holds is unknown.
+    pub(crate) fn poison(&self, why: &str) -> Error {
+        let why = self.failure.get_or_init(|| format!("{why}; nothing is accepted until a restart"));
+        tracing::error!(%why, "the store stops accepting");
+        Error::Failed(why.clone())
+    }
+
+    /// The file of a segment, open for reading. Blocks.
+    pub(crate) fn reader(&self, segment: i64) -> std::io::Result<Arc<File>> {
+        let mut readers = lock(&self.readers);
+        readers.tick += 1;
+        let tick = readers.tick;
+        if let Some((file, used)) = readers.files.get_mut(&segment) {
+            *used = tick;
+            return Ok(Arc::clone(file));
+        }
+        let file = Arc::new(File::open(segment::path(&self.folder, segment))?);
+        if readers.files.len() >= SEGMENTS_OPEN_MAX {
+            let oldest = readers.files.iter().min_by_key(|(_, (_, used))| *used).map(|(segment, _)| *segment);
+            oldest.map(|oldest| readers.files.remove(&oldest));
+        }
+        readers.files.insert(segment, (Arc::clone(&file), tick));
+        Ok(file)
+    }
+}
+
+/// The data behind a lock is whole at every await and panic here: plain collections, changed by one call each.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,86 @@
+//! Which body lies where: the rows of `storage_body`, on either engine.
+
+use super::{Located, StagedBody};
+use crate::ids::millis;
+use crate::{BodyId, Error, Query, Row, Transaction};
+
+const KEEP: &str = "
+    INSERT INTO storage_body (body, segment, place, octets, stored, checksum, refs, dead_since)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, 0)
+    ON CONFLICT (body) DO UPDATE SET refs = storage_body.refs + excluded.refs, dead_since = 0
+    WHERE storage_body.checksum = excluded.checksum AND storage_body.octets = excluded.octets";
+
+const ADD: &str = "UPDATE storage_body SET refs = refs + 1, dead_since = 0 WHERE body = $1";
+
+const DROP: &str = "
+    UPDATE storage_body SET refs = refs - 1, dead_since = CASE WHEN refs = 1 THEN $2 ELSE 0 END
+    WHERE body = $1 AND refs > 0";
+
+const LOCATE: &str = "SELECT body, segment, place, octets, stored, checksum FROM storage_body WHERE body = $1";
+
+/// Names a staged body. Naming it again adds references.
+pub(crate) fn keep<T: Transaction + ?Sized>(tx: &T, staged: &StagedBody, references: u32) -> Result<BodyId, Error> {
+    staged.check_age()?;
+    if references == 0 {
+        return Err(Error::Bug("a body is kept for no row".to_owned()));
+    }
+    let at = staged.located();
+    let touched = tx.execute(
+        KEEP,
+        &[
+            at.body.into(),
+            at.segment.into(),
+            signed(at.place).into(),
+            signed(at.octets).into(),
+            signed(at.stored).into(),
+            i64::from(at.checksum).into(),
+            i64::from(references).into(),
+        ],
+    )?;
+    if touched == 0 {
+        return Err(Error::Constraint(format!("another body has the name {}", at.body.0)));
+    }
+    Ok(at.body)
+}
+
+/// One more row names it.
+pub(crate) fn add_reference<T: Transaction + ?Sized>(tx: &T, body: BodyId) -> Result<(), Error> {
+    some(tx.execute(ADD, &[body.into()])?, body)
+}
+
+/// One row less names it.
+pub(crate) fn drop_reference<T: Transaction + ?Sized>(tx: &T, body: BodyId) -> Result<(), Error> {
+    some(tx.execute(DROP, &[body.into(), millis().into()])?, body)
+}
+
+fn some(touched: u64, body: BodyId) -> Result<(), Error> {
+    if touched == 0 { Err(Error::NoBody(body)) } else { Ok(()) }
+}
+
+/// Where it lies.
+pub(crate) fn locate(query: &dyn Query, body: BodyId) -> Result<Located, Error> {
+    match query.query_one(LOCATE, &[body.into()])? {
+        Some(row) => located(&row),
+        None => Err(Error::NoBody(body)),
+    }
+}
+
+/// A row of body, segment, place, octets, stored, checksum.
+pub(crate) fn located(row: &Row) -> Result<Located, Error> {
+    let body = row.body(0)?;
+    let number =
+        |column| u64::try_from(row.int(column)?).map_err(|_| Error::Damaged(format!("the row of body {}", body.0)));
+    Ok(Located {
+        body,
+        segment: row.int(1)?,
+        place: number(2)?,
+        octets: number(3)?,
+        stored: number(4)?,
+        checksum: u32::try_from(number(5)?).map_err(|_| Error::Damaged(format!("the row of body {}", body.0)))?,
+    })
+}
+
+/// A size as BIGINT. Sizes stay far under 2^63: a file could not hold them.
+pub(crate) fn signed(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,197 @@
+//! The one thread that writes: all closures that wait run in savepoints under one COMMIT.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::sqlite::{Sqlite, SqliteTransaction, fault};
+use crate::limits::{GROUP_WAIT_MAX, GROUP_WRITES_MAX};
+use crate::{Error, Transaction, failpoint};
+
+/// What the thread is asked for.
+pub(crate) enum Order {
+    /// A closure.
+    Write(Box<dyn Work>),
+    /// A number that changes when another process committed.
+    ForeignVersion(oneshot::Sender<Result<i64, Error>>),
+}
+
+/// A closure with who waits for it.
+pub(crate) trait Work: Send {
+    /// Runs it; false when it wants to be rolled back.
+    fn run(&mut self, tx: SqliteTransaction<'_>) -> bool;
+    /// Answers who waits. With an error, whatever the closure said is undone.
+    fn answer(self: Box<Self>, commit: Result<(), Error>);
+}
+
+pub(crate) struct Closure<T, F> {
+    work: F,
+    outcome: Option<Result<T, Error>>,
+    answer: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, F> Closure<T, F> {
+    pub(crate) fn new(work: F, answer: oneshot::Sender<Result<T, Error>>) -> Self {
+        Self { work, outcome: None, answer }
+    }
+}
+
+impl<T, F> Work for Closure<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(&dyn Transaction) -> Result<T, Error> + Send + 'static,
+{
+    fn run(&mut self, tx: SqliteTransaction<'_>) -> bool {
+        // A panic must cost its own savepoint, not the thread that everybody waits for.
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(&tx)))
+            .unwrap_or_else(|_| Err(Error::Bug("a closure panicked".to_owned())));
+        let outcome = match (outcome, tx.overlooked()) {
+            (Ok(_), Some(error)) => Err(error),
+            (outcome, _) => outcome,
+        };
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), Error>) {
+        let outcome = match (self.outcome, commit) {
+            // Rolled back by its own wish: the COMMIT was not about it.
+            (Some(Err(own)), _) => Err(own),
+            (_, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(Error::Bug("a closure was not run".to_owned())),
+        };
+        // Who no longer waits has the write all the same.
+        let _ = self.answer.send(outcome);
+    }
+}
+
+/// The thread's state.
+pub(crate) struct Writer {
+    sqlite: Sqlite,
+    orders: mpsc::Receiver<Order>,
+    /// Why nothing is accepted any more.
+    failure: Option<String>,
+}
+
+impl Writer {
+    pub(crate) fn new(sqlite: Sqlite, orders: mpsc::Receiver<Order>) -> Self {
+        Self { sqlite, orders, failure: None }
+    }
+
+    pub(crate) fn run(mut self) {
+        while let Some(order) = self.orders.blocking_recv() {
+            match order {
+                Order::Write(first) => {
+                    if let Some(other) = self.group(first) {
+                        self.other(other);
+                    }
+                }
+                other => self.other(other),
+            }
+        }
+    }
+
+    fn other(&mut self, order: Order) {
+        match order {
+            Order::Write(first) => first.answer(Err(Error::Bug("a write outside a group".to_owned()))),
+            Order::ForeignVersion(answer) => {
+                let _ = answer.send(self.sqlite.number("PRAGMA data_version", 0));
+            }
+        }
+    }
+
+    /// Runs whatever waits, commits, answers. Returns an order that came between and is no write.
+    fn group(&mut self, first: Box<dyn Work>) -> Option<Order> {
+        if let Some(why) = &self.failure {
+            first.answer(Err(Error::Failed(why.clone())));
+            return None;
+        }
+        if let Err(error) = self.sqlite.control("BEGIN IMMEDIATE") {
+            first.answer(Err(fault(&error)));
+            return None;
+        }
+        let began = Instant::now();
+        let mut group = Vec::with_capacity(16);
+        let mut other = None;
+        let mut next = Some(first);
+        let mut kept = 0;
+        let mut broken = None;
+        while let Some(mut work) = next.take() {
+            match self.run_one(&mut *work) {
+                Ok(keep) => kept += usize::from(keep),
+                Err(error) => broken = Some(error),
+            }
+            group.push(work);
+            if broken.is_some() || group.len() >= GROUP_WRITES_MAX || began.elapsed() > GROUP_WAIT_MAX {
+                break;
+            }
+            match self.orders.try_recv() {
+                Ok(Order::Write(work)) => next = Some(work),
+                Ok(order) => other = Some(order),
+                Err(_) => {}
+            }
+        }
+        let outcome = match broken {
+            Some(error) => Err(error),
+            None if kept == 0 => self.sqlite.control("ROLLBACK").map_err(|error| fault(&error)),
+            None => self.commit(),
+        };
+        if outcome.is_err() {
+            self.roll_back();
+        }
+        for work in group {
+            work.answer(outcome.as_ref().map(|()| ()).map_err(Error::again));
+        }
+        other
+    }
+
+    /// One closure in its savepoint. An error here is one of the savepoint itself and breaks the group.
+    fn run_one(&self, work: &mut dyn Work) -> Result<bool, Error> {
+        self.sqlite.control("SAVEPOINT one").map_err(|error| fault(&error))?;
+        let keep = work.run(SqliteTransaction::new(&self.sqlite));
+        if self.sqlite.is_idle() {
+            // An error like a full disk has rolled back everything.
+            return Err(Error::Full("the transaction was rolled back".to_owned()));
+        }
+        if !keep {
+            self.sqlite.control("ROLLBACK TO one").map_err(|error| fault(&error))?;
+        }
+        self.sqlite.control("RELEASE one").map_err(|error| fault(&error))?;
+        Ok(keep)
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        failpoint::pass("before-commit");
+        let outcome = failpoint::error("commit").map_err(|error| Error::io("committing", &error));
+        outcome?;
+        self.sqlite.control("COMMIT").map_err(|error| {
+            if sync_failed(&error) {
+                let why = format!("syncing the log: {error}; nothing is accepted until a restart");
+                tracing::error!(%why, "the store stops accepting");
+                self.failure = Some(why.clone());
+                return Error::OutcomeUnknown(why);
+            }
+            fault(&error)
+        })?;
+        failpoint::pass("after-commit");
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        if !self.sqlite.is_idle()
+            && let Err(error) = self.sqlite.control("ROLLBACK")
+        {
+            self.failure = Some(format!("rolling back: {error}; nothing is accepted until a restart"));
+        }
+    }
+}
+
+/// After a failed fsync the kernel may have dropped the pages: another one would answer success without them.
+fn sync_failed(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(SQLITE_IOERR_FSYNC | SQLITE_IOERR_DIR_FSYNC))
+}

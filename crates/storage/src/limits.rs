@@ -1,0 +1,60 @@
+//! Every limit of the store, each with its reason.
+
+use std::time::Duration;
+
+/// A body up to here stays in memory until it is complete and then goes to disk with its whole group in one sync;
+/// a longer one is streamed to a file as it arrives. Most mail is under 100 KiB.
+pub const BODY_IN_MEMORY_MAX: usize = 256 * 1024;
+
+/// All bodies in memory together; over it even small ones are streamed, so that ten thousand slow senders cost files,
+/// not gigabytes.
+pub const BODIES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
+
+/// Octets under one checksum: a range read costs at most this much more than was asked for.
+pub const BLOCK: usize = 64 * 1024;
+
+/// Octets of a label. It is the row data of a letter (about 350 octets), not a second body.
+pub const LABEL_MAX: usize = 1024;
+
+/// Octets one call of `Body::read` answers: the most that a reader holds per connection.
+pub const READ_MAX: u64 = 1024 * 1024;
+
+/// A segment over this is sealed and the next begun: small enough to copy forward in seconds, large enough that a
+/// hundred gigabytes are four hundred files.
+pub const SEGMENT_OCTETS: u64 = 256 * 1024 * 1024;
+
+/// Records in one writev: Linux's IOV_MAX is 1,024, and a group of more gains nothing.
+pub const GROUP_RECORDS_MAX: usize = 1000;
+
+/// Octets in one group of bodies: what an ordinary disk syncs in about a tenth of a second.
+pub const GROUP_OCTETS_MAX: usize = 16 * 1024 * 1024;
+
+/// Closures under one COMMIT. More does not lower the cost of each, and the first waits for the last.
+pub const GROUP_WRITES_MAX: usize = 1000;
+
+/// How long a group goes on taking in closures: the first one's answer waits for it.
+pub const GROUP_WAIT_MAX: Duration = Duration::from_millis(25);
+
+/// Closures, or bodies, waiting for their thread. Behind it callers wait in their own task: back-pressure.
+pub const WAITING_MAX: usize = 4096;
+
+/// Idle spill segments kept open for the next long body.
+pub const SPILLS_IDLE_MAX: usize = 16;
+
+/// Segment files kept open for reading; each is one file descriptor.
+pub const SEGMENTS_OPEN_MAX: usize = 128;
+
+/// Prepared statements a connection keeps. The whole program has some two hundred texts.
+pub const STATEMENTS_MAX: usize = 512;
+
+/// How long a write waits for another process's transaction. Theirs are a command line's: short.
+pub const BUSY_WAIT: Duration = Duration::from_secs(20);
+
+/// SQLite's own page cache per connection, in KiB.
+pub const PAGE_CACHE_KIB: i64 = 16 * 1024;
+
+/// A write-ahead log over this is cut even if the writer has to wait for it.
+pub const LOG_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// A write-ahead log over this calls for a checkpoint: early enough that readers' look-ups in it stay short.
+pub const LOG_OCTETS_CHECKPOINT: u64 = 16 * 1024 * 1024;

@@ -1,0 +1,140 @@
+//! The door itself: four calls, whichever engine stands behind it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bodies::{Body, Missing, Segments, Stage, table};
+use crate::embedded::Embedded;
+use crate::ids::Names;
+use crate::limits::{BODIES_IN_MEMORY_MAX, SEGMENT_OCTETS};
+use crate::{BodyId, Error, Migrations, Query, Transaction};
+
+/// Proof that a write is durable. Made here only; a service needs one to build the 250 after DATA.
+#[derive(Debug)]
+pub struct Committed(());
+
+/// What an operator or a test may set. The defaults are right for a server.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Connections that read at the same time; further readers wait.
+    pub readers: usize,
+    /// A segment over this many octets is sealed.
+    pub segment_octets: u64,
+    /// Octets of bodies that may wait in memory, of all sessions together.
+    pub bodies_in_memory_octets: usize,
+    /// How long a body that no row names stays on disk: readers and backups that began before are done by then.
+    pub grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            readers: 8,
+            segment_octets: SEGMENT_OCTETS,
+            bodies_in_memory_octets: BODIES_IN_MEMORY_MAX,
+            grace: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Options {
+    /// How long a staged body may wait for its transaction: well under the grace, at whose end it is swept.
+    pub(crate) fn keep_within(&self) -> Option<Duration> {
+        if self.grace.is_zero() { None } else { Some(self.grace / 2) }
+    }
+}
+
+/// The door. Cheap to clone; every clone is the same store.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Embedded,
+    bodies: Arc<Segments>,
+}
+
+impl Store {
+    /// Opens the store in a folder, making it if it is not there, and brings its tables up.
+    pub async fn open_embedded(folder: &Path, areas: &[Migrations]) -> Result<Self, Error> {
+        Self::open_embedded_with(folder, areas, Options::default()).await
+    }
+
+    /// The same with other options.
+    pub async fn open_embedded_with(folder: &Path, areas: &[Migrations], options: Options) -> Result<Self, Error> {
+        let (folder, areas) = (folder.to_owned(), areas.to_vec());
+        let open = move || {
+            let names = Arc::new(Names::new(true));
+            let bodies = Segments::open(&folder.join("bodies"), &options, names)?;
+            let engine = Embedded::open(&folder, &areas, &options)?;
+            Ok(Self { inner: Arc::new(Inner { engine, bodies }) })
+        };
+        tokio::task::spawn_blocking(open).await.map_err(|error| Error::Bug(format!("opening: {error}")))?
+    }
+
+    /// A consistent view. Runs on a reader, off the async threads.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Query) -> Result<T, Error> + Send + 'static,
+    {
+        self.inner.engine.read(work).await
+    }
+
+    /// All or nothing, and durable when it returns. The closure may run more than once.
+    ///
+    /// A closure that returns an error, panics, or overlooks a failed statement writes nothing. A caller who stops
+    /// waiting does not undo the write.
+    pub async fn write<T, F>(&self, work: F) -> Result<(T, Committed), Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&dyn Transaction) -> Result<T, Error> + Send + 'static,
+    {
+        self.inner.bodies.check_sound()?;
+        self.inner.engine.write(work).await.map(|value| (value, Committed(())))
+    }
+
+    /// Begins a body.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        Stage::new(Arc::clone(&self.inner.bodies))
+    }
+
+    /// Opens a kept body.
+    pub async fn open(&self, body: BodyId) -> Result<Body, Error> {
+        let mut moved_from = None;
+        loop {
+            let bodies = Arc::clone(&self.inner.bodies);
+            let opened = self
+                .inner
+                .engine
+                .read(move |query| {
+                    let located = table::locate(query, body)?;
+                    match Body::open(&bodies, located) {
+                        Ok(body) => Ok(Ok(body)),
+                        Err(Missing::Segment) => Ok(Err(located)),
+                        Err(Missing::Other(error)) => Err(error),
+                    }
+                })
+                .await?;
+            match opened {
+                Ok(body) => return Ok(body),
+                // Compaction moved it between the two steps: ask again, once per move.
+                Err(located) if moved_from != Some(located) => moved_from = Some(located),
+                Err(located) => {
+                    return Err(Error::Damaged(format!(
+                        "body {}: its segment {:016x} is missing",
+                        body.0, located.segment
+                    )));
+                }
+            }
+        }
+    }
+
+    /// A number that changes when another process has written. Cheap: made to be asked once a second.
+    pub async fn foreign_version(&self) -> Result<i64, Error> {
+        self.inner.engine.foreign_version().await
+    }
+}

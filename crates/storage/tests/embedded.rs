@@ -1,0 +1,67 @@
+//! The embedded engine: the conformance suite, and what only it does.
+
+mod conformance;
+
+use conformance::TABLES;
+use storage::{Error, Migrations, Options, Store};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows() {
+    let folder = tempfile::tempdir().unwrap();
+    conformance::rows::all(&Store::open_embedded(folder.path(), TABLES).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    conformance::bodies::all(&Store::open_embedded(folder.path(), TABLES).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_with_little_memory_and_small_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let options =
+        Options { segment_octets: 100_000, bodies_in_memory_octets: 100_000, readers: 2, ..Options::default() };
+    let store = Store::open_embedded_with(folder.path(), TABLES, options).await.unwrap();
+    conformance::bodies::all(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_opens_again_with_all_that_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+    let id = conformance::bodies::keep(&store, b"kept").await;
+    drop(store);
+    let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+    assert_eq!(store.open(id).await.unwrap().read_all(10).await.unwrap(), "kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_are_brought_up_and_a_newer_store_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = TABLES[0].steps;
+    let old = [Migrations { area: "check", steps: &steps[..1] }];
+    let store = Store::open_embedded(folder.path(), &old).await.unwrap();
+    assert!(store.read(|q| q.query("SELECT name FROM check_name", &[])).await.is_err());
+    drop(store);
+    let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+    assert!(store.read(|q| q.query("SELECT name FROM check_name", &[])).await.unwrap().is_empty());
+    drop(store);
+    let error = Store::open_embedded(folder.path(), &old).await.err().unwrap();
+    assert!(matches!(&error, Error::Newer { area, found: 2, known: 1 } if area == "check"), "{error}");
+    assert!(error.to_string().contains("newer program"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_stores_on_one_folder_see_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) =
+        tokio::join!(Store::open_embedded(folder.path(), TABLES), Store::open_embedded(folder.path(), TABLES));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    let before = one.foreign_version().await.unwrap();
+    conformance::bodies::keep(&one, b"own").await;
+    assert_eq!(one.foreign_version().await.unwrap(), before);
+    let id = conformance::bodies::keep(&two, b"other").await;
+    assert_ne!(one.foreign_version().await.unwrap(), before);
+    assert_eq!(one.open(id).await.unwrap().read_all(10).await.unwrap(), "other");
+}
