@@ -4,15 +4,20 @@
 //! Knows no policy and no disk (but for certificate files). Whom to let in, and what to answer, is decided above.
 
 pub mod clock;
+pub mod dns;
 mod drive;
 pub mod limits;
 mod listener;
+mod rate;
 mod shutdown;
 mod stream;
 mod tls;
+pub mod wire;
 
+pub use dns::{DnsError, Exchange, MailHosts, Resolver};
 pub use drive::{Conversation, Gone, Upgrade};
-pub use listener::{BindError, Connections, Door, Incoming, Listener, Refused};
+pub use listener::{BindError, Connections, Door, Incoming, Listener, Place, Refused};
+pub use rate::RateLimiter;
 pub use shutdown::{Busy, Shutdown};
 pub use stream::{ConnectError, Stream};
 pub use tls::{CertificateError, CertificateFiles, ClientTls, Roots, ServerTls, Verdict};

@@ -1,4 +1,4 @@
-//! Every limit of this crate, with its reason beside the number, and the rate limiter.
+//! Every limit of this crate, with its reason beside the number.
 
 use std::time::Duration;
 
@@ -38,3 +38,27 @@ pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(300);
 
 /// Pause between such questions.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// One try of one question to one name server.
+pub const DNS_TRY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tries after the first; a lost datagram is the usual trouble.
+pub const DNS_ATTEMPTS: usize = 2;
+
+/// One question in all, waiting for a turn included.
+pub const DNS_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Questions under way at once. More would only wait in the name server.
+pub const DNS_LOOKUPS_AT_ONCE_MAX: usize = 128;
+
+/// Answers kept. Some KiB each at the worst, so a few tens of MiB; usually a tenth of that.
+pub const DNS_CACHE_ANSWERS_MAX: u64 = 4096;
+
+/// An answer is kept a day at most, whatever it says of itself.
+pub const DNS_POSITIVE_TTL_MAX: Duration = Duration::from_secs(86_400);
+
+/// That a name does not exist is believed for a quarter of an hour at most: new domains are in a hurry.
+pub const DNS_NEGATIVE_TTL_MAX: Duration = Duration::from_secs(900);
+
+/// MX hosts of one domain. The largest sites have some dozen; a hostile one could have a thousand.
+pub const EXCHANGES_MAX: usize = 32;
