@@ -135,7 +135,8 @@ impl Row {
 
 /// Reading. Statements are prepared once and cached by their text, so texts are constants.
 pub trait Query {
-    /// Row after row, for long answers; `each` answers false to stop.
+    /// Row after row, for long answers; `each` answers false to stop. It may ask and write in between: the answer stays
+    /// that of the moment of asking. (In a [`Transaction`] that is bought by holding all rows: ask for bounded ones.)
     fn query_each(
         &self,
         sql: &'static str,

@@ -167,17 +167,21 @@ impl Query for SqliteTransaction<'_> {
         parameters: &[Value],
         each: &mut dyn FnMut(&Row) -> Result<bool, Error>,
     ) -> Result<(), Error> {
-        // What the callback answers is the caller's own affair, not a failed statement.
-        let mut own = None;
-        let outcome = self.sqlite.query_each(sql, parameters, &mut |row| match each(row) {
-            Ok(more) => Ok(more),
-            Err(error) => {
-                own = Some(error);
-                Ok(false)
+        // All rows first: what the callback changes must not change the answer under its feet.
+        for row in self.query(sql, parameters)? {
+            if !each(&row)? {
+                break;
             }
-        });
-        self.noting(outcome)?;
-        own.map_or(Ok(()), Err)
+        }
+        Ok(())
+    }
+
+    fn query(&self, sql: &'static str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        self.noting(self.sqlite.query(sql, parameters))
+    }
+
+    fn query_one(&self, sql: &'static str, parameters: &[Value]) -> Result<Option<Row>, Error> {
+        self.noting(self.sqlite.query_one(sql, parameters))
     }
 }
 
