@@ -6,6 +6,9 @@
 
 use memchr::memchr;
 
+/// A larger empty buffer is given back: there may be thousands of quiet connections.
+const KEPT_OCTETS_MAX: usize = 4096;
+
 /// One line, or why there is none.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
@@ -61,6 +64,10 @@ impl Lines {
         self.start = (self.start + count).min(self.buffer.len());
         self.searched = self.searched.max(self.start);
         if self.start == self.buffer.len() {
+            // What a burst needed is not kept by a connection that then says little.
+            if self.buffer.capacity() > KEPT_OCTETS_MAX {
+                self.buffer = Vec::new();
+            }
             self.buffer.clear();
             self.start = 0;
             self.searched = 0;

@@ -372,7 +372,9 @@ impl Transaction {
             Some(Problem::Refused(reply)) => not_3yz(reply),
             Some(Problem::Closed) => Reply::new(451, (4, 4, 2), "the server closed the connection"),
             Some(Problem::Timeout) => Reply::new(451, (4, 4, 2), "the server did not answer in time"),
-            Some(Problem::Malformed(why)) => Reply::new(451, (4, 5, 0), format!("the server's answer is no SMTP: {why}")),
+            Some(Problem::Malformed(why)) => {
+                Reply::new(451, (4, 5, 0), format!("the server's answer is no SMTP: {why}"))
+            }
             None => Reply::new(451, (4, 5, 0), "the server gave no answer"),
         };
         self.settle(&reply);

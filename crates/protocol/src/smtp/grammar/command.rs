@@ -2,8 +2,8 @@
 
 use envelope::Host;
 
-use super::parameters::{self, Mail, Recipient};
 use super::Fault;
+use super::parameters::{self, Mail, Recipient};
 use crate::smtp::server::Hello;
 
 /// What the client wants.

@@ -10,7 +10,7 @@ mod path;
 mod reply;
 mod xtext;
 
-pub use command::{Command, parse};
+pub use command::{Command, RecipientArguments, parse};
 pub use parameters::{Mail, Recipient};
 pub use reply::{ReplyReader, parse_extensions};
 pub use xtext::{decode as decode_xtext, encode as encode_xtext};

@@ -39,7 +39,15 @@ pub struct Recipient {
 impl Mail {
     /// A MAIL without parameters.
     pub fn new(reverse_path: ReversePath) -> Self {
-        Self { reverse_path, size: None, body: BodyType::SevenBit, smtputf8: false, ret: None, envelope_id: None, auth: None }
+        Self {
+            reverse_path,
+            size: None,
+            body: BodyType::SevenBit,
+            smtputf8: false,
+            ret: None,
+            envelope_id: None,
+            auth: None,
+        }
     }
 }
 

@@ -63,9 +63,8 @@ impl ReplyReader {
 /// `Reply-code = %x32-35 %x30-35 %x30-39`; the second digit is taken as it comes.
 fn number(digits: &[u8]) -> Option<u16> {
     let [first @ b'2'..=b'5', rest @ ..] = digits else { return None };
-    rest.iter().try_fold(u16::from(first - b'0'), |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + u16::from(byte - b'0'))
-    })
+    rest.iter()
+        .try_fold(u16::from(first - b'0'), |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u16::from(byte - b'0')))
 }
 
 /// What an EHLO answer offers, from its text: the first line is the peer's name.
@@ -144,7 +143,8 @@ mod tests {
 
     #[test]
     fn extensions() {
-        let offered = parse_extensions("mx.test greets\nSIZE 1000\npipelining\nAUTH PLAIN login\nLIMITS RCPTMAX=9 X=1\nX-Y");
+        let offered =
+            parse_extensions("mx.test greets\nSIZE 1000\npipelining\nAUTH PLAIN login\nLIMITS RCPTMAX=9 X=1\nX-Y");
         assert_eq!((offered.size, offered.pipelining, offered.recipients_max), (Some(1000), true, Some(9)));
         assert_eq!(offered.auth, ["PLAIN", "LOGIN"]);
         assert_eq!(parse_extensions("SIZE\n\nAUTH=LOGIN PLAIN").auth, ["LOGIN", "PLAIN"]);

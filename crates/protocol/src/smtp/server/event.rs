@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use envelope::{Host, Reply};
 
-use crate::sasl::{Mechanism, Request};
+use crate::sasl::Request;
 use crate::smtp::grammar::{Mail, Recipient};
 use crate::smtp::limits;
 
@@ -18,11 +18,12 @@ pub enum Mode {
     Lmtp,
 }
 
-/// What AUTH offers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Whether AUTH is offered. The mechanisms are all that fit the channel ([`Mechanism::offered`](crate::sasl::Mechanism::offered)):
+/// leaving one out would look like an attack to a SCRAM client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Auth {
-    /// In the order of offering. Empty: no AUTH. SCRAM-SHA-256-PLUS is offered only where TLS gives a channel binding.
-    pub mechanisms: Vec<Mechanism>,
+    /// Offer it.
+    pub enabled: bool,
     /// Offer it on a channel that is not encrypted. Passwords then cross the wire: for loopback only.
     pub before_tls: bool,
     /// Refuse MAIL until somebody signed in (RFC 6409 section 4.3).
@@ -112,12 +113,12 @@ pub enum Event {
         /// Its length.
         octets: u64,
     },
-    /// The body was refused by the session itself (too long, bare CR or LF), which has answered already: throw away
-    /// what was staged. Needs no answer.
+    /// The session refuses the body (too long, bare CR or LF) and answers the client itself, once it has read to the
+    /// body's end: throw away what was staged. Needs no answer.
     BodyRefused(Reply),
-    /// RSET, or STARTTLS: the transaction is gone. Needs no answer.
+    /// RSET, or the end of a BDAT sequence gone wrong: the transaction is gone. Needs no answer.
     Reset,
-    /// AUTH asks the directory. Answer `sign_in_accepted()`, `sign_in_refused()` or `scram_keys()`.
+    /// AUTH asks the directory. Answer `sign_in_accepted()`, `sign_in_refused(reply)` or `scram_keys()`.
     Authenticate(Request),
     /// VRFY. Answer `answer(reply)`.
     Verify(String),
