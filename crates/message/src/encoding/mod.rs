@@ -1,0 +1,10 @@
+//! Content transfer encodings (RFC 2045 section 6), encoded words (RFC 2047), and charsets.
+
+pub mod base64;
+pub mod charset;
+pub mod quoted_printable;
+mod transfer;
+pub mod words;
+
+pub use charset::text_of;
+pub use transfer::{Decoder, TransferEncoding};

@@ -1,0 +1,47 @@
+//! Every limit of this crate, with its reason. A message beyond a limit is still accepted and its byte ranges stay
+//! right; what lies beyond the limit is not looked into.
+
+/// Octets of one header section (of the message or of a part) that are looked into. Real headers with long
+/// reference lists and signatures reach 60 KiB; this is the memory a hostile header may hold.
+pub const HEADER_OCTETS_MAX: usize = 256 * 1024;
+
+/// Fields of one header section that are indexed. Real ones have under 200; an index entry costs 40 octets.
+pub const FIELDS_MAX: usize = 10_000;
+
+/// Parts of one message, nested ones included. A digest of a busy list has some hundred.
+pub const PARTS_MAX: usize = 1_000;
+
+/// How deep parts nest. Forwards of forwards reach 20; the bound keeps every walk of the tree off the stack's end.
+pub const DEPTH_MAX: usize = 50;
+
+/// Octets of a boundary that are compared. RFC 2046 section 5.1.1 allows 70; some mailers write a few more.
+pub const BOUNDARY_OCTETS_MAX: usize = 256;
+
+/// A line longer than this is no boundary line, whatever it begins with: a boundary, four hyphens, and some padding
+/// that a relay may have added. It bounds what is kept of an unfinished line.
+pub const BOUNDARY_LINE_OCTETS_MAX: usize = 1_000;
+
+/// Octets of parsed facts (types, parameters, envelopes) kept for one message. Past it, parts keep their ranges,
+/// their type, and their encoding only.
+pub const FACTS_OCTETS_MAX: usize = 2 * 1024 * 1024;
+
+/// Parameters of one Content-Type or Content-Disposition. A long file name in pieces of 60 octets needs about ten.
+pub const PARAMETERS_MAX: usize = 128;
+
+/// Octets of one parameter's value, pieces joined. File systems stop at 255 characters of 4 octets.
+pub const PARAMETER_OCTETS_MAX: usize = 8 * 1024;
+
+/// Mailboxes of one address field. A list expanded by hand may have thousands; one costs about 100 octets.
+pub const MAILBOXES_MAX: usize = 10_000;
+
+/// How deep comments nest before the rest counts as comment (RFC 5322 section 3.2.2 sets no end).
+pub const COMMENT_DEPTH_MAX: usize = 32;
+
+/// Longest line written, without CRLF (RFC 5322 section 2.1.1).
+pub const LINE_OCTETS_MAX: usize = 998;
+
+/// The line length that the writer aims at, without CRLF (RFC 5322 section 2.1.1).
+pub const LINE_OCTETS_WANTED: usize = 78;
+
+/// Longest encoded word (RFC 2047 section 2).
+pub const ENCODED_WORD_OCTETS_MAX: usize = 75;
