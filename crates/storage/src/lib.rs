@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod bodies;
+mod cluster;
 mod embedded;
 mod error;
 mod failpoint;
@@ -30,7 +31,7 @@ pub use error::Error;
 pub use migrations::Migrations;
 pub use seal::seal;
 pub use sql::{Query, Row, Transaction, Value};
-pub use store::{Committed, Options, Store};
+pub use store::{BodiesConfig, Committed, Options, Store};
 
 /// A kept body's name. It stays the same when compaction moves the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -58,3 +58,9 @@ pub const LOG_OCTETS_MAX: u64 = 64 * 1024 * 1024;
 
 /// A write-ahead log over this calls for a checkpoint: early enough that readers' look-ups in it stay short.
 pub const LOG_OCTETS_CHECKPOINT: u64 = 16 * 1024 * 1024;
+
+/// Runs of one closure that keeps conflicting. Beyond it somebody holds a row for long: better a 451 than a queue.
+pub const CONFLICTS_MAX: u32 = 12;
+
+/// How long a connection to the database server may take.
+pub const CONNECT_WAIT: Duration = Duration::from_secs(5);

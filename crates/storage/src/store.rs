@@ -1,10 +1,11 @@
 //! The door itself: four calls, whichever engine stands behind it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bodies::{Body, Missing, Segments, Stage, table};
+use crate::cluster::Cluster;
 use crate::embedded::Embedded;
 use crate::ids::Names;
 use crate::limits::{BODIES_IN_MEMORY_MAX, SEGMENT_OCTETS};
@@ -23,6 +24,10 @@ pub struct Options {
     pub segment_octets: u64,
     /// Octets of bodies that may wait in memory, of all sessions together.
     pub bodies_in_memory_octets: usize,
+    /// Connections to a cluster's database, for writing and reading together.
+    pub connections: usize,
+    /// Whether statements are prepared once per connection. Off behind a pooler that lends a connection per transaction.
+    pub statement_cache: bool,
     /// How long a body that no row names stays on disk: readers and backups that began before are done by then.
     pub grace: Duration,
 }
@@ -33,6 +38,8 @@ impl Default for Options {
             readers: 8,
             segment_octets: SEGMENT_OCTETS,
             bodies_in_memory_octets: BODIES_IN_MEMORY_MAX,
+            connections: 16,
+            statement_cache: true,
             grace: Duration::from_secs(3600),
         }
     }
@@ -52,8 +59,20 @@ pub struct Store {
 }
 
 struct Inner {
-    engine: Embedded,
+    engine: Engine,
     bodies: Arc<Segments>,
+}
+
+enum Engine {
+    Embedded(Embedded),
+    Cluster(Cluster),
+}
+
+/// Where a cluster keeps its bodies.
+#[derive(Debug, Clone)]
+pub enum BodiesConfig {
+    /// A folder that every node sees, with a file system that keeps its promises about sync and locks.
+    Folder(PathBuf),
 }
 
 impl Store {
@@ -68,10 +87,31 @@ impl Store {
         let open = move || {
             let names = Arc::new(Names::new(true));
             let bodies = Segments::open(&folder.join("bodies"), &options, names)?;
-            let engine = Embedded::open(&folder, &areas, &options)?;
+            let engine = Engine::Embedded(Embedded::open(&folder, &areas, &options)?);
             Ok(Self { inner: Arc::new(Inner { engine, bodies }) })
         };
         tokio::task::spawn_blocking(open).await.map_err(|error| Error::Bug(format!("opening: {error}")))?
+    }
+
+    /// Opens the store in a PostgreSQL database (`postgresql://user@host/name`), and brings its tables up.
+    pub async fn open_cluster(url: &str, bodies: BodiesConfig, areas: &[Migrations]) -> Result<Self, Error> {
+        Self::open_cluster_with(url, bodies, areas, Options::default()).await
+    }
+
+    /// The same with other options.
+    pub async fn open_cluster_with(
+        url: &str,
+        bodies: BodiesConfig,
+        areas: &[Migrations],
+        options: Options,
+    ) -> Result<Self, Error> {
+        let engine = Engine::Cluster(Cluster::open(url, areas, &options).await?);
+        let names = Arc::new(Names::new(false));
+        let BodiesConfig::Folder(folder) = bodies;
+        let open = move || Segments::open(&folder, &options, names);
+        let bodies =
+            tokio::task::spawn_blocking(open).await.map_err(|error| Error::Bug(format!("opening: {error}")))??;
+        Ok(Self { inner: Arc::new(Inner { engine, bodies }) })
     }
 
     /// A consistent view. Runs on a reader, off the async threads.
@@ -80,7 +120,10 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&dyn Query) -> Result<T, Error> + Send + 'static,
     {
-        self.inner.engine.read(work).await
+        match &self.inner.engine {
+            Engine::Embedded(engine) => engine.read(work).await,
+            Engine::Cluster(engine) => engine.read(work).await,
+        }
     }
 
     /// All or nothing, and durable when it returns. The closure may run more than once.
@@ -93,7 +136,11 @@ impl Store {
         F: FnMut(&dyn Transaction) -> Result<T, Error> + Send + 'static,
     {
         self.inner.bodies.check_sound()?;
-        self.inner.engine.write(work).await.map(|value| (value, Committed(())))
+        let value = match &self.inner.engine {
+            Engine::Embedded(engine) => engine.write(work).await?,
+            Engine::Cluster(engine) => engine.write(work).await?,
+        };
+        Ok((value, Committed(())))
     }
 
     /// Begins a body.
@@ -108,8 +155,6 @@ impl Store {
         loop {
             let bodies = Arc::clone(&self.inner.bodies);
             let opened = self
-                .inner
-                .engine
                 .read(move |query| {
                     let located = table::locate(query, body)?;
                     match Body::open(&bodies, located) {
@@ -135,6 +180,9 @@ impl Store {
 
     /// A number that changes when another process has written. Cheap: made to be asked once a second.
     pub async fn foreign_version(&self) -> Result<i64, Error> {
-        self.inner.engine.foreign_version().await
+        match &self.inner.engine {
+            Engine::Embedded(engine) => engine.foreign_version().await,
+            Engine::Cluster(engine) => Ok(engine.foreign_version()),
+        }
     }
 }

@@ -1,0 +1,374 @@
+//! One connection to PostgreSQL, the statements prepared on it, and how a blocking closure speaks through it.
+
+use std::cell::{Cell as StdCell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::TryStreamExt as _;
+use futures_util::future::{join, poll_fn};
+use tokio::runtime::Handle;
+use tokio_postgres::types::Type;
+use tokio_postgres::{AsyncMessage, Client, Config, IsolationLevel, RowStream, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::fault::{Again, Fault};
+use super::values::Cell;
+use crate::limits::STATEMENTS_MAX;
+use crate::migrations::Migrate;
+use crate::{Error, Query, Row, Transaction, Value};
+
+/// Rows fetched at a time for a long answer.
+const ROWS_AT_A_TIME: i32 = 256;
+
+/// A connection. Its socket is served by a task of its own, which ends with it.
+pub(super) struct Connection {
+    client: Client,
+    /// A notice came: at COMMIT that puts the outcome in doubt.
+    noticed: Arc<AtomicBool>,
+    statements: Option<RefCell<HashMap<(usize, usize), Statement>>>,
+}
+
+impl Connection {
+    pub(super) async fn open(config: &Config, tls: MakeRustlsConnect, cache: bool) -> Result<Self, Fault> {
+        let (client, mut connection) = config.connect(tls).await.map_err(|error| {
+            let fault = Fault::from(error);
+            match fault.error {
+                Error::Bug(why) => Fault { error: Error::Unavailable(why), again: Again::Yes, broken: true },
+                error => Fault { error, ..fault },
+            }
+        })?;
+        let noticed = Arc::new(AtomicBool::new(false));
+        let note = Arc::clone(&noticed);
+        tokio::spawn(async move {
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                match message {
+                    Ok(AsyncMessage::Notice(notice)) => {
+                        note.store(true, Ordering::Release);
+                        tracing::debug!(notice = notice.message(), "the database gave a notice");
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::debug!(%error, "a connection to the database ended");
+                        return;
+                    }
+                }
+            }
+        });
+        let statements = cache.then(RefCell::default);
+        let this = Self { client, noticed, statements };
+        // What a write promises is durable: a server or a role that says otherwise is overruled.
+        let row = this.client.query_one("SHOW synchronous_commit", &[]).await?;
+        if row.try_get::<_, &str>(0).is_ok_and(|setting| setting == "off") {
+            this.client.batch_execute("SET synchronous_commit = on").await?;
+        }
+        Ok(this)
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        !self.client.is_closed()
+    }
+
+    async fn prepare(
+        &self,
+        sql: &'static str,
+        parameters: &[Value],
+    ) -> Result<Option<Statement>, tokio_postgres::Error> {
+        let Some(statements) = &self.statements else { return Ok(None) };
+        let key = (sql.as_ptr().addr(), sql.len());
+        let known = statements.borrow().get(&key).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let statement = self.client.prepare_typed(sql, &types(parameters)).await?;
+        let mut statements = statements.borrow_mut();
+        if statements.len() >= STATEMENTS_MAX {
+            statements.clear();
+        }
+        statements.insert(key, statement.clone());
+        Ok(Some(statement))
+    }
+
+    async fn send(
+        &self,
+        sql: &'static str,
+        statement: Option<&Statement>,
+        parameters: &[Value],
+    ) -> Result<RowStream, tokio_postgres::Error> {
+        match statement {
+            Some(statement) => self.client.query_raw(statement, parameters).await,
+            None => {
+                let typed = parameters.iter().map(|value| (value, type_of(value)));
+                self.client.query_typed_raw(sql, typed).await
+            }
+        }
+    }
+
+    /// Runs a statement to its end.
+    async fn run(
+        &self,
+        sql: &'static str,
+        statement: Option<&Statement>,
+        parameters: &[Value],
+        rows: &mut dyn FnMut(Row),
+    ) -> Result<u64, Fault> {
+        let mut stream = std::pin::pin!(self.send(sql, statement, parameters).await?);
+        while let Some(found) = stream.try_next().await? {
+            rows(row(&found)?);
+        }
+        Ok(stream.rows_affected().unwrap_or(0))
+    }
+}
+
+/// Said, not left to the server to guess: beside a bare 0 it would take a parameter for an INTEGER of four octets.
+fn types(parameters: &[Value]) -> Vec<Type> {
+    parameters.iter().map(type_of).collect()
+}
+
+fn type_of(value: &Value) -> Type {
+    match value {
+        Value::Null => Type::UNKNOWN,
+        Value::Int(_) => Type::INT8,
+        Value::Text(_) => Type::TEXT,
+        Value::Blob(_) => Type::BYTEA,
+    }
+}
+
+fn row(found: &tokio_postgres::Row) -> Result<Row, Fault> {
+    let mut values = Vec::with_capacity(found.len());
+    for column in 0..found.len() {
+        values.push(found.try_get::<_, Cell>(column)?.0);
+    }
+    Ok(Row::new(values))
+}
+
+fn check(statement: Option<&Statement>, parameters: &[Value]) -> Result<(), Fault> {
+    match statement {
+        Some(statement) if statement.params().len() != parameters.len() => Err(Fault {
+            error: Error::Bug(format!("{} parameters for {}", parameters.len(), statement.params().len())),
+            again: Again::No,
+            broken: false,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A closure's view of a transaction that writes. READ COMMITTED: rows that it updates are locked, rows that it only
+/// reads are not.
+pub(super) struct Writing<'a> {
+    connection: &'a Connection,
+    runtime: Handle,
+    begun: StdCell<bool>,
+    failed: RefCell<Option<Fault>>,
+}
+
+impl<'a> Writing<'a> {
+    pub(super) fn new(connection: &'a Connection, runtime: Handle) -> Self {
+        Self { connection, runtime, begun: StdCell::new(false), failed: RefCell::default() }
+    }
+
+    /// The fault that a statement met, overlooked or not.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.failed.borrow_mut().take()
+    }
+
+    /// Commits. The error of a COMMIT whose answer is lost, or came with a notice, is `OutcomeUnknown`.
+    pub(super) fn commit(&self) -> Result<(), Fault> {
+        if !self.begun.get() {
+            return Ok(());
+        }
+        crate::failpoint::pass("before-commit");
+        self.connection.noticed.store(false, Ordering::Release);
+        match self.runtime.block_on(self.connection.client.batch_execute("COMMIT")) {
+            Ok(()) if self.connection.noticed.load(Ordering::Acquire) => {
+                Err(unknown("the database gave a notice at COMMIT".to_owned()))
+            }
+            Ok(()) => {
+                crate::failpoint::pass("after-commit");
+                Ok(())
+            }
+            Err(error) if error.as_db_error().is_some_and(|error| !error.code().code().starts_with("57")) => {
+                Err(error.into())
+            }
+            Err(error) => Err(unknown(super::fault::sentence(&error))),
+        }
+    }
+
+    /// Rolls back; false when the connection cannot be used again.
+    pub(super) fn roll_back(&self) -> bool {
+        !self.begun.get() || self.runtime.block_on(self.connection.client.batch_execute("ROLLBACK")).is_ok()
+    }
+
+    fn run(&self, sql: &'static str, parameters: &[Value], rows: &mut dyn FnMut(Row)) -> Result<u64, Error> {
+        let outcome = self.runtime.block_on(async {
+            let connection = self.connection;
+            if self.failed.borrow().is_some() {
+                return Err(Fault {
+                    error: Error::Refused("an earlier statement failed".to_owned()),
+                    again: Again::No,
+                    broken: false,
+                });
+            }
+            let statement = connection.prepare(sql, parameters).await?;
+            check(statement.as_ref(), parameters)?;
+            if self.begun.replace(true) {
+                return connection.run(sql, statement.as_ref(), parameters, rows).await;
+            }
+            // BEGIN and the first statement travel together.
+            let begin = connection.client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+            let (begun, outcome) = join(begin, connection.run(sql, statement.as_ref(), parameters, rows)).await;
+            begun?;
+            outcome
+        });
+        outcome.map_err(|fault| {
+            let error = fault.error.same();
+            let mut failed = self.failed.borrow_mut();
+            if failed.is_none() {
+                *failed = Some(fault);
+            }
+            error
+        })
+    }
+}
+
+fn unknown(why: String) -> Fault {
+    Fault { error: Error::OutcomeUnknown(why), again: Again::No, broken: true }
+}
+
+impl Query for Writing<'_> {
+    fn query_each(
+        &self,
+        sql: &'static str,
+        parameters: &[Value],
+        each: &mut dyn FnMut(&Row) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        for row in self.query(sql, parameters)? {
+            if !each(&row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn query(&self, sql: &'static str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        self.run(sql, parameters, &mut |row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    fn query_one(&self, sql: &'static str, parameters: &[Value]) -> Result<Option<Row>, Error> {
+        let mut first = None;
+        self.run(sql, parameters, &mut |row| {
+            first.get_or_insert(row);
+        })?;
+        Ok(first)
+    }
+}
+
+impl Transaction for Writing<'_> {
+    fn execute(&self, sql: &'static str, parameters: &[Value]) -> Result<u64, Error> {
+        self.run(sql, parameters, &mut |_| {})
+    }
+}
+
+impl Migrate for Writing<'_> {
+    fn batch(&self, sql: &str) -> Result<(), Error> {
+        let client = &self.connection.client;
+        self.runtime.block_on(client.batch_execute(sql)).map_err(|error| {
+            let fault = Fault::from(error);
+            let error = fault.error.same();
+            self.failed.borrow_mut().get_or_insert(fault);
+            error
+        })
+    }
+}
+
+/// A closure's view of one snapshot.
+pub(super) struct Reading<'a> {
+    transaction: tokio_postgres::Transaction<'a>,
+    statements: Option<&'a RefCell<HashMap<(usize, usize), Statement>>>,
+    runtime: Handle,
+    pub(super) broken: StdCell<bool>,
+}
+
+impl Connection {
+    /// Begins a snapshot.
+    pub(super) async fn reading(&mut self, runtime: Handle) -> Result<Reading<'_>, Fault> {
+        let statements = self.statements.as_ref();
+        let begin = self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let transaction = begin.start().await?;
+        Ok(Reading { transaction, statements, runtime, broken: StdCell::new(false) })
+    }
+}
+
+impl Reading<'_> {
+    pub(super) fn end(self) -> bool {
+        self.runtime.block_on(self.transaction.commit()).is_ok() && !self.broken.get()
+    }
+
+    async fn prepare(&self, sql: &'static str, parameters: &[Value]) -> Result<Statement, Fault> {
+        let key = (sql.as_ptr().addr(), sql.len());
+        if let Some(statement) = self.statements.and_then(|statements| statements.borrow().get(&key).cloned()) {
+            return Ok(statement);
+        }
+        let statement = self.transaction.prepare_typed(sql, &types(parameters)).await?;
+        if let Some(statements) = self.statements {
+            statements.borrow_mut().insert(key, statement.clone());
+        }
+        Ok(statement)
+    }
+
+    fn noting<T>(&self, outcome: Result<T, Fault>) -> Result<T, Error> {
+        outcome.map_err(|fault| {
+            self.broken.set(self.broken.get() || fault.broken);
+            fault.error
+        })
+    }
+
+    async fn rows(&self, sql: &'static str, parameters: &[Value]) -> Result<Vec<Row>, Fault> {
+        let statement = self.prepare(sql, parameters).await?;
+        check(Some(&statement), parameters)?;
+        let mut stream = std::pin::pin!(self.transaction.query_raw(&statement, parameters).await?);
+        let mut rows = Vec::new();
+        while let Some(found) = stream.try_next().await? {
+            rows.push(row(&found)?);
+        }
+        Ok(rows)
+    }
+}
+
+impl Query for Reading<'_> {
+    fn query_each(
+        &self,
+        sql: &'static str,
+        parameters: &[Value],
+        each: &mut dyn FnMut(&Row) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let bind = async {
+            let statement = self.prepare(sql, parameters).await?;
+            check(Some(&statement), parameters)?;
+            Ok(self.transaction.bind_raw(&statement, parameters).await?)
+        };
+        let portal = self.noting(self.runtime.block_on(bind))?;
+        loop {
+            let fetch = async { Ok(self.transaction.query_portal(&portal, ROWS_AT_A_TIME).await?) };
+            let found: Vec<tokio_postgres::Row> = self.noting(self.runtime.block_on(fetch))?;
+            for found in &found {
+                if !each(&self.noting(row(found))?)? {
+                    return Ok(());
+                }
+            }
+            if found.len() < ROWS_AT_A_TIME.unsigned_abs() as usize {
+                return Ok(());
+            }
+        }
+    }
+
+    fn query(&self, sql: &'static str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        self.noting(self.runtime.block_on(self.rows(sql, parameters)))
+    }
+
+    fn query_one(&self, sql: &'static str, parameters: &[Value]) -> Result<Option<Row>, Error> {
+        Ok(self.query(sql, parameters)?.into_iter().next())
+    }
+}

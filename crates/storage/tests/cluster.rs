@@ -1,0 +1,130 @@
+//! The cluster engine: the conformance suite on a real PostgreSQL, and what only it does.
+#![allow(unreachable_pub, reason = "modules of checks are shared by test binaries")]
+
+mod conformance;
+mod postgres;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use conformance::TABLES;
+use postgres::Postgres;
+use storage::{BodiesConfig, Error, Migrations, Options, Store};
+
+/// One server for all checks of this file: starting it costs more than any of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_conformance_suite_and_more_on_postgresql() {
+    let Some(mut postgres) = Postgres::start() else { return };
+    for (name, statement_cache) in [("cached", true), ("uncached", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { statement_cache, connections: 6, ..Options::default() };
+        let bodies = BodiesConfig::Folder(folder.path().to_owned());
+        let url = postgres.database(name);
+        let store = Store::open_cluster_with(&url, bodies, TABLES, options).await.unwrap();
+        conformance::rows::all(&store).await;
+        conformance::bodies::all(&store).await;
+    }
+    tables_are_brought_up_by_one_of_many(&postgres).await;
+    a_conflict_is_run_again(&postgres).await;
+    a_race_for_a_key_is_decided(&postgres).await;
+    a_server_that_went_away_is_found_again(&mut postgres).await;
+}
+
+async fn open(url: &str, folder: &tempfile::TempDir, tables: &[Migrations]) -> Result<Store, Error> {
+    Store::open_cluster(url, BodiesConfig::Folder(folder.path().to_owned()), tables).await
+}
+
+async fn tables_are_brought_up_by_one_of_many(postgres: &Postgres) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = postgres.database("many");
+    let (one, two, three) =
+        tokio::join!(open(&url, &folder, TABLES), open(&url, &folder, TABLES), open(&url, &folder, TABLES));
+    one.unwrap();
+    two.unwrap();
+    let id = conformance::bodies::keep(&three.unwrap(), b"kept").await;
+    let again = open(&url, &folder, TABLES).await.unwrap();
+    assert_eq!(again.open(id).await.unwrap().read_all(9).await.unwrap(), "kept");
+    let older = [Migrations { area: "check", steps: &TABLES[0].steps[..1] }];
+    let error = open(&url, &folder, &older).await.err().unwrap();
+    assert!(matches!(error, Error::Newer { found: 2, known: 1, .. }), "{error}");
+}
+
+/// Two closures lock two rows in opposite order: the server breaks the knot, and both happen in the end.
+async fn a_conflict_is_run_again(postgres: &Postgres) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&postgres.database("conflict"), &folder, TABLES).await.unwrap();
+    store.write(|tx| tx.execute("INSERT INTO check_box (account, uidnext) VALUES (1, 0), (2, 0)", &[])).await.unwrap();
+    let runs = Arc::new(AtomicU32::new(0));
+    let meet = Arc::new(std::sync::Barrier::new(2));
+    let both = [(1i64, 2i64), (2, 1)].map(|(first, second)| {
+        let (store, runs, meet) = (store.clone(), Arc::clone(&runs), Arc::clone(&meet));
+        tokio::spawn(async move {
+            store
+                .write(move |tx| {
+                    const ADD: &str = "UPDATE check_box SET uidnext = uidnext + 1 WHERE account = $1";
+                    tx.execute(ADD, &[first.into()])?;
+                    if runs.fetch_add(1, Ordering::Relaxed) < 2 {
+                        meet.wait();
+                    }
+                    tx.execute(ADD, &[second.into()])
+                })
+                .await
+                .unwrap();
+        })
+    });
+    for one in both {
+        one.await.unwrap();
+    }
+    assert!(runs.load(Ordering::Relaxed) > 2, "they did not meet");
+    let sum = store.read(|q| q.query_one("SELECT SUM(uidnext) FROM check_box", &[])).await.unwrap().unwrap();
+    assert_eq!(sum.int(0).unwrap(), 4);
+}
+
+/// "Look, then insert": the one who comes second is run again, and sees the row.
+async fn a_race_for_a_key_is_decided(postgres: &Postgres) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&postgres.database("race"), &folder, TABLES).await.unwrap();
+    let tasks: Vec<_> = (0..8i64)
+        .map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let (made, _) = store
+                    .write(move |tx| {
+                        if tx.query_one("SELECT number FROM check_name WHERE name = 'one'", &[])?.is_some() {
+                            return Ok(false);
+                        }
+                        tx.execute("INSERT INTO check_name (name, number) VALUES ('one', $1)", &[number.into()])?;
+                        Ok(true)
+                    })
+                    .await
+                    .unwrap();
+                made
+            })
+        })
+        .collect();
+    let mut made = 0;
+    for task in tasks {
+        made += u32::from(task.await.unwrap());
+    }
+    assert_eq!(made, 1);
+}
+
+async fn a_server_that_went_away_is_found_again(postgres: &mut Postgres) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&postgres.database("away"), &folder, TABLES).await.unwrap();
+    let id = conformance::bodies::keep(&store, b"before").await;
+    postgres.crash();
+    assert_eq!(store.open(id).await.unwrap().read_all(9).await.unwrap(), "before");
+    postgres.crash();
+    conformance::bodies::keep(&store, b"after").await;
+}
+
+#[tokio::test]
+async fn a_wrong_url_is_the_operators_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = open("no url at all", &folder, TABLES).await.err().unwrap();
+    assert!(matches!(error, Error::Settings(_)), "{error}");
+    let nobody = format!("host={} user=nobody dbname=nothing", folder.path().display());
+    let error = open(&nobody, &folder, TABLES).await.err().unwrap();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+}
