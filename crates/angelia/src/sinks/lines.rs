@@ -1,0 +1,110 @@
+//! The sink that writes a line on stderr for each entry, on a thread of its own: a terminal that was stopped, or a full
+//! pipe, holds up nobody else.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use journal::{Entry, Event};
+
+use super::limits::WAITING_MAX;
+use super::line::{Format, Line};
+
+/// How long the end of the program waits for a reader of stderr who does not read.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
+enum Message {
+    Entry(Arc<Entry>),
+    Stop,
+}
+
+/// The way in.
+pub(super) struct Sender(SyncSender<Message>);
+
+impl Sender {
+    /// False when there is no room.
+    pub(super) fn offer(&self, entry: Arc<Entry>) -> bool {
+        self.0.try_send(Message::Entry(entry)).is_ok()
+    }
+}
+
+/// The running sink.
+pub(super) struct Lines {
+    sender: SyncSender<Message>,
+    ended: Receiver<()>,
+}
+
+impl Format {
+    /// What suits stderr as it is: colours only on a terminal, and only where `NO_COLOR` is not set.
+    pub(crate) fn for_stderr() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self::Text;
+        }
+        Self::Terminal { colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) }
+    }
+}
+
+impl Lines {
+    pub(super) fn start(format: Format, lost: Arc<AtomicU64>) -> anyhow::Result<(Self, Sender)> {
+        let (sender, receiver) = sync_channel(WAITING_MAX);
+        let (tell_end, ended) = sync_channel(1);
+        let body = move || {
+            write_all(&receiver, format, &lost);
+            let _ = tell_end.try_send(());
+        };
+        thread::Builder::new().name("journal-lines".to_owned()).spawn(body).context("a thread for the journal")?;
+        Ok((Self { sender: sender.clone(), ended }, Sender(sender)))
+    }
+
+    pub(super) async fn stop(self) {
+        let wait = move || {
+            if self.sender.try_send(Message::Stop).is_ok() {
+                let _ = self.ended.recv_timeout(END_PATIENCE);
+            }
+        };
+        let _ = tokio::task::spawn_blocking(wait).await;
+    }
+}
+
+fn write_all(receiver: &Receiver<Message>, format: Format, lost: &AtomicU64) {
+    let mut text = String::new();
+    while let Ok(first) = receiver.recv() {
+        let mut next = Some(first);
+        let mut stop = false;
+        while let Some(message) = next {
+            match message {
+                Message::Entry(entry) => text.push_str(&Line(&entry).render(format)),
+                Message::Stop => stop = true,
+            }
+            // Few writes, but no line waits for a later one.
+            next = if text.len() < 64 * 1024 { receiver.try_recv().ok() } else { None };
+        }
+        if let Some(notice) = loss(lost) {
+            text.push_str(&Line(&notice).render(format));
+        }
+        // A closed stderr is no reason to stop the mail.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        text.clear();
+        if stop {
+            return;
+        }
+    }
+}
+
+/// An entry about the entries that found no room since the last time.
+pub(super) fn loss(lost: &AtomicU64) -> Option<Entry> {
+    let count = lost.swap(0, Ordering::Relaxed);
+    (count > 0).then(|| Entry {
+        at: net::clock::now(),
+        session: None,
+        mail: None,
+        event: Event::Fault {
+            place: "journal".to_owned(),
+            reason: format!("{count} entries were lost: more came than could be written"),
+        },
+    })
+}
