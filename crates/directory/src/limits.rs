@@ -1,0 +1,44 @@
+//! Limits of the directory, each with its reason.
+
+use std::time::Duration;
+
+/// How old an answer from memory may be after another process changed the directory. An operator who adds an account
+/// on the command line tries it at once; a check costs one row.
+pub const STALE_MAX: Duration = Duration::from_millis(500);
+
+/// Addresses whose lookup is kept in memory, in each of two generations. An entry has some 300 octets, so that 64 Ki
+/// of them are some 20 MiB however many addresses a stranger tries.
+pub const LOOKUPS_MAX: usize = 32 * 1024;
+
+/// Domains whose "ours or not" is kept in memory, in each of two generations.
+pub const DOMAINS_MAX: usize = 8 * 1024;
+
+/// Targets of one alias. A longer list is a mailing list, which is another thing.
+pub const ALIAS_TARGETS_MAX: usize = 1000;
+
+/// Recipients that one address may turn into when aliases name aliases. More is refused rather than cut: a cut list
+/// loses mail.
+pub const EXPANSION_MAX: usize = 2000;
+
+/// Memory of one argon2id computation, in KiB (OWASP password storage cheat sheet: 19 MiB, 2 passes, 1 lane).
+pub const ARGON2_MEMORY_KIB: u32 = 19 * 1024;
+
+/// Passes of argon2id over its memory.
+pub const ARGON2_PASSES: u32 = 2;
+
+/// Lanes of argon2id.
+pub const ARGON2_LANES: u32 = 1;
+
+/// Octets of a password's salt (RFC 9106 section 3.1 recommends 16).
+pub const SALT_OCTETS: usize = 16;
+
+/// Sign-ins that may wait for a core to check their password on. At 20 ms each on two cores the last one waits five
+/// seconds; whoever comes then is asked to come again.
+pub const SIGN_INS_WAITING_MAX: usize = 512;
+
+/// Passwords that were right lately, in each of two generations: clients reconnect for every check, and one argon2
+/// each time would make a core busy at fifty of them a second.
+pub const VERIFIED_MAX: usize = 8 * 1024;
+
+/// How long a right password is remembered. A changed password is noticed at once, whatever this says.
+pub const VERIFIED_FOR: Duration = Duration::from_secs(600);
