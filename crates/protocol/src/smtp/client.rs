@@ -199,7 +199,10 @@ impl Client {
         }
         match std::mem::replace(&mut self.state, State::Closing) {
             State::Greeting if reply.code == 220 => self.say_hello(true),
-            State::Greeting => self.refused(reply),
+            State::Greeting => {
+                self.state = State::Greeting;
+                self.refused(reply);
+            }
             State::Hello { extended } => self.hello_reply(&reply, extended),
             State::StartTlsReply => self.start_tls_reply(reply),
             State::Auth(with) => self.auth_reply(reply, with),
@@ -391,3 +394,6 @@ impl Session for Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

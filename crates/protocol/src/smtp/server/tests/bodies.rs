@@ -111,8 +111,24 @@ fn too_long_by_chunk() {
 /// What an attacker puts into a letter so that another server, or ours, sees its end there. Behind it he has the
 /// commands of a second letter.
 const SMUGGLED_ENDS: [&str; 18] = [
-    "\n.\n", "\n.\r\n", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\r.\r", "\r\n\0.\r\n", "\r\n.\0\r\n", "\n\n.\n\n", "\r\r.\r\r", "\r\n.\r\r\n",
-    "\n.\r", "\r.\n", "\r\r\n.\n", "\n\r.\r\n", "\r\n\r.\r\n", "\u{85}.\u{85}", "\r\n.\x0b\r\n",
+    "\n.\n",
+    "\n.\r\n",
+    "\r.\r\n",
+    "\r\n.\n",
+    "\r\n.\r",
+    "\r.\r",
+    "\r\n\0.\r\n",
+    "\r\n.\0\r\n",
+    "\n\n.\n\n",
+    "\r\r.\r\r",
+    "\r\n.\r\r\n",
+    "\n.\r",
+    "\r.\n",
+    "\r\r\n.\n",
+    "\n\r.\r\n",
+    "\r\n\r.\r\n",
+    "\u{85}.\u{85}",
+    "\r\n.\x0b\r\n",
 ];
 
 #[test]

@@ -55,7 +55,10 @@ fn pipelined_commands_are_answered_in_one_piece() {
     door.say(b"hello\r\n.\r\nMAIL FROM:<>\r\n");
     sends.extend(lines(&door.heard()));
     let codes: Vec<&str> = sends.iter().map(|line| &line[..9]).collect();
-    assert_eq!(codes[codes.len() - 6..], ["250 2.1.0", "550 5.1.1", "250 2.1.5", "354 go on", "250 2.0.0", "250 2.1.0"]);
+    assert_eq!(
+        codes[codes.len() - 6..],
+        ["250 2.1.0", "550 5.1.1", "250 2.1.5", "354 go on", "250 2.0.0", "250 2.1.0"]
+    );
 
     // All answers to one group leave in one Send.
     let mut server = Server::new(plain().shared(), Instant::now());
