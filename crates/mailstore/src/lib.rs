@@ -9,20 +9,29 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod changes;
+mod deliver;
 mod error;
 mod feed;
 mod flags;
 pub mod limits;
+mod name;
+mod rows;
+mod schema;
 mod types;
 mod uids;
+mod views;
 
-use envelope::Timestamp;
+use std::sync::Arc;
+
+use envelope::{AccountId, Timestamp};
 use storage::{Store, Transaction};
 
 pub use account::Account;
 pub use error::Error;
 pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};
+pub use schema::MIGRATIONS;
 pub use types::{
     Append, Changes, Copied, Delivery, Entry, Expunged, Mailbox, Message, Placed, Role, Selected, Status, Stored,
     Vanished, View,
@@ -32,37 +41,55 @@ pub use uids::UidSet;
 /// The Message Store. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
 pub struct Mailstore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     store: Store,
     clock: fn() -> Timestamp,
+    hub: Arc<feed::Hub>,
+    views: views::Views,
 }
 
 impl Mailstore {
     /// On an open store. `clock` tells the present (`net::clock::now`).
     pub fn new(store: Store, clock: fn() -> Timestamp) -> Self {
-        Self { store, clock }
+        Self { inner: Arc::new(Inner { store, clock, hub: feed::Hub::new(), views: views::Views::default() }) }
     }
 
     /// Puts a letter into a mailbox. Two statements on the common path. With several recipients in one transaction,
-    /// call it in ascending order of account, so that two transactions never wait for each other.
+    /// call it in ascending order of account, so that two transactions never wait for each other in a circle.
     pub fn deliver_in(&self, tx: &dyn Transaction, delivery: &Delivery) -> Result<Placed, storage::Error> {
-        let _ = (tx, delivery);
-        todo!()
+        deliver::deliver(tx, delivery, (self.inner.clock)())
     }
 
     /// Tells listeners, after the commit.
     pub fn announce(&self, placed: &[Placed]) {
-        let _ = placed;
+        for one in placed.iter().filter(|one| !one.duplicate) {
+            self.inner.hub.tell(one.account, Hint::Mailbox(one.mailbox));
+        }
     }
 
     /// Opens a reader's account; it has INBOX and the default mailboxes from its first opening on.
     pub async fn open(&self, who: &directory::SignedIn) -> Result<Account, Error> {
-        let _ = (who, &self.store, self.clock);
-        todo!()
+        const SQL: &str = "SELECT list_version FROM mail_account WHERE account_id = $1";
+        let (id, now) = (who.account(), (self.inner.clock)());
+        let known = self.inner.store.read(move |q| Ok(q.query_one(SQL, &[id.0.into()])?.is_some())).await?;
+        if !known {
+            self.inner.store.write(move |tx| rows::ensure_account(tx, id, now)).await?;
+        }
+        Ok(Account::new(id, self.inner.clone()))
     }
 
-    /// Removes everything that an account has, in the transaction that removes the account itself.
-    pub fn remove_account_in(&self, tx: &dyn Transaction, account: envelope::AccountId) -> Result<(), storage::Error> {
-        let _ = (tx, account);
-        todo!()
+    /// Takes away everything that an account has, in the transaction that removes the account itself. Its messages go
+    /// by [`Mailstore::sweep`] afterwards.
+    pub fn remove_account_in(&self, tx: &dyn Transaction, account: AccountId) -> Result<(), storage::Error> {
+        account::retire_all(tx, account)
+    }
+
+    /// Empties mailboxes that were deleted and not emptied yet: after [`Mailstore::remove_account_in`], and at the start
+    /// for what a crash left.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        account::purge_all(&self.inner).await
     }
 }

@@ -19,9 +19,9 @@ pub const KEYWORDS_INLINE: u32 = 54;
 /// Rows that one statement batch of a copy, a move or an expunge takes: bounds the memory of one transaction.
 pub const ROWS_BATCH: usize = 1000;
 
-/// Tombstone rows kept per mailbox. One row tells of one EXPUNGE (up to 8,000 ranges of UIDs); who was away for longer
-/// than that learns what is gone by comparing all UIDs instead (RFC 7162 section 3.2.10.2 allows it).
-pub const TOMBSTONES_MAX: i64 = 1000;
+/// Tombstone rows kept per mailbox. One row tells of one EXPUNGE. Beyond that the older half is drawn together into
+/// one row, which tells an old asker of some UIDs too many (RFC 7162 section 3.2.10 allows it).
+pub const TOMBSTONES_MAX: i64 = 200;
 
 /// Ranges of UIDs in one tombstone row: 8 octets each, and values stay under 64 KiB.
 pub const TOMBSTONE_RANGES_MAX: usize = 8000;
@@ -33,8 +33,11 @@ pub const FEED_HINTS_MAX: usize = 16;
 /// that others have open, costs no scan.
 pub const VIEWS_MAX: usize = 1024;
 
-/// Messages in all kept views together: 24 octets each, so at most 48 MiB.
-pub const VIEW_ENTRIES_MAX: usize = 2_000_000;
+/// Messages in all kept views together: 40 octets each, so at most 40 MB.
+pub const VIEW_ENTRIES_MAX: usize = 1_000_000;
+
+/// A smaller mailbox is scanned as fast as its view is looked up.
+pub const VIEW_ENTRIES_MIN: usize = 200;
 
 /// How often other processes' changes are looked for while somebody listens, in milliseconds.
 pub const POLL_MILLISECONDS: u64 = 1000;

@@ -1,114 +1,87 @@
-//! A reader's account, open.
+//! A reader's account, open. One file for each family of verbs.
 
-use envelope::{AccountId, MailboxId};
-use storage::{Body, Stage};
+mod append;
+mod mailboxes;
+mod purge;
+mod read;
+mod remove;
+mod store_flags;
+mod transfer;
 
-use crate::{
-    Append, Changes, Copied, Error, Expunged, Feed, Flags, Mailbox, Message, Placed, Selected, Status, StoreMode,
-    Stored, UidSet, View,
-};
+use std::sync::Arc;
+
+use envelope::AccountId;
+use storage::{Stage, Transaction};
+
+use crate::feed::{Feed, Hint};
+use crate::{Error, Inner};
+
+pub(crate) use purge::{purge_all, retire_all};
 
 /// A reader's account. Cheap to clone; holds no lock and no snapshot.
 #[derive(Clone)]
 pub struct Account {
     id: AccountId,
+    inner: Arc<Inner>,
 }
 
-#[allow(unused_variables, clippy::unused_async, clippy::todo)]
 impl Account {
+    pub(crate) fn new(id: AccountId, inner: Arc<Inner>) -> Self {
+        Self { id, inner }
+    }
+
     /// Whose.
     pub fn id(&self) -> AccountId {
         self.id
     }
-    /// All mailboxes, in the order of their names, INBOX first.
-    pub async fn list(&self) -> Result<Vec<Mailbox>, Error> {
-        todo!()
-    }
-    /// Names subscribed to, whether or not such a mailbox stands (RFC 3501 section 6.3.9).
-    pub async fn subscriptions(&self) -> Result<Vec<String>, Error> {
-        todo!()
-    }
-    /// CREATE: makes missing parents too.
-    pub async fn create(&self, name: &str) -> Result<MailboxId, Error> {
-        todo!()
-    }
-    /// DELETE: the messages go; a mailbox with children stays as `\Noselect` (RFC 3501 section 6.3.4).
-    pub async fn delete(&self, name: &str) -> Result<(), Error> {
-        todo!()
-    }
-    /// RENAME: children follow; renaming INBOX moves its messages and leaves it empty (RFC 3501 section 6.3.5).
-    pub async fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
-        todo!()
-    }
-    /// SUBSCRIBE; the mailbox need not exist.
-    pub async fn subscribe(&self, name: &str) -> Result<(), Error> {
-        todo!()
-    }
-    /// UNSUBSCRIBE.
-    pub async fn unsubscribe(&self, name: &str) -> Result<(), Error> {
-        todo!()
-    }
-    /// STATUS, from counters.
-    pub async fn status(&self, name: &str) -> Result<Status, Error> {
-        todo!()
-    }
-    /// SELECT; with `claim_recent` (not EXAMINE) the session takes the new messages as its `\Recent`.
-    pub async fn select(&self, name: &str, claim_recent: bool) -> Result<Selected, Error> {
-        todo!()
-    }
-    /// The mailbox as it stands, by its key.
-    pub async fn view(&self, mailbox: MailboxId) -> Result<View, Error> {
-        todo!()
-    }
-    /// The first `count_max` messages of the set, in the order of their UIDs; go on with `uids.above(last)`.
-    pub async fn messages(&self, mailbox: MailboxId, uids: &UidSet, count_max: usize) -> Result<Vec<Message>, Error> {
-        todo!()
-    }
-    /// The bytes of a message.
-    pub async fn body(&self, message: &Message) -> Result<Body, Error> {
-        todo!()
-    }
+
     /// Begins the body of an APPEND.
     pub fn stage(&self) -> Stage {
-        todo!()
+        self.inner.store.stage()
     }
-    /// APPEND; several at once are all or nothing (RFC 3502).
-    pub async fn append(&self, mailbox: &str, messages: Vec<Append>) -> Result<Vec<Placed>, Error> {
-        todo!()
-    }
-    /// COPY: no bytes are copied. All or nothing.
-    pub async fn copy(&self, from: MailboxId, uids: &UidSet, to: &str) -> Result<Copied, Error> {
-        todo!()
-    }
-    /// MOVE (RFC 6851). All or nothing.
-    pub async fn move_to(&self, from: MailboxId, uids: &UidSet, to: &str) -> Result<Copied, Error> {
-        todo!()
-    }
-    /// STORE. With `unchanged_since`, messages whose MODSEQ is higher are left alone.
-    pub async fn store_flags(
-        &self,
-        mailbox: MailboxId,
-        uids: &UidSet,
-        mode: StoreMode,
-        flags: &Flags,
-        unchanged_since: Option<u64>,
-    ) -> Result<Stored, Error> {
-        todo!()
-    }
-    /// EXPUNGE, or UID EXPUNGE with a set: removes what has `\Deleted`.
-    pub async fn expunge(&self, mailbox: MailboxId, uids: Option<&UidSet>) -> Result<Expunged, Error> {
-        todo!()
-    }
-    /// What POP3 QUIT and the webmail want: removes these, flagged or not.
-    pub async fn remove(&self, mailbox: MailboxId, uids: &UidSet) -> Result<Expunged, Error> {
-        todo!()
-    }
-    /// What happened since `modseq`.
-    pub async fn changes(&self, mailbox: MailboxId, modseq: u64) -> Result<Changes, Error> {
-        todo!()
-    }
+
     /// Listens to changes of the account.
     pub fn feed(&self) -> Feed {
-        todo!()
+        self.inner.hub.listen(self.id, &self.inner.store)
+    }
+
+    fn tell(&self, hint: Hint) {
+        self.inner.hub.tell(self.id, hint);
+    }
+
+    /// A transaction whose closure may also refuse with an [`Error`] of the reader's; then nothing is written.
+    async fn write<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnMut(&dyn Transaction) -> Result<T, Error> + Send + 'static,
+    {
+        write(&self.inner, work).await
+    }
+}
+
+/// See [`Account::write`].
+pub(crate) async fn write<T, F>(inner: &Inner, mut work: F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: FnMut(&dyn Transaction) -> Result<T, Error> + Send + 'static,
+{
+    let (says, refused) = std::sync::mpsc::channel();
+    let outcome = inner.store.write(move |tx| {
+        work(tx).map_err(|error| match error {
+            Error::Storage(error) => error,
+            reader => {
+                let words = reader.to_string();
+                // The channel is unbounded, and a closure that is run again refuses once more: the last word counts.
+                let _ = says.send(reader);
+                storage::Error::Refused(words)
+            }
+        })
+    });
+    match outcome.await {
+        Ok((value, _committed)) => Ok(value),
+        Err(error) => match refused.try_iter().last() {
+            Some(reader) if matches!(error, storage::Error::Refused(_)) => Err(reader),
+            _ => Err(error.into()),
+        },
     }
 }

@@ -1,0 +1,119 @@
+//! STATUS, SELECT, the rows of FETCH, bodies, and what changed.
+
+use envelope::MailboxId;
+use storage::Body;
+
+use super::Account;
+use crate::rows::{self, MESSAGES, MailboxRow, narrow};
+use crate::{Changes, Error, Message, Selected, Status, UidSet, View, changes, name};
+
+impl Account {
+    /// STATUS, from counters.
+    pub async fn status(&self, name: &str) -> Result<Status, Error> {
+        let (account, name) = (self.id, name::canonical(name).map_err(|_| Error::NoMailbox)?);
+        let found = self.inner.store.read(move |q| Ok(rows::selectable_named(q, account, &name)));
+        let row = lift(found.await)?;
+        Ok(Status {
+            id: MailboxId(row.id),
+            messages: narrow(row.messages),
+            recent: narrow(row.recent),
+            unseen: narrow(row.unseen),
+            octets: u64::try_from(row.octets).unwrap_or(0),
+            uid_next: narrow(row.uid_next),
+            uid_validity: narrow(row.uid_validity),
+            modseq: row.modseq as u64,
+        })
+    }
+
+    /// SELECT; with `claim_recent` (not EXAMINE) the session takes the new messages as its `\Recent`.
+    pub async fn select(&self, name: &str, claim_recent: bool) -> Result<Selected, Error> {
+        let (account, inner) = (self.id, self.inner.clone());
+        let name = name::canonical(name).map_err(|_| Error::NoMailbox)?;
+        let found = self.inner.store.read(move |q| {
+            let row = match rows::selectable_named(q, account, &name) {
+                Ok(row) => row,
+                Err(error) => return Ok(Err(error)),
+            };
+            Ok(Ok((inner.views.view(q, account, &row)?, row)))
+        });
+        let (view, row): (View, MailboxRow) = lift(found.await)?;
+        let (recent_from, recent_until) = if claim_recent && row.recent > 0 {
+            self.claim_recent(view.mailbox).await?
+        } else {
+            (narrow(row.recent_from), narrow(row.uid_next))
+        };
+        Ok(Selected { view, recent_from, recent_until })
+    }
+
+    /// Takes the messages that no session has claimed yet as this session's `\Recent`: from the first UID up to, and
+    /// not with, the second.
+    pub async fn claim_recent(&self, mailbox: MailboxId) -> Result<(u32, u32), Error> {
+        // On the right side of SET stands what was before, on either engine.
+        const SQL: &str = "UPDATE mailbox SET recent_before = recent_from, recent_from = uidnext, recent = 0 \
+                           WHERE account_id = $1 AND mailbox_id = $2 RETURNING recent_before, recent_from";
+        let account = self.id;
+        self.write(move |tx| {
+            let row = tx.query_one(SQL, &[account.0.into(), mailbox.0.into()])?.ok_or(Error::NoMailbox)?;
+            Ok((narrow(row.int(0)?), narrow(row.int(1)?)))
+        })
+        .await
+    }
+
+    /// The mailbox as it stands, by its key.
+    pub async fn view(&self, mailbox: MailboxId) -> Result<View, Error> {
+        let (account, inner) = (self.id, self.inner.clone());
+        let found = self.inner.store.read(move |q| match rows::selectable(q, account, mailbox) {
+            Ok(row) => Ok(Ok(inner.views.view(q, account, &row)?)),
+            Err(error) => Ok(Err(error)),
+        });
+        lift(found.await)
+    }
+
+    /// The first `count_max` messages of the set, in the order of their UIDs; go on with `uids.above(last)`.
+    pub async fn messages(&self, mailbox: MailboxId, uids: &UidSet, count_max: usize) -> Result<Vec<Message>, Error> {
+        let (account, uids) = (self.id, uids.clone());
+        let found = self.inner.store.read(move |q| {
+            let mut messages = Vec::new();
+            for (first, last) in uids.ranges() {
+                let left = count_max.saturating_sub(messages.len());
+                if left == 0 {
+                    break;
+                }
+                let left = i64::try_from(left).unwrap_or(i64::MAX);
+                let range = [
+                    account.0.into(),
+                    mailbox.0.into(),
+                    i64::from(*first).into(),
+                    i64::from(*last).into(),
+                    left.into(),
+                ];
+                q.query_each(MESSAGES, &range, &mut |row| {
+                    messages.push(rows::read_message(row, account, mailbox.0)?);
+                    Ok(true)
+                })?;
+            }
+            Ok(messages)
+        });
+        Ok(found.await?)
+    }
+
+    /// The bytes of a message.
+    pub async fn body(&self, message: &Message) -> Result<Body, Error> {
+        Ok(self.inner.store.open(message.body).await?)
+    }
+
+    /// What happened since `modseq`.
+    pub async fn changes(&self, mailbox: MailboxId, modseq: u64) -> Result<Changes, Error> {
+        let account = self.id;
+        let found = self.inner.store.read(move |q| match rows::selectable(q, account, mailbox) {
+            Ok(row) => Ok(Ok(changes::since(q, account, &row, modseq)?)),
+            Err(error) => Ok(Err(error)),
+        });
+        lift(found.await)
+    }
+}
+
+/// A reader's error that came out of a closure beside the store's own.
+pub(super) fn lift<T>(found: Result<Result<T, Error>, storage::Error>) -> Result<T, Error> {
+    found.map_err(Error::from).and_then(|inner| inner)
+}

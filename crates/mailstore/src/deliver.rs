@@ -1,0 +1,92 @@
+//! Delivery: the hot path. One UPDATE numbers the letter, one INSERT writes it.
+
+use envelope::{MailboxId, Timestamp};
+use storage::Transaction;
+
+use crate::flags::{SEEN, SYSTEM};
+use crate::name;
+use crate::rows::{self, Booking, INBOX_ID, NewMessage, narrow};
+use crate::{Delivery, FlagBits, Placed};
+
+/// See [`crate::Mailstore::deliver_in`]. `now` dates an account that is met for the first time.
+pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp) -> Result<Placed, storage::Error> {
+    let mailbox = target(tx, delivery, now)?;
+    let octets = i64::try_from(delivery.octets).unwrap_or(i64::MAX);
+    let flags = FlagBits { bits: delivery.flags & SYSTEM, more: None };
+    let unseen = i64::from(flags.bits & SEEN == 0);
+    let booking = Booking { uids: 1, messages: 1, unseen, octets, recent: 1 };
+    let booked = match rows::book(tx, delivery.account, mailbox, booking)? {
+        Some(booked) => booked,
+        None => {
+            rows::ensure_account(tx, delivery.account, now)?;
+            let missing = || storage::Error::Bug(format!("account {} has no INBOX", delivery.account.0));
+            rows::book(tx, delivery.account, mailbox, booking)?.ok_or_else(missing)?
+        }
+    };
+    let new = NewMessage {
+        account: delivery.account,
+        mailbox,
+        uid: booked.uid_next - 1,
+        modseq: booked.modseq,
+        flags: &flags,
+        body: delivery.body,
+        octets,
+        internal_date: delivery.internal_date,
+        mail: Some(delivery.mail),
+        copied: false,
+    };
+    let mut placed = Placed {
+        account: delivery.account,
+        mailbox: MailboxId(mailbox),
+        name: booked.name,
+        uid_validity: narrow(booked.uid_validity),
+        uid: narrow(new.uid),
+        modseq: booked.modseq as u64,
+        duplicate: false,
+    };
+    if !rows::insert(tx, &new)? {
+        undo(tx, delivery, &mut placed, booking)?;
+    }
+    Ok(placed)
+}
+
+/// The mailbox's key: INBOX unless another one is named and stands.
+fn target(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp) -> Result<i64, storage::Error> {
+    let Some(wanted) = &delivery.mailbox else { return Ok(INBOX_ID) };
+    let Ok(wanted) = name::canonical(wanted) else { return Ok(INBOX_ID) };
+    if wanted == name::INBOX {
+        return Ok(INBOX_ID);
+    }
+    let mut row = rows::by_name(tx, delivery.account, &wanted)?;
+    if row.is_none() && rows::ensure_account(tx, delivery.account, now)? {
+        row = rows::by_name(tx, delivery.account, &wanted)?;
+    }
+    Ok(row.filter(|row| row.selectable).map_or(INBOX_ID, |row| row.id))
+}
+
+/// The letter stands there already: takes the booking back (the UID is spent, which nobody minds) and lets go of the
+/// body that this repetition brought.
+fn undo(
+    tx: &dyn Transaction,
+    delivery: &Delivery,
+    placed: &mut Placed,
+    booking: Booking,
+) -> Result<(), storage::Error> {
+    const SQL: &str = "SELECT uid, modseq FROM message \
+                       WHERE account_id = $1 AND mailbox_id = $2 AND mail_id = $3 AND copied = 0";
+    let back = Booking {
+        uids: 0,
+        messages: -booking.messages,
+        unseen: -booking.unseen,
+        octets: -booking.octets,
+        recent: -booking.recent,
+    };
+    rows::book(tx, delivery.account, placed.mailbox.0, back)?;
+    tx.drop_reference(delivery.body)?;
+    let key = [delivery.account.0.into(), placed.mailbox.0.into(), delivery.mail.to_bytes().into()];
+    let row = tx.query_one(SQL, &key)?.ok_or_else(|| storage::Error::Bug("a letter is there and is not".into()))?;
+    placed.uid = narrow(row.int(0)?);
+    placed.modseq = row.int(1)? as u64;
+    placed.duplicate = true;
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The tables. Every key begins with the account. What a listing needs is narrow and stands in key order.
+//!
+//! - `mail_account`: one row an account, with the counters that must never go back (mailbox keys, UIDVALIDITY).
+//! - `mailbox`: one row a mailbox, with UIDNEXT, MODSEQ and the numbers of STATUS as counters. Its row lock orders
+//!   everything in the mailbox, so the order of UIDs and of MODSEQ is the order in which others see it.
+//! - `message`: one row a message; `arrived` is its MODSEQ at arrival, `modseq` moves with its flags, so the index of
+//!   changed messages stays empty on the delivery path. `copied` is 0 for a delivered letter: only those are held to
+//!   be unique by their letter's id. `seal` covers what never changes.
+//! - `keyword`: the keywords of a mailbox by number. `tombstone`: what was expunged, by MODSEQ.
+//! - `subscription`: names, which may outlive their mailboxes. `mailbox_gone`: deleted, and still to be emptied.
+
+/// The tables of this area.
+pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "mailstore", steps: &[STEP_1] };
+
+const STEP_1: &str = "
+CREATE TABLE mail_account (
+    account_id BIGINT NOT NULL,
+    mailbox_next BIGINT NOT NULL,
+    uidvalidity_last BIGINT NOT NULL,
+    list_version BIGINT NOT NULL,
+    PRIMARY KEY (account_id)
+) /* clustered */;
+CREATE TABLE mailbox (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    selectable BIGINT NOT NULL,
+    role BIGINT,
+    uidvalidity BIGINT NOT NULL,
+    uidnext BIGINT NOT NULL,
+    modseq BIGINT NOT NULL,
+    messages BIGINT NOT NULL,
+    unseen BIGINT NOT NULL,
+    octets BIGINT NOT NULL,
+    recent BIGINT NOT NULL,
+    recent_from BIGINT NOT NULL,
+    recent_before BIGINT NOT NULL,
+    tombstones BIGINT NOT NULL,
+    tombstones_from BIGINT NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id)
+) /* clustered */;
+CREATE UNIQUE INDEX mailbox_name ON mailbox (account_id, name);
+CREATE TABLE message (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    uid BIGINT NOT NULL,
+    arrived BIGINT NOT NULL,
+    modseq BIGINT NOT NULL,
+    flags BIGINT NOT NULL,
+    keywords BYTEA,
+    body BIGINT NOT NULL,
+    octets BIGINT NOT NULL,
+    internal_date BIGINT NOT NULL,
+    mail_id BYTEA,
+    copied BIGINT NOT NULL,
+    seal BIGINT NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, uid)
+) /* clustered */;
+CREATE UNIQUE INDEX message_mail ON message (account_id, mailbox_id, mail_id) WHERE copied = 0;
+CREATE INDEX message_changed ON message (account_id, mailbox_id, modseq) WHERE modseq <> arrived;
+CREATE TABLE keyword (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, number)
+) /* clustered */;
+CREATE TABLE tombstone (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    modseq BIGINT NOT NULL,
+    piece BIGINT NOT NULL,
+    uids BYTEA NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, modseq, piece)
+) /* clustered */;
+CREATE TABLE subscription (
+    account_id BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (account_id, name)
+) /* clustered */;
+CREATE TABLE mailbox_gone (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id)
+) /* clustered */;
+";
