@@ -1,0 +1,193 @@
+//! Answers and their bytes.
+
+use super::response::condition;
+use super::*;
+use crate::imap::command::{Flag, Section, SectionText, StatusItem};
+use crate::imap::structure::{Address, BodyStructure, Detail, Envelope, Extension, Multipart, Single};
+use ::envelope::Timestamp;
+
+fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
+    write(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn strings() {
+    for (raw, wire) in [
+        (&b""[..], "\"\""),
+        (b"a b", "\"a b\""),
+        (b"a\"\\", "\"a\\\"\\\\\""),
+        (b"a\r\nb", "{4}\r\na\r\nb"),
+        ("ü".as_bytes(), "{2}\r\nü"),
+        (b"a\0b", "\"ab\""),
+    ] {
+        assert_eq!(text(|out| string(out, raw)), wire);
+    }
+    assert_eq!(text(|out| string(out, &[b'x'; 1001])), format!("{{1001}}\r\n{}", "x".repeat(1001)));
+    assert_eq!(text(|out| astring(out, b"From")), "From");
+    assert_eq!(text(|out| astring(out, b"nil")), "\"nil\"");
+    assert_eq!(text(|out| mailbox(out, "Entwürfe & mehr")), "\"Entw&APw-rfe &- mehr\"");
+    assert_eq!(text(|out| mailbox(out, "INBOX")), "INBOX");
+    for value in [0, 7, 10, 4_294_967_295, u64::MAX] {
+        assert_eq!(text(|out| number(out, value)), value.to_string());
+    }
+    assert_eq!(text(|out| number_set(out, &[1, 2, 3, 5, 7, 8, u32::MAX])), "1:3,5,7:8,4294967295");
+}
+
+#[test]
+fn untagged_responses() {
+    use Untagged::{Exists, Expunge, Flags, List, Lsub, Namespace, Recent, Search, Status};
+    let flags = [Flag::Seen, Flag::Keyword("$x".into())];
+    let code = Code::PermanentFlags { flags: &flags, new_keywords: true };
+    let attributes = [Attribute::HasNoChildren, Attribute::Sent];
+    for (response, wire) in [
+        (Exists(3), "* 3 EXISTS"),
+        (Recent(0), "* 0 RECENT"),
+        (Expunge(2), "* 2 EXPUNGE"),
+        (Flags(&flags), "* FLAGS (\\Seen $x)"),
+        (Search(&[]), "* SEARCH"),
+        (Search(&[2, 84]), "* SEARCH 2 84"),
+        (List(Listed { attributes: &attributes, name: "Sent" }), "* LIST (\\HasNoChildren \\Sent) \"/\" \"Sent\""),
+        (List(Listed { attributes: &[Attribute::NoSelect], name: "" }), "* LIST (\\Noselect) \"/\" \"\""),
+        (Lsub(Listed { attributes: &[], name: "INBOX" }), "* LSUB () \"/\" INBOX"),
+        (
+            Status { mailbox: "a", items: &[(StatusItem::Messages, 3), (StatusItem::UidNext, 9)] },
+            "* STATUS \"a\" (MESSAGES 3 UIDNEXT 9)",
+        ),
+        (Namespace, "* NAMESPACE ((\"\" \"/\")) NIL NIL"),
+        (Untagged::Ok(Some(code), "Limited"), "* OK [PERMANENTFLAGS (\\Seen $x \\*)] Limited"),
+    ] {
+        assert_eq!(text(|out| response.encode(out)), format!("{wire}\r\n"));
+    }
+}
+
+#[test]
+fn codes() {
+    for (code, wire) in [
+        (Code::UidNext(4), "UIDNEXT 4"),
+        (Code::AppendUid { validity: 7, uids: &[9] }, "APPENDUID 7 9"),
+        (Code::CopyUid { validity: 7, from: &[1, 2, 4], to: &[9, 10, 11] }, "COPYUID 7 1:2,4 9:11"),
+        (Code::BadCharset(&["US-ASCII", "UTF-8"]), "BADCHARSET (US-ASCII UTF-8)"),
+        (Code::PermanentFlags { flags: &[], new_keywords: true }, "PERMANENTFLAGS (\\*)"),
+        (Code::PermanentFlags { flags: &[], new_keywords: false }, "PERMANENTFLAGS ()"),
+        (Code::Word("TOOBIG"), "TOOBIG"),
+    ] {
+        assert_eq!(text(|out| code.encode(out)), wire);
+    }
+    // No text of anybody ends the line or leaves US-ASCII.
+    assert_eq!(text(|out| condition(out, "NO", None, "a\r\n* BYE ü")), "NO a* BYE ?");
+    assert_eq!(text(|out| condition(out, "NO", None, "")), "NO -");
+}
+
+#[test]
+fn a_fetch_response() {
+    let line = text(|out| {
+        let mut line = FetchLine::begin(out, 12);
+        line.uid(out, 30);
+        line.flags(out, &[Flag::Seen]);
+        line.internal_date(out, Timestamp::from_seconds(837_596_665));
+        line.size(out, 4286);
+        let section = Section {
+            part: vec![1, 2],
+            text: SectionText::HeaderFields { not: true, names: vec!["To".into(), "a(b".into()] },
+        };
+        line.section(out, &section, Some(7), 3);
+        out.extend_from_slice(b"abc");
+        line.section_nil(out, &Section { part: vec![9], text: SectionText::Whole }, None);
+        line.end(out);
+    });
+    assert_eq!(
+        line,
+        "* 12 FETCH (UID 30 FLAGS (\\Seen) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" RFC822.SIZE 4286 \
+         BODY[1.2.HEADER.FIELDS.NOT (To \"a(b\")]<7> {3}\r\nabc BODY[9] NIL)\r\n"
+    );
+}
+
+/// The message of RFC 3501 section 8.
+#[test]
+fn the_standards_own_envelope() {
+    let terry = Address {
+        name: Some(b"Terry Gray".to_vec()),
+        route: None,
+        mailbox: Some(b"gray".to_vec()),
+        host: Some(b"cac.washington.edu".to_vec()),
+    };
+    let imap = Address {
+        name: None,
+        route: None,
+        mailbox: Some(b"imap".to_vec()),
+        host: Some(b"cac.washington.edu".to_vec()),
+    };
+    let envelope = Envelope {
+        date: Some(b"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)".to_vec()),
+        subject: Some(b"IMAP4rev1 WG mtg summary and minutes".to_vec()),
+        from: vec![terry.clone()],
+        sender: vec![terry.clone()],
+        reply_to: vec![terry],
+        to: vec![imap.clone(), imap],
+        message_id: Some(b"<B27397-0100000@cac.washington.edu>".to_vec()),
+        ..Envelope::default()
+    };
+    let line = text(|out| {
+        let mut line = FetchLine::begin(out, 1);
+        line.envelope(out, &envelope);
+        line.end(out);
+    });
+    let gray = "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\"))";
+    let imap = "(NIL NIL \"imap\" \"cac.washington.edu\")";
+    assert_eq!(
+        line,
+        format!(
+            "* 1 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev1 WG mtg summary and minutes\" \
+             {gray} {gray} {gray} ({imap}{imap}) NIL NIL NIL \"<B27397-0100000@cac.washington.edu>\"))\r\n"
+        )
+    );
+}
+
+#[test]
+fn body_structures() {
+    let plain = |octets, lines| Single {
+        media: b"TEXT".to_vec(),
+        subtype: b"PLAIN".to_vec(),
+        parameters: vec![(b"CHARSET".to_vec(), b"US-ASCII".to_vec())],
+        encoding: b"7BIT".to_vec(),
+        octets,
+        detail: Detail::Text { lines },
+        ..Single::default()
+    };
+    let message = Single {
+        media: b"MESSAGE".to_vec(),
+        subtype: b"RFC822".to_vec(),
+        encoding: b"7BIT".to_vec(),
+        octets: 9,
+        detail: Detail::Message {
+            envelope: Box::default(),
+            body: BodyStructure::Single(Box::new(plain(1, 2))),
+            lines: 3,
+        },
+        extension: Extension { languages: vec![b"de".to_vec(), b"el".to_vec()], ..Extension::default() },
+        ..Single::default()
+    };
+    let multipart = BodyStructure::Multipart(Box::new(Multipart {
+        parts: vec![BodyStructure::Single(Box::new(plain(3028, 92))), BodyStructure::Single(Box::new(message))],
+        subtype: b"MIXED".to_vec(),
+        parameters: vec![(b"BOUNDARY".to_vec(), b"x".to_vec())],
+        extension: Extension { disposition: Some((b"inline".to_vec(), Vec::new())), ..Extension::default() },
+    }));
+    let fetch = |extended| text(|out| FetchLine::begin(&mut Vec::new(), 1).body_structure(out, &multipart, extended));
+    let nil = "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)";
+    let part = "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\"";
+    assert_eq!(
+        fetch(false),
+        format!("BODY ({part} 3028 92)(\"MESSAGE\" \"RFC822\" NIL NIL NIL \"7BIT\" 9 {nil} {part} 1 2) 3) \"MIXED\")")
+    );
+    assert_eq!(
+        fetch(true),
+        format!(
+            "BODYSTRUCTURE ({part} 3028 92 NIL NIL NIL NIL)(\"MESSAGE\" \"RFC822\" NIL NIL NIL \"7BIT\" 9 {nil} \
+             {part} 1 2 NIL NIL NIL NIL) 3 NIL NIL (\"de\" \"el\") NIL) \"MIXED\" (\"BOUNDARY\" \"x\") \
+             (\"inline\" NIL) NIL NIL)"
+        )
+    );
+}

@@ -1,0 +1,121 @@
+//! FETCH: data items, sections, partials (RFC 3501 sections 6.4.5 and 9).
+
+use super::Result;
+use super::input::{Input, ParseError};
+use super::sequence;
+use crate::imap::command::{Command, FetchItem, Partial, Section, SectionText};
+use crate::imap::limits;
+
+/// `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")`
+pub(super) fn fetch(input: &mut Input<'_>, uid: bool) -> Result<Command> {
+    input.space()?;
+    let set = sequence::set(input)?;
+    input.space()?;
+    let items = if input.peek() == Some(b'(') {
+        input.list(limits::FETCH_ITEMS_MAX, "fetch items", |input| {
+            let name = input.keyword("a fetch item")?;
+            item(input, &name)
+        })?
+    } else {
+        let name = input.keyword("a fetch item")?;
+        match fetch_macro(&name) {
+            Some(items) => items,
+            None => vec![item(input, &name)?],
+        }
+    };
+    if items.is_empty() {
+        return Err(ParseError::Expected("a fetch item"));
+    }
+    Ok(Command::Fetch { uid, set, items })
+}
+
+/// The macros, written out.
+fn fetch_macro(name: &str) -> Option<Vec<FetchItem>> {
+    use FetchItem::{Body, Envelope, Flags, InternalDate, Rfc822Size};
+    Some(match name {
+        "FAST" => vec![Flags, InternalDate, Rfc822Size],
+        "ALL" => vec![Flags, InternalDate, Rfc822Size, Envelope],
+        "FULL" => vec![Flags, InternalDate, Rfc822Size, Envelope, Body],
+        _ => return None,
+    })
+}
+
+/// `fetch-att`
+fn item(input: &mut Input<'_>, name: &str) -> Result<FetchItem> {
+    Ok(match name {
+        "ENVELOPE" => FetchItem::Envelope,
+        "FLAGS" => FetchItem::Flags,
+        "INTERNALDATE" => FetchItem::InternalDate,
+        "RFC822" => FetchItem::Rfc822,
+        "RFC822.HEADER" => FetchItem::Rfc822Header,
+        "RFC822.SIZE" => FetchItem::Rfc822Size,
+        "RFC822.TEXT" => FetchItem::Rfc822Text,
+        "BODYSTRUCTURE" => FetchItem::BodyStructure,
+        "UID" => FetchItem::Uid,
+        "BODY" if input.peek() != Some(b'[') => FetchItem::Body,
+        "BODY" => body_section(input, false)?,
+        "BODY.PEEK" => body_section(input, true)?,
+        _ => return Err(ParseError::Expected("a known fetch item")),
+    })
+}
+
+/// `section ["<" number "." nz-number ">"]`
+fn body_section(input: &mut Input<'_>, peek: bool) -> Result<FetchItem> {
+    let section = section(input)?;
+    let mut partial = None;
+    if input.skip(b'<') {
+        let offset = input.number()?;
+        input.byte(b'.', "a partial")?;
+        let octets = input.nz_number()?;
+        input.byte(b'>', ">")?;
+        partial = Some(Partial { offset, octets });
+    }
+    Ok(FetchItem::Section { section, peek, partial })
+}
+
+/// `section = "[" [section-spec] "]"`
+fn section(input: &mut Input<'_>) -> Result<Section> {
+    input.byte(b'[', "[")?;
+    let mut part = Vec::new();
+    while input.peek().is_some_and(|b| b.is_ascii_digit()) {
+        if part.len() >= limits::SECTION_DEPTH_MAX {
+            return Err(ParseError::Limit("section"));
+        }
+        part.push(input.nz_number()?);
+        if !input.skip(b'.') {
+            input.byte(b']', "]")?;
+            return Ok(Section { part, text: SectionText::Whole });
+        }
+    }
+    if part.is_empty() && input.skip(b']') {
+        return Ok(Section::default());
+    }
+    let text = section_text(input, part.is_empty())?;
+    input.byte(b']', "]")?;
+    Ok(Section { part, text })
+}
+
+/// `section-text = section-msgtext / "MIME"`; MIME only behind a part number.
+fn section_text(input: &mut Input<'_>, outermost: bool) -> Result<SectionText> {
+    Ok(match input.keyword("a section")?.as_str() {
+        "HEADER" => SectionText::Header,
+        "TEXT" => SectionText::Text,
+        "MIME" if !outermost => SectionText::Mime,
+        "HEADER.FIELDS" => SectionText::HeaderFields { not: false, names: header_list(input)? },
+        "HEADER.FIELDS.NOT" => SectionText::HeaderFields { not: true, names: header_list(input)? },
+        _ => return Err(ParseError::Expected("a section")),
+    })
+}
+
+/// `header-list = "(" header-fld-name *(SP header-fld-name) ")"`, `header-fld-name = astring`
+fn header_list(input: &mut Input<'_>) -> Result<Vec<String>> {
+    input.space()?;
+    let names = input.list(limits::FETCH_ITEMS_MAX, "header fields", |input| {
+        let name = String::from_utf8(input.astring()?).map_err(|_| ParseError::Expected("a header field name"))?;
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
+            return Err(ParseError::Expected("a header field name"));
+        }
+        Ok(name)
+    })?;
+    if names.is_empty() { Err(ParseError::Expected("a header field name")) } else { Ok(names) }
+}

@@ -1,0 +1,31 @@
+//! Sequence sets (RFC 3501 section 9).
+
+use super::Result;
+use super::input::{Input, ParseError};
+use crate::imap::command::{SeqNumber, SequenceSet};
+
+/// `sequence-set = (seq-number / seq-range) *("," sequence-set)`
+pub(super) fn set(input: &mut Input<'_>) -> Result<SequenceSet> {
+    let mut ranges = Vec::new();
+    loop {
+        let first = number(input)?;
+        let last = if input.skip(b':') { number(input)? } else { first };
+        ranges.push((first, last));
+        if !input.skip(b',') {
+            return Ok(SequenceSet(ranges));
+        }
+    }
+}
+
+/// `seq-number = nz-number / "*"`
+fn number(input: &mut Input<'_>) -> Result<SeqNumber> {
+    if input.skip(b'*') {
+        return Ok(SeqNumber::Last);
+    }
+    input.nz_number().map(SeqNumber::Number).map_err(|_| ParseError::Expected("a sequence set"))
+}
+
+/// Whether a sequence set stands next, for SEARCH.
+pub(super) fn is_next(input: &Input<'_>) -> bool {
+    input.peek().is_some_and(|b| b.is_ascii_digit() || b == b'*')
+}

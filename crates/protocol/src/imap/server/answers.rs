@@ -1,0 +1,91 @@
+//! How the service answers: untagged data at any time within a command, one tagged line at its end.
+
+use super::{Awaiting, Server, State};
+use crate::imap::encode::{Code, Untagged};
+
+impl Server {
+    /// Queues one untagged response.
+    pub fn untagged(&mut self, response: &Untagged<'_>) {
+        response.encode(&mut self.out);
+    }
+
+    /// What is queued, for [`crate::imap::encode`]'s writers: FETCH responses and the octets of their literals.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+
+    /// Whether a mailbox is selected from now on. SELECT and EXAMINE lose the former one even when they fail.
+    pub fn set_selected(&mut self, selected: bool) {
+        if self.is_signed_in() {
+            self.state = if selected { State::Selected } else { State::Authenticated };
+        }
+    }
+
+    /// `tag OK [code] text`: the command is done.
+    pub fn ok(&mut self, code: Option<&Code<'_>>, text: &str) {
+        if std::mem::take(&mut self.idle_broken) {
+            return self.bad("DONE expected");
+        }
+        self.finish("OK", code, text);
+    }
+
+    /// `tag NO [code] text`: it failed. Ends an APPEND wherever it stands.
+    pub fn no(&mut self, code: Option<&Code<'_>>, text: &str) {
+        self.idle_broken = false;
+        self.finish("NO", code, text);
+    }
+
+    /// `tag BAD text`: it made no sense here.
+    pub fn bad(&mut self, text: &str) {
+        self.idle_broken = false;
+        if self.end_command() {
+            self.mistake(text);
+        }
+    }
+
+    fn finish(&mut self, word: &str, code: Option<&Code<'_>>, text: &str) {
+        if self.end_command() {
+            self.tagged_condition(word, code, text);
+        }
+    }
+
+    /// Waits for the next command; false when no command waits for its answer.
+    fn end_command(&mut self) -> bool {
+        match std::mem::replace(&mut self.awaiting, Awaiting::Command) {
+            Awaiting::Answer => {}
+            Awaiting::AppendGo(announced) => {
+                self.skip_literal(announced);
+                self.answered = !announced.synchronising;
+            }
+            Awaiting::AppendBody | Awaiting::AppendTail => {
+                self.reader.discard_stream();
+                self.answered = true;
+                self.event = None;
+            }
+            other => {
+                self.awaiting = other;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Answers [`super::Event::Append`]: the message may come.
+    pub fn append_go(&mut self) {
+        if let Awaiting::AppendGo(announced) = self.awaiting {
+            self.reader.stream();
+            self.awaiting = Awaiting::AppendBody;
+            if announced.synchronising {
+                self.out.extend_from_slice(b"+ OK\r\n");
+            }
+        }
+    }
+
+    /// Ends the connection in order, whatever it was doing: shutdown, or an account that is gone.
+    pub fn bye(&mut self, text: &str) {
+        if !matches!(self.awaiting, Awaiting::Close) {
+            self.event = None;
+            self.close_with(text);
+        }
+    }
+}

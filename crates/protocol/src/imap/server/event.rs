@@ -1,0 +1,70 @@
+//! What the IMAP server session asks of its service, and how it is set up.
+
+use std::sync::Arc;
+
+use crate::imap::command::{Append, Command};
+use crate::sasl::{Reason, Request};
+
+/// How a session is set up. Shared by the sessions of one door.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Our name in the greeting.
+    pub hostname: String,
+    /// Offer STARTTLS while the channel is plain.
+    pub starttls: bool,
+    /// Take passwords on a channel that is not encrypted. They then cross the wire: for loopback only. Otherwise
+    /// LOGINDISABLED is announced (RFC 3501 section 6.2.3).
+    pub cleartext_sign_in: bool,
+    /// Largest APPEND in octets.
+    pub append_octets_max: u64,
+    /// `name` and `version` in the answer to ID (RFC 2971).
+    pub product: (String, String),
+}
+
+impl Config {
+    /// A server without TLS that takes no password in the clear.
+    pub fn new(hostname: impl Into<String>) -> Self {
+        Self {
+            hostname: hostname.into(),
+            starttls: false,
+            cleartext_sign_in: false,
+            append_octets_max: 50 * 1024 * 1024,
+            product: ("Angelia".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        }
+    }
+
+    /// Ready to be shared.
+    pub fn shared(self) -> Arc<Self> {
+        Arc::new(self)
+    }
+}
+
+/// What the service decides or carries out. One is outstanding at a time.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Somebody signs in: answer by `sign_in_accepted`, `sign_in_refused` or, to [`Request::ScramKeys`], `scram_keys`.
+    Authenticate(Request),
+    /// A sign-in failed within its mechanism: note it, wait a little if you like, then `sign_in_refused(reason)`.
+    SignInFailed {
+        /// Who it claimed to be, if it came that far.
+        user: String,
+        /// `SCRAM-SHA-256`.
+        mechanism: &'static str,
+        /// Why.
+        reason: Reason,
+    },
+    /// A command to carry out, permitted in the session's state: send untagged data, then `ok`, `no` or `bad`.
+    /// SELECT, EXAMINE, CLOSE and UNSELECT are also told what became of them by `set_selected`. [`Command::Idle`] is
+    /// answered after [`Event::IdleEnd`]; until then untagged data may be sent at any time.
+    Command(Command),
+    /// The client said DONE, or broke IDLE: answer by `ok`.
+    IdleEnd,
+    /// A message is announced: answer by `append_go` or refuse by `no`.
+    Append(Append),
+    /// A piece of it. No answer: the next piece comes with the next call, unless `no` ends it here.
+    AppendChunk(Vec<u8>),
+    /// It is complete: `ok` or `no`.
+    AppendEnd,
+    /// It was complete but its command was not: throw the message away. The client was told; no answer.
+    AppendBroken,
+}

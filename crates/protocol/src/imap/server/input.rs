@@ -1,0 +1,238 @@
+//! What the client says, in each thing the session may be waiting for.
+
+use super::{Awaiting, Event, Server, State};
+use crate::imap::command::Command;
+use crate::imap::encode::{Code, Untagged};
+use crate::imap::grammar::{self, AppendStart, ParseError};
+use crate::imap::limits;
+use crate::imap::reader::{Announced, Item};
+
+impl Server {
+    pub(super) fn take_item(&mut self, item: Item) {
+        match item {
+            Item::Flood => self.close_with("Too much that nobody can read"),
+            Item::Dropped(start) => self.dropped(&start),
+            Item::Announced(announced) => self.announced(announced),
+            Item::Chunk(chunk) => self.event = Some(Event::AppendChunk(chunk)),
+            Item::StreamEnd => self.awaiting = Awaiting::AppendTail,
+            Item::Line(line) => self.line(&line),
+        }
+    }
+
+    /// The end of something overlong or refused.
+    fn dropped(&mut self, start: &[u8]) {
+        if std::mem::take(&mut self.answered) {
+            return;
+        }
+        match self.awaiting {
+            Awaiting::Command => {
+                self.set_tag(start);
+                self.mistake("Command is too long");
+            }
+            _ => self.line(b"?"),
+        }
+    }
+
+    fn set_tag(&mut self, command: &[u8]) {
+        self.tag.clear();
+        self.tag.push_str(grammar::tag(command).unwrap_or_default());
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        match std::mem::replace(&mut self.awaiting, Awaiting::Command) {
+            Awaiting::Response(exchange) => self.sasl_response(exchange, line),
+            Awaiting::Done => self.idle_end(line),
+            Awaiting::AppendTail => self.append_tail(line),
+            _ => self.command(line),
+        }
+    }
+
+    fn idle_end(&mut self, line: &[u8]) {
+        self.idle_broken = !line.eq_ignore_ascii_case(b"DONE");
+        self.awaiting = Awaiting::Answer;
+        self.event = Some(Event::IdleEnd);
+    }
+
+    fn append_tail(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            self.awaiting = Awaiting::Answer;
+            self.event = Some(Event::AppendEnd);
+        } else {
+            self.event = Some(Event::AppendBroken);
+            self.mistake("Nothing may follow the message");
+        }
+    }
+
+    /// A literal stands at the line's end.
+    fn announced(&mut self, announced: Announced) {
+        if !matches!(self.awaiting, Awaiting::Command) {
+            self.skip_literal(announced);
+            // A synchronising one ends the line here; what comes of another one is told when it has passed.
+            if announced.synchronising {
+                self.line(b"?");
+            }
+            return;
+        }
+        let so_far = self.reader.so_far().to_vec();
+        self.set_tag(&so_far);
+        if self.tag.is_empty() {
+            return self.refuse_literal(announced, "BAD", None, "A tag is missing");
+        }
+        match grammar::append(&so_far) {
+            Ok(AppendStart::Collect) if !self.reader.fits(announced) => {
+                self.refuse_literal(announced, "BAD", Some(Code::Word("TOOBIG")), "Literal is too long");
+            }
+            Ok(AppendStart::Collect) => {
+                self.reader.collect();
+                if announced.synchronising {
+                    self.out.extend_from_slice(b"+ OK\r\n");
+                }
+            }
+            Ok(AppendStart::Message(_)) if !self.is_signed_in() => {
+                self.refuse_literal(announced, "BAD", None, "Sign in first");
+            }
+            Ok(AppendStart::Message(append)) => self.append(announced, append),
+            Err(ParseError::Mailbox(error)) => self.refuse_literal(announced, "NO", None, &error.to_string()),
+            Err(error) => self.refuse_literal(announced, "BAD", None, &error.to_string()),
+        }
+    }
+
+    fn append(&mut self, announced: Announced, append: crate::imap::command::Append) {
+        if append.octets > self.config.append_octets_max {
+            // RFC 7889 section 4.
+            self.refuse_literal(announced, "NO", Some(Code::Word("TOOBIG")), "Message is too large");
+        } else if append.octets == 0 {
+            self.refuse_literal(announced, "NO", None, "A message has one octet at least");
+        } else {
+            self.awaiting = Awaiting::AppendGo(announced);
+            self.event = Some(Event::Append(append));
+        }
+    }
+
+    /// Answers a command whose announced literal is not wanted.
+    fn refuse_literal(&mut self, announced: Announced, word: &str, code: Option<Code<'_>>, text: &str) {
+        self.skip_literal(announced);
+        // What passes unread needs no second answer.
+        self.answered = !announced.synchronising;
+        if word == "BAD" && code.is_none() {
+            self.mistake(text);
+        } else {
+            self.tagged_condition(word, code.as_ref(), text);
+        }
+    }
+
+    /// RFC 7888 section 4: a synchronising literal will not come, another one is read and thrown away.
+    pub(super) fn skip_literal(&mut self, announced: Announced) {
+        if announced.synchronising { self.reader.forget() } else { self.reader.discard() }
+    }
+
+    /// A whole command.
+    fn command(&mut self, line: &[u8]) {
+        if line.is_empty() {
+            // Some clients send an empty line after a literal.
+            return;
+        }
+        self.set_tag(line);
+        if self.tag.is_empty() {
+            return self.mistake("A tag is missing");
+        }
+        if self.state == State::NotAuthenticated {
+            self.commands_before_sign_in += 1;
+            if self.commands_before_sign_in > limits::COMMANDS_BEFORE_SIGN_IN_MAX {
+                return self.close_with("Too many commands before signing in");
+            }
+        }
+        match grammar::command(line) {
+            Ok(command) => self.dispatch(command),
+            Err(ParseError::Mailbox(error)) => self.tagged_condition("NO", None, &error.to_string()),
+            Err(error) => self.mistake(&error.to_string()),
+        }
+    }
+
+    /// Which state a command belongs to (RFC 3501 section 6), and who carries it out.
+    fn dispatch(&mut self, command: Command) {
+        match command {
+            Command::Capability => self.capability(),
+            Command::Id(_) => self.id(),
+            Command::Logout => self.logout(),
+            Command::Noop if !self.is_signed_in() => self.tagged_condition("OK", None, "NOOP done"),
+            Command::StartTls => self.starttls(),
+            Command::Login { user, password } => self.login(&user, &password),
+            Command::Authenticate { mechanism, initial } => self.authenticate(&mechanism, initial.as_deref()),
+            _ if !self.is_signed_in() => self.mistake("Sign in first"),
+            Command::Enable(_) => self.enable(),
+            Command::Namespace => self.namespace(),
+            Command::Idle => self.idle(),
+            Command::Check
+            | Command::Close
+            | Command::Unselect
+            | Command::Expunge { .. }
+            | Command::Search { .. }
+            | Command::Fetch { .. }
+            | Command::Store { .. }
+            | Command::Copy { .. }
+            | Command::Move { .. }
+                if !self.is_selected() =>
+            {
+                self.mistake("Select a mailbox first");
+            }
+            command => {
+                self.awaiting = Awaiting::Answer;
+                self.event = Some(Event::Command(command));
+            }
+        }
+    }
+
+    fn capability(&mut self) {
+        let line = format!("* CAPABILITY {}\r\n", self.capabilities());
+        self.out.extend_from_slice(line.as_bytes());
+        self.tagged_condition("OK", None, "CAPABILITY done");
+    }
+
+    /// RFC 2971. What the client says of itself changes nothing here.
+    fn id(&mut self) {
+        let (name, version) = self.config.product.clone();
+        self.out.extend_from_slice(b"* ID ");
+        crate::imap::encode::list(&mut self.out, [("name", name), ("version", version)], |out, (field, value)| {
+            crate::imap::encode::string(out, field.as_bytes());
+            out.push(b' ');
+            crate::imap::encode::string(out, value.as_bytes());
+        });
+        self.out.extend_from_slice(b"\r\n");
+        self.tagged_condition("OK", None, "ID done");
+    }
+
+    fn logout(&mut self) {
+        self.close_with("Good-bye");
+        self.tagged_condition("OK", None, "LOGOUT done");
+    }
+
+    /// RFC 3501 section 6.2.1. What the client sent ahead in the clear is thrown away.
+    fn starttls(&mut self) {
+        if self.is_signed_in() || self.is_secure() || !self.config.starttls {
+            return self.mistake("STARTTLS is not offered now");
+        }
+        self.reader.clear();
+        self.tagged_condition("OK", None, "Begin TLS");
+        self.awaiting = Awaiting::TlsBegin;
+    }
+
+    /// RFC 5161: nothing yet that can be enabled.
+    fn enable(&mut self) {
+        self.out.extend_from_slice(b"* ENABLED\r\n");
+        self.tagged_condition("OK", None, "ENABLE done");
+    }
+
+    fn namespace(&mut self) {
+        Untagged::Namespace.encode(&mut self.out);
+        self.tagged_condition("OK", None, "NAMESPACE done");
+    }
+
+    /// RFC 2177.
+    fn idle(&mut self) {
+        self.idle_broken = false;
+        self.out.extend_from_slice(b"+ idling\r\n");
+        self.awaiting = Awaiting::Done;
+        self.event = Some(Event::Command(Command::Idle));
+    }
+}

@@ -1,0 +1,347 @@
+//! Dialogues as tables: what the client says, what the session says, what it asks. A small service stands behind it:
+//! anna with the password `secret`, and every command answered OK.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::{Config, Event, Server};
+use crate::imap::command::Command;
+use crate::imap::encode::Untagged;
+use crate::imap::limits;
+use crate::sasl::{Reason, Request};
+use crate::{Session, Step, Tls};
+
+/// A session, and what has come of it.
+struct Talk {
+    server: Server,
+    said: String,
+    message: Vec<u8>,
+    messages: Vec<Vec<u8>>,
+    closed: bool,
+    tls: bool,
+}
+
+impl Talk {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new("mx.test");
+        config.cleartext_sign_in = true;
+        change(&mut config);
+        let server = Server::new(config.shared(), None, Instant::now());
+        let mut talk =
+            Self { server, said: String::new(), message: Vec::new(), messages: Vec::new(), closed: false, tls: false };
+        talk.pump();
+        talk
+    }
+
+    fn signed_in() -> Self {
+        let mut talk = Self::new(|_| ());
+        talk.says("l login anna secret\r\n");
+        talk.said.clear();
+        talk
+    }
+
+    /// The client says this; what came back.
+    fn says(&mut self, text: &str) -> String {
+        self.send(text.as_bytes());
+        std::mem::take(&mut self.said)
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.server.receive(Instant::now(), bytes);
+        self.pump();
+    }
+
+    fn pump(&mut self) {
+        loop {
+            match self.server.next() {
+                Step::NeedInput => return,
+                Step::Send(bytes) => self.said.push_str(&String::from_utf8_lossy(&bytes)),
+                Step::StartTls => {
+                    self.tls = true;
+                    self.server.tls_started(Tls::default());
+                }
+                Step::Close => {
+                    self.closed = true;
+                    return;
+                }
+                Step::Event(event) => self.serve(event),
+            }
+        }
+    }
+
+    fn serve(&mut self, event: Event) {
+        match event {
+            Event::Authenticate(Request::Password { user, password, .. })
+                if user == "anna" && password.expose() == b"secret" =>
+            {
+                self.server.sign_in_accepted();
+            }
+            Event::Authenticate(Request::ScramKeys { .. }) => self.server.scram_keys(None),
+            Event::Authenticate(_) => self.server.sign_in_refused(Reason::Credentials),
+            Event::SignInFailed { reason, .. } => self.server.sign_in_refused(reason),
+            Event::Command(Command::Idle) => self.server.untagged(&Untagged::Exists(4)),
+            Event::Command(command) => self.command(&command),
+            Event::IdleEnd => self.server.ok(None, "IDLE done"),
+            Event::Append(append) if append.mailbox.as_str() == "full" => self.server.no(None, "Full"),
+            Event::Append(_) => self.server.append_go(),
+            Event::AppendChunk(chunk) => {
+                self.message.extend_from_slice(&chunk);
+                if self.message.starts_with(b"virus") {
+                    self.message.clear();
+                    self.server.no(None, "Virus");
+                }
+            }
+            Event::AppendEnd => {
+                self.messages.push(std::mem::take(&mut self.message));
+                self.server.ok(None, "APPEND done");
+            }
+            Event::AppendBroken => self.message.clear(),
+        }
+    }
+
+    fn command(&mut self, command: &Command) {
+        match command {
+            Command::Select(_) => self.server.set_selected(true),
+            Command::Close => self.server.set_selected(false),
+            _ => {}
+        }
+        self.server.ok(None, "done");
+    }
+}
+
+/// What the client says, what it hears.
+type Dialogue = &'static [(&'static str, &'static str)];
+
+fn check(mut talk: Talk, dialogue: Dialogue) {
+    talk.said.clear();
+    for (client, server) in dialogue {
+        assert_eq!(talk.says(&format!("{client}\r\n")), *server, "after {client:?}");
+    }
+}
+
+const BEFORE_SIGN_IN: Dialogue = &[
+    ("a noop", "a OK NOOP done\r\n"),
+    (
+        "a capability",
+        "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN\r\n\
+         a OK CAPABILITY done\r\n",
+    ),
+    ("a select inbox", "a BAD Sign in first\r\n"),
+    ("a fetch 1 flags", "a BAD Sign in first\r\n"),
+    ("a append inbox {3}", "a BAD Sign in first\r\n"),
+    ("a nonsense", "a BAD unknown command\r\n"),
+    ("nonsense", "nonsense BAD syntax error: a space expected\r\n"),
+    ("* x", "* BAD A tag is missing\r\n"),
+    ("", ""),
+    ("a login anna wrong", "a NO [AUTHENTICATIONFAILED] Wrong name or password\r\n"),
+    ("a login {4}", "+ OK\r\n"),
+    (
+        "anna {6+}\r\nsecret",
+        "a OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS CHILDREN \
+        UNSELECT MOVE SPECIAL-USE] Signed in\r\n",
+    ),
+    ("a login anna secret", "a BAD Already signed in\r\n"),
+    ("a authenticate plain", "a BAD Already signed in\r\n"),
+];
+
+const SASL: Dialogue = &[
+    ("a authenticate nosuch", "a NO [CANNOT] Unknown mechanism\r\n"),
+    ("a authenticate scram-sha-256-plus", "a NO [PRIVACYREQUIRED] Mechanism is not offered here\r\n"),
+    ("a authenticate plain", "+ \r\n"),
+    ("*", "a BAD AUTHENTICATE cancelled\r\n"),
+    ("a authenticate plain", "+ \r\n"),
+    ("!!", "a BAD Response is not base 64\r\n"),
+    ("a authenticate plain", "+ \r\n"),
+    ("AGFubmEAd3Jvbmc=", "a NO [AUTHENTICATIONFAILED] Wrong name or password\r\n"),
+    ("a authenticate plain =", "a BAD Response breaks the mechanism's grammar\r\n"),
+    ("a authenticate login", "+ VXNlcm5hbWU6\r\n"),
+    ("YW5uYQ==", "+ UGFzc3dvcmQ6\r\n"),
+    ("eA==", "a NO [AUTHENTICATIONFAILED] Wrong name or password\r\n"),
+];
+
+const SIGNED_IN: Dialogue = &[
+    ("a namespace", "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\na OK NAMESPACE done\r\n"),
+    ("a enable condstore", "* ENABLED\r\na OK ENABLE done\r\n"),
+    ("a id nil", "* ID (\"name\" \"Angelia\" \"version\" \"0.1.0\")\r\na OK ID done\r\n"),
+    ("a check", "a BAD Select a mailbox first\r\n"),
+    ("a select inbox", "a OK done\r\n"),
+    ("a check\r\nb fetch 1 flags", "a OK done\r\nb OK done\r\n"),
+    ("a close", "a OK done\r\n"),
+    ("a fetch 1 flags", "a BAD Select a mailbox first\r\n"),
+    ("a select R&D", "a NO mailbox name is not modified UTF-7\r\n"),
+    ("a starttls", "a BAD STARTTLS is not offered now\r\n"),
+    ("a idle", "+ idling\r\n* 4 EXISTS\r\n"),
+    ("done\r\nb noop", "a OK IDLE done\r\nb OK done\r\n"),
+    ("a idle\r\nb noop", "+ idling\r\n* 4 EXISTS\r\na BAD DONE expected\r\n"),
+    ("a idle\r\nb x {3}", "+ idling\r\n* 4 EXISTS\r\na BAD DONE expected\r\n"),
+    ("a idle\r\nb x {3+}\r\nxyz", "+ idling\r\n* 4 EXISTS\r\na BAD DONE expected\r\n"),
+    ("a noop", "a OK done\r\n"),
+    ("a logout", "* BYE Good-bye\r\na OK LOGOUT done\r\n"),
+];
+
+const APPENDS: Dialogue = &[
+    ("a append inbox {5}", "+ OK\r\n"),
+    ("hello", "a OK APPEND done\r\n"),
+    ("a append {5+}\r\ninbox (\\Seen) {3+}\r\n\r\n.", "a OK APPEND done\r\n"),
+    ("a append full {5}", "a NO Full\r\n"),
+    ("a noop", "a OK done\r\n"),
+    ("a append full {5+}\r\nhello\r\nb noop", "a NO Full\r\nb OK done\r\n"),
+    ("a append inbox {0}", "a NO A message has one octet at least\r\n"),
+    ("a append inbox {100000000}", "a NO [TOOBIG] Message is too large\r\n"),
+    ("a append inbox {9}\r\nvirus 123\r\nb noop", "+ OK\r\na NO Virus\r\nb OK done\r\n"),
+    ("a append inbox {5}\r\nhello more\r\nb noop", "+ OK\r\na BAD Nothing may follow the message\r\nb OK done\r\n"),
+    ("a append inbox {5}\r\nhello {5}\r\nb noop", "+ OK\r\na BAD Nothing may follow the message\r\nb OK done\r\n"),
+    (
+        "a append inbox {5}\r\nhello {3+}\r\nxyz\r\nb noop",
+        "+ OK\r\na BAD Nothing may follow the message\r\nb OK done\r\n",
+    ),
+    ("a append inbox (\\Seen {5}", "a BAD syntax error: a flag expected\r\n"),
+    ("a append R&D {5}", "a NO mailbox name is not modified UTF-7\r\n"),
+    ("a select {1000000}", "a BAD [TOOBIG] Literal is too long\r\n"),
+    ("a noop", "a OK done\r\n"),
+];
+
+#[test]
+fn before_sign_in() {
+    check(Talk::new(|_| ()), BEFORE_SIGN_IN);
+}
+
+#[test]
+fn sasl() {
+    check(Talk::new(|_| ()), SASL);
+}
+
+#[test]
+fn signed_in() {
+    check(Talk::signed_in(), SIGNED_IN);
+}
+
+#[test]
+fn appends() {
+    let mut talk = Talk::signed_in();
+    for (client, server) in APPENDS {
+        assert_eq!(talk.says(&format!("{client}\r\n")), *server, "after {client:?}");
+    }
+    assert_eq!(talk.messages, [b"hello".to_vec(), b"\r\n.".to_vec()]);
+}
+
+#[test]
+fn passwords_wait_for_tls() {
+    let mut talk = Talk::new(|config| {
+        config.cleartext_sign_in = false;
+        config.starttls = true;
+    });
+    assert_eq!(
+        std::mem::take(&mut talk.said),
+        "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256] \
+         mx.test IMAP4rev1 ready\r\n"
+    );
+    assert_eq!(talk.says("a login anna secret\r\n"), "a NO [PRIVACYREQUIRED] Use STARTTLS first\r\n");
+    assert_eq!(
+        talk.says("a authenticate plain AGFubmEAc2VjcmV0\r\n"),
+        "a NO [PRIVACYREQUIRED] Mechanism is not offered here\r\n"
+    );
+    // What stands behind STARTTLS came in the clear and is not obeyed.
+    assert_eq!(talk.says("a starttls\r\nb noop\r\n"), "a OK Begin TLS\r\n");
+    assert!(talk.tls);
+    assert!(talk.says("a authenticate plain AGFubmEAc2VjcmV0\r\n").starts_with("a OK [CAPABILITY "));
+}
+
+#[test]
+fn a_large_message_is_never_held() {
+    let mut talk = Talk::signed_in();
+    talk.send(b"a append inbox {40000000}\r\n");
+    for _ in 0..625 {
+        talk.send(&[b'x'; 64_000]);
+        assert!(talk.message.len() <= 64_000, "the session kept {}", talk.message.len());
+        talk.message.clear();
+    }
+    assert_eq!(talk.says("\r\n"), "+ OK\r\na OK APPEND done\r\n");
+}
+
+#[test]
+fn a_megabyte_of_mailbox_name() {
+    let mut talk = Talk::signed_in();
+    let long = "x".repeat(1_000_000);
+    assert_eq!(talk.says(&format!("a select {long}\r\n")), "a BAD Command is too long\r\n");
+    assert_eq!(talk.says(&format!("a select {{1000000+}}\r\n{long}\r\n")), "a BAD [TOOBIG] Literal is too long\r\n");
+    assert_eq!(talk.says("a noop\r\n"), "a OK done\r\n");
+}
+
+#[test]
+fn patience_with_floods_and_mistakes() {
+    let mut talk = Talk::signed_in();
+    assert_eq!(
+        talk.says("a select {99999999999+}\r\n"),
+        "a BAD [TOOBIG] Literal is too long\r\n* BYE Too much that nobody can read\r\n"
+    );
+    assert!(talk.closed);
+    let mut talk = Talk::new(|_| ());
+    for _ in 0..limits::ERRORS_BEFORE_SIGN_IN_MAX {
+        talk.says("a what\r\n");
+    }
+    assert!(talk.closed);
+    let mut talk = Talk::new(|_| ());
+    for _ in 0..limits::SIGN_IN_REFUSALS_MAX {
+        assert!(!talk.closed);
+        talk.says("a login anna wrong\r\n");
+    }
+    assert!(talk.closed);
+    let mut talk = Talk::new(|_| ());
+    for _ in 0..=limits::COMMANDS_BEFORE_SIGN_IN_MAX {
+        talk.says("a noop\r\n");
+    }
+    assert!(talk.closed);
+}
+
+#[test]
+fn time_runs_out() {
+    let mut talk = Talk::new(|_| ());
+    let first = talk.server.deadline().unwrap();
+    talk.server.receive(Instant::now() + Duration::from_secs(100), b"a no");
+    assert_eq!(talk.server.deadline(), Some(first), "single bytes gain no time");
+    talk.server.timeout(first);
+    talk.said.clear();
+    talk.pump();
+    assert_eq!((talk.said.as_str(), talk.closed), ("* BYE Idle for too long\r\n", true));
+    let talk = Talk::signed_in();
+    assert!(talk.server.deadline().unwrap() > Instant::now() + Duration::from_secs(29 * 60));
+}
+
+#[test]
+fn the_end_of_input_is_an_end() {
+    let mut talk = Talk::new(|_| ());
+    talk.server.end_of_input();
+    talk.says("a login anna secret\r\nb noop\r\nc idle\r\n");
+    assert!(talk.closed);
+    // A message cut short never ends.
+    let mut talk = Talk::signed_in();
+    talk.send(b"a append inbox {10+}\r\nhello");
+    talk.server.end_of_input();
+    talk.pump();
+    assert!(talk.closed && talk.messages.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn chunking_changes_nothing(
+        lines in proptest::collection::vec(prop_oneof![
+            Just("a noop\r\n"), Just("a select {5}\r\ninbox\r\n"), Just("a append inbox {7+}\r\na\r\nb\r\nc\r\n"),
+            Just("a idle\r\nDONE\r\n"), Just("b append full {3+}\r\nxyz\r\n"), Just("c authenticate login\r\nYQ==\r\nYg==\r\n"),
+            Just("d append inbox {3}\r\nxyz {3+}\r\nxyz\r\n"), Just("rubbish {3"), Just("}\r\n"), Just("l login anna secret\r\n"),
+        ], 0..12),
+        cut in 1usize..30,
+    ) {
+        let text = lines.concat();
+        let mut whole = Talk::new(|_| ());
+        let expected = whole.says(&text);
+        let mut pieces = Talk::new(|_| ());
+        pieces.said.clear();
+        for piece in text.as_bytes().chunks(cut) {
+            pieces.send(piece);
+        }
+        prop_assert_eq!(expected.strip_prefix("* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN] mx.test IMAP4rev1 ready\r\n"), Some(pieces.said.as_str()));
+        prop_assert_eq!(whole.messages, pieces.messages);
+    }
+}
