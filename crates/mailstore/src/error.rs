@@ -26,6 +26,9 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// The directory's, in a rebuild.
+    #[error(transparent)]
+    Directory(Box<directory::Error>),
     /// Ours, or the machine's.
     #[error(transparent)]
     Storage(#[from] storage::Error),

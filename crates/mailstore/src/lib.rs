@@ -14,8 +14,10 @@ mod deliver;
 mod error;
 mod feed;
 mod flags;
+mod label;
 pub mod limits;
 mod name;
+mod rebuild;
 mod rows;
 mod schema;
 mod types;
@@ -31,6 +33,8 @@ pub use account::Account;
 pub use error::Error;
 pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};
+pub use label::Label;
+pub use rebuild::{Rebuilt, rebuild};
 pub use schema::MIGRATIONS;
 pub use types::{
     Append, Changes, Copied, Delivery, Entry, Expunged, Mailbox, Message, Placed, Role, Selected, Status, Stored,
@@ -57,10 +61,14 @@ impl Mailstore {
         Self { inner: Arc::new(Inner { store, clock, hub: feed::Hub::new(), views: views::Views::default() }) }
     }
 
+    fn now(&self) -> Timestamp {
+        (self.inner.clock)()
+    }
+
     /// Puts a letter into a mailbox. Two statements on the common path. With several recipients in one transaction,
     /// call it in ascending order of account, so that two transactions never wait for each other in a circle.
     pub fn deliver_in(&self, tx: &dyn Transaction, delivery: &Delivery) -> Result<Placed, storage::Error> {
-        deliver::deliver(tx, delivery, (self.inner.clock)())
+        deliver::deliver(tx, delivery, self.now())
     }
 
     /// Tells listeners, after the commit.
@@ -73,12 +81,12 @@ impl Mailstore {
     /// Opens a reader's account; it has INBOX and the default mailboxes from its first opening on.
     pub async fn open(&self, who: &directory::SignedIn) -> Result<Account, Error> {
         const SQL: &str = "SELECT list_version FROM mail_account WHERE account_id = $1";
-        let (id, now) = (who.account(), (self.inner.clock)());
+        let (id, now) = (who.account(), self.now());
         let known = self.inner.store.read(move |q| Ok(q.query_one(SQL, &[id.0.into()])?.is_some())).await?;
         if !known {
             self.inner.store.write(move |tx| rows::ensure_account(tx, id, now)).await?;
         }
-        Ok(Account::new(id, self.inner.clone()))
+        Ok(Account::new(id, who.address().clone(), self.inner.clone()))
     }
 
     /// Takes away everything that an account has, in the transaction that removes the account itself. Its messages go

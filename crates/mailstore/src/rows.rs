@@ -50,7 +50,6 @@ impl MailboxRow {
             octets: row.int(9)?,
             recent: row.int(10)?,
             recent_from: row.int(11)?,
-            tombstones: row.int(12)?,
             tombstones_from: row.int(12)?,
         })
     }

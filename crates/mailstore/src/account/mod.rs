@@ -10,11 +10,12 @@ mod transfer;
 
 use std::sync::Arc;
 
-use envelope::AccountId;
+use bytes::Bytes;
+use envelope::{AccountId, Address, Timestamp};
 use storage::{Stage, Transaction};
 
 use crate::feed::{Feed, Hint};
-use crate::{Error, Inner};
+use crate::{Error, Flags, Inner, Label};
 
 pub(crate) use purge::{purge_all, retire_all};
 
@@ -22,12 +23,13 @@ pub(crate) use purge::{purge_all, retire_all};
 #[derive(Clone)]
 pub struct Account {
     id: AccountId,
+    address: Address,
     inner: Arc<Inner>,
 }
 
 impl Account {
-    pub(crate) fn new(id: AccountId, inner: Arc<Inner>) -> Self {
-        Self { id, inner }
+    pub(crate) fn new(id: AccountId, address: Address, inner: Arc<Inner>) -> Self {
+        Self { id, address, inner }
     }
 
     /// Whose.
@@ -35,9 +37,20 @@ impl Account {
         self.id
     }
 
-    /// Begins the body of an APPEND.
+    /// Begins the body of an APPEND; finish it with [`Account::label`].
     pub fn stage(&self) -> Stage {
         self.inner.store.stage()
+    }
+
+    /// What is kept beside the bytes of an APPEND for the day when the database is lost.
+    pub fn label(&self, mailbox: &str, internal_date: Option<Timestamp>, flags: &Flags) -> Bytes {
+        let label = Label {
+            internal_date: internal_date.unwrap_or_else(|| (self.inner.clock)()),
+            flags: flags.system,
+            accounts: vec![(self.address.clone(), Some(mailbox.to_owned()))],
+            ..Label::default()
+        };
+        label.encode()
     }
 
     /// Listens to changes of the account.
