@@ -111,7 +111,7 @@ async fn account(directory: &Directory, address: &Address) -> Result<Option<Acco
     };
     Ok(targets.iter().find_map(|target| match target {
         Target::Account { id, .. } => Some(*id),
-        Target::Remote(..) => None,
+        _ => None,
     }))
 }
 
