@@ -19,19 +19,24 @@ mod cluster;
 mod embedded;
 mod error;
 mod failpoint;
+mod housekeeping;
 mod ids;
 pub mod limits;
 mod migrations;
 mod seal;
 mod sql;
 mod store;
+mod verify;
 
-pub use bodies::{Body, Stage, StagedBody};
+pub use bodies::record;
+pub use bodies::{Body, Salvage, Salvaged, Stage, StagedBody};
 pub use error::Error;
+pub use housekeeping::Housekeeping;
 pub use migrations::Migrations;
 pub use seal::seal;
 pub use sql::{Query, Row, Transaction, Value};
 pub use store::{BodiesConfig, Committed, Options, Store};
+pub use verify::Verdict;
 
 /// A kept body's name. It stays the same when compaction moves the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

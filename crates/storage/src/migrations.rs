@@ -24,6 +24,7 @@ pub(crate) const OWN: Migrations = Migrations {
             place BIGINT NOT NULL,
             octets BIGINT NOT NULL,
             stored BIGINT NOT NULL,
+            label BIGINT NOT NULL,
             checksum BIGINT NOT NULL,
             refs BIGINT NOT NULL,
             dead_since BIGINT NOT NULL

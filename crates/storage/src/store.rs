@@ -1,12 +1,13 @@
 //! The door itself: four calls, whichever engine stands behind it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::bodies::{Body, Missing, Segments, Stage, table};
+use crate::bodies::{Body, Missing, Salvage, Segments, Stage, table};
 use crate::cluster::Cluster;
 use crate::embedded::Embedded;
+use crate::housekeeping::{self, blocking};
 use crate::ids::Names;
 use crate::limits::{BODIES_IN_MEMORY_MAX, SEGMENT_OCTETS};
 use crate::{BodyId, Error, Migrations, Query, Transaction};
@@ -30,6 +31,8 @@ pub struct Options {
     pub statement_cache: bool,
     /// How long a body that no row names stays on disk: readers and backups that began before are done by then.
     pub grace: Duration,
+    /// How often the store gives space back by itself. None for a command that lives for seconds.
+    pub housekeeping: Option<Duration>,
 }
 
 impl Default for Options {
@@ -41,6 +44,7 @@ impl Default for Options {
             connections: 16,
             statement_cache: true,
             grace: Duration::from_secs(3600),
+            housekeeping: Some(Duration::from_secs(600)),
         }
     }
 }
@@ -61,6 +65,16 @@ pub struct Store {
 struct Inner {
     engine: Engine,
     bodies: Arc<Segments>,
+    options: Options,
+}
+
+/// A store that may be closed by now.
+pub(crate) struct WeakStore(Weak<Inner>);
+
+impl WeakStore {
+    pub(crate) fn upgrade(&self) -> Option<Store> {
+        self.0.upgrade().map(|inner| Store { inner })
+    }
 }
 
 enum Engine {
@@ -88,9 +102,10 @@ impl Store {
             let names = Arc::new(Names::new(true));
             let bodies = Segments::open(&folder.join("bodies"), &options, names)?;
             let engine = Engine::Embedded(Embedded::open(&folder, &areas, &options)?);
-            Ok(Self { inner: Arc::new(Inner { engine, bodies }) })
+            Ok((engine, bodies, options))
         };
-        tokio::task::spawn_blocking(open).await.map_err(|error| Error::Bug(format!("opening: {error}")))?
+        let (engine, bodies, options) = blocking(open).await?;
+        Ok(Self::new(engine, bodies, options))
     }
 
     /// Opens the store in a PostgreSQL database (`postgresql://user@host/name`), and brings its tables up.
@@ -108,10 +123,34 @@ impl Store {
         let engine = Engine::Cluster(Cluster::open(url, areas, &options).await?);
         let names = Arc::new(Names::new(false));
         let BodiesConfig::Folder(folder) = bodies;
-        let open = move || Segments::open(&folder, &options, names);
-        let bodies =
-            tokio::task::spawn_blocking(open).await.map_err(|error| Error::Bug(format!("opening: {error}")))??;
-        Ok(Self { inner: Arc::new(Inner { engine, bodies }) })
+        let open = move || Segments::open(&folder, &options, names).map(|bodies| (bodies, options));
+        let (bodies, options) = blocking(open).await?;
+        Ok(Self::new(engine, bodies, options))
+    }
+
+    fn new(engine: Engine, bodies: Arc<Segments>, options: Options) -> Self {
+        let every = options.housekeeping;
+        let this = Self { inner: Arc::new(Inner { engine, bodies, options }) };
+        if let Some(every) = every {
+            housekeeping::start(&this, every);
+        }
+        this
+    }
+
+    pub(crate) fn segments(&self) -> &Arc<Segments> {
+        &self.inner.bodies
+    }
+
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.inner.engine, Engine::Embedded(_))
+    }
+
+    pub(crate) fn grace_millis(&self) -> i64 {
+        i64::try_from(self.inner.options.grace.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakStore {
+        WeakStore(Arc::downgrade(&self.inner))
     }
 
     /// A consistent view. Runs on a reader, off the async threads.
@@ -176,6 +215,14 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// All bodies on disk with their labels, for rebuilding a database that is lost: open a new one beside the old
+    /// segments, keep each body that is found, and write the rows that its label tells.
+    pub async fn salvage(&self) -> Result<Salvage, Error> {
+        let segments = Arc::clone(&self.inner.bodies);
+        let names = blocking(move || segments.all()).await?;
+        Ok(Salvage::new(Arc::clone(&self.inner.bodies), names))
     }
 
     /// A number that changes when another process has written. Cheap: made to be asked once a second.

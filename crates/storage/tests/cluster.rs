@@ -24,6 +24,7 @@ async fn the_conformance_suite_and_more_on_postgresql() {
         conformance::rows::all(&store).await;
         conformance::bodies::all(&store).await;
     }
+    bodies_are_kept_up(&postgres).await;
     tables_are_brought_up_by_one_of_many(&postgres).await;
     a_conflict_is_run_again(&postgres).await;
     a_race_for_a_key_is_decided(&postgres).await;
@@ -32,6 +33,24 @@ async fn the_conformance_suite_and_more_on_postgresql() {
 
 async fn open(url: &str, folder: &tempfile::TempDir, tables: &[Migrations]) -> Result<Store, Error> {
     Store::open_cluster(url, BodiesConfig::Folder(folder.path().to_owned()), tables).await
+}
+
+async fn bodies_are_kept_up(postgres: &Postgres) {
+    let folder = tempfile::tempdir().unwrap();
+    let bodies = || BodiesConfig::Folder(folder.path().to_owned());
+    let options = conformance::upkeep::options;
+    let url = postgres.database("upkeep");
+    let store = Store::open_cluster_with(&url, bodies(), TABLES, options()).await.unwrap();
+    conformance::upkeep::all(&store, folder.path()).await;
+    drop(store);
+    let folder = tempfile::tempdir().unwrap();
+    let bodies = || BodiesConfig::Folder(folder.path().to_owned());
+    let first = postgres.database("first");
+    let store = Store::open_cluster_with(&first, bodies(), TABLES, options()).await.unwrap();
+    let filled = conformance::upkeep::fill(&store).await;
+    let second = postgres.database("second");
+    let store = Store::open_cluster_with(&second, bodies(), TABLES, options()).await.unwrap();
+    conformance::upkeep::a_lost_database_is_rebuilt(&store, &filled).await;
 }
 
 async fn tables_are_brought_up_by_one_of_many(postgres: &Postgres) {

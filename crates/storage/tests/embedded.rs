@@ -66,3 +66,46 @@ async fn two_stores_on_one_folder_see_each_other() {
     assert_ne!(one.foreign_version().await.unwrap(), before);
     assert_eq!(one.open(id).await.unwrap().read_all(10).await.unwrap(), "other");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upkeep() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_embedded_with(folder.path(), TABLES, conformance::upkeep::options()).await.unwrap();
+    conformance::upkeep::all(&store, &folder.path().join("bodies")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_database_is_rebuilt_from_the_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+    let filled = conformance::upkeep::fill(&store).await;
+    drop(store);
+    for name in ["store.db", "store.db-wal", "store.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(name));
+    }
+    let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+    conformance::upkeep::a_lost_database_is_rebuilt(&store, &filled).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_process_at_a_time_keeps_house() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_embedded_with(folder.path(), TABLES, conformance::upkeep::options()).await.unwrap();
+    let lock = std::fs::File::create(folder.path().join("bodies/housekeeping.lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(store.keep_house().await.unwrap().elsewhere);
+    drop(lock);
+    assert!(!store.keep_house().await.unwrap().elsewhere);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_vanished_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+    let id = conformance::bodies::keep(&store, b"kept").await;
+    drop(store);
+    std::fs::remove_dir_all(folder.path().join("bodies")).unwrap();
+    let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+    let error = store.open(id).await.err().unwrap();
+    assert!(matches!(&error, Error::Damaged(why) if why.contains("missing")), "{error}");
+}

@@ -53,8 +53,13 @@ impl Appender {
     }
 
     fn append(&mut self, segments: &Segments, mut orders: Vec<Order>) {
-        let records: Vec<Vec<u8>> = orders.iter_mut().map(|order| std::mem::take(&mut order.record)).collect();
-        match self.write(segments, &records) {
+        let mut records = Vec::with_capacity(orders.len());
+        let mut headers = Vec::with_capacity(orders.len());
+        for order in &mut orders {
+            records.push(std::mem::take(&mut order.record));
+            headers.push(order.header);
+        }
+        match self.write(segments, &headers, &mut records) {
             Ok((segment, mut start, hold)) => {
                 for (order, record) in orders.into_iter().zip(&records) {
                     let staged = segments.staged(located(&order.header, segment, start), Arc::clone(&hold));
@@ -72,7 +77,12 @@ impl Appender {
     }
 
     /// Where the group begins.
-    fn write(&mut self, segments: &Segments, records: &[Vec<u8>]) -> Result<(i64, u64, Arc<Hold>), Error> {
+    fn write(
+        &mut self,
+        segments: &Segments,
+        headers: &[Header],
+        records: &mut [Vec<u8>],
+    ) -> Result<(i64, u64, Arc<Hold>), Error> {
         segments.check_sound()?;
         if self.current.as_ref().is_some_and(|current| current.end() >= segments.roll_at()) {
             self.current = None;
@@ -81,6 +91,11 @@ impl Appender {
             Some(writer) => writer,
             None => segments.create()?,
         };
+        for (record, header) in records.iter_mut().zip(headers) {
+            if let Some(room) = record.first_chunk_mut::<HEADER>() {
+                *room = header.encode(writer.key());
+            }
+        }
         let start = writer.end();
         match writer.append_group(records) {
             Ok(()) => {
@@ -105,6 +120,7 @@ pub(crate) fn located(header: &Header, segment: i64, start: u64) -> Located {
         place: start + HEADER as u64,
         octets: header.octets,
         stored: header.stored,
+        label: header.label,
         checksum: header.table_crc,
     }
 }

@@ -43,7 +43,7 @@ impl Body {
         Self::open_in(file, located).map_err(Missing::Other)
     }
 
-    fn open_in(file: Arc<File>, located: Located) -> Result<Self, Error> {
+    pub(crate) fn open_in(file: Arc<File>, located: Located) -> Result<Self, Error> {
         let one_block = located.octets <= BLOCK as u64;
         let table_at = located.place.checked_add(located.stored);
         let end = table_at.and_then(|at| at.checked_add(table_octets(located.octets)));
@@ -109,6 +109,29 @@ impl Body {
             out.extend_from_slice(&self.read(at..at + READ_MAX).await?);
         }
         Ok(Bytes::from(out))
+    }
+}
+
+impl Body {
+    /// Reads all of it and throws it away: every checksum is compared. Blocks.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.inner.whole.is_none() {
+            self.blocks(|_, _| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Hands out block after block, checked, a few at a time. Blocks.
+    pub(crate) fn blocks(&self, mut each: impl FnMut(u64, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        for block in 0..self.inner.table.blocks() {
+            let start = block * BLOCK as u64;
+            let end = (start + BLOCK as u64).min(self.len());
+            match &self.inner.whole {
+                Some(whole) => each(block, whole)?,
+                None => each(block, &self.inner.read(start..end)?)?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -2,18 +2,28 @@
 
 mod appender;
 mod body;
-pub(crate) mod record;
+mod compact;
+pub mod record;
+mod salvage;
+mod scan;
 mod segment;
 mod segments;
 mod stage;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use body::Body;
 pub(crate) use body::Missing;
+pub use salvage::{Salvage, Salvaged};
 pub use stage::Stage;
+
+pub(crate) use appender::located as located_at;
+pub(crate) use compact::{Compactor, label};
+pub(crate) use scan::{Found, Scan};
 
 pub(crate) use segments::{Segments, lock as segments_lock};
 
@@ -28,7 +38,17 @@ pub(crate) struct Located {
     pub(crate) place: u64,
     pub(crate) octets: u64,
     pub(crate) stored: u64,
+    /// Octets of the label behind it.
+    pub(crate) label: u32,
     pub(crate) checksum: u32,
+}
+
+impl Located {
+    /// What the record takes in its segment.
+    pub(crate) fn record_octets(&self) -> u64 {
+        let around = record::HEADER as u64 + record::table_octets(self.octets) + u64::from(self.label);
+        self.stored.saturating_add(around)
+    }
 }
 
 /// Says that somebody may still name bodies of this segment: while one lives here, it is not swept.

@@ -2,14 +2,15 @@
 //!
 //! A segment is a file header and records, one behind the other; nothing is ever written over.
 //! ```text
-//! segment = "ANGSEG01" segment:8 reserved:12 crc:4 *record
+//! segment = "ANGSEG01" segment:8 key:8 reserved:4 crc:4 *record
 //! record  = header payload table label
 //! header  = "ANGBODY1" body:8 octets:8 stored:8 made_at:8 label:4 reserved:4 table-crc:4 label-crc:4 reserved:4 crc:4
 //! payload = *block            ; 64 KiB of the body each, as it is or as a zstd frame, whichever is shorter
 //! table   = *(stored:4 crc:4) ; one entry a block
 //! ```
 //! Numbers are little-endian. Every checksum also covers the body's name (and a block's its number), so that right
-//! bytes in the wrong place are found too. The header comes first for who reads a segment without its database; the
+//! bytes in the wrong place are found too. A header's covers the segment's random key besides: somebody who sends a
+//! message that contains the bytes of a record cannot make a salvage of a damaged segment take it for one. The header comes first for who reads a segment without its database; the
 //! database's row needs only the payload's place, and the checksum of the table.
 
 use crate::limits::{BLOCK, LABEL_MAX};
@@ -18,11 +19,12 @@ use crate::limits::{BLOCK, LABEL_MAX};
 pub(crate) const SEGMENT_HEADER: usize = 32;
 /// Octets of a record's header.
 pub(crate) const HEADER: usize = 64;
+/// What a record begins with.
+pub(crate) const RECORD_MAGIC: &[u8; 8] = b"ANGBODY1";
 /// Octets of an entry of the table.
 pub(crate) const ENTRY: usize = 8;
 
 const SEGMENT_MAGIC: &[u8; 8] = b"ANGSEG01";
-const RECORD_MAGIC: &[u8; 8] = b"ANGBODY1";
 
 /// What a record's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +72,9 @@ pub enum Bad {
 }
 
 impl Header {
-    /// The header as bytes.
+    /// The header as bytes, for a segment of this key.
     #[must_use]
-    pub fn encode(&self) -> [u8; HEADER] {
+    pub fn encode(&self, key: u64) -> [u8; HEADER] {
         let mut out = [0; HEADER];
         out[..8].copy_from_slice(RECORD_MAGIC);
         out[8..16].copy_from_slice(&self.body.to_le_bytes());
@@ -82,18 +84,18 @@ impl Header {
         out[40..44].copy_from_slice(&self.label.to_le_bytes());
         out[48..52].copy_from_slice(&self.table_crc.to_le_bytes());
         out[52..56].copy_from_slice(&self.label_crc.to_le_bytes());
-        let crc = crc32fast::hash(&out[..60]);
+        let crc = header_crc(key, &out[..60]);
         out[60..].copy_from_slice(&crc.to_le_bytes());
         out
     }
 
     /// Reads a header; whatever follows it is left alone.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Bad> {
+    pub fn decode(bytes: &[u8], key: u64) -> Result<Self, Bad> {
         let Some(bytes) = bytes.first_chunk::<HEADER>() else { return Err(Bad::Short) };
         if !bytes.starts_with(RECORD_MAGIC) {
             return Err(Bad::Magic);
         }
-        if crc32fast::hash(&bytes[..60]) != u32_at(bytes, 60) {
+        if header_crc(key, &bytes[..60]) != u32_at(bytes, 60) {
             return Err(Bad::Header);
         }
         let header = Self {
@@ -130,18 +132,26 @@ pub(crate) fn table_octets(octets: u64) -> u64 {
     octets.div_ceil(BLOCK as u64) * ENTRY as u64
 }
 
+fn header_crc(key: u64, bytes: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&key.to_le_bytes());
+    crc.update(bytes);
+    crc.finalize()
+}
+
 /// A segment's header as bytes.
-pub(crate) fn encode_segment(segment: i64) -> [u8; SEGMENT_HEADER] {
+pub(crate) fn encode_segment(segment: i64, key: u64) -> [u8; SEGMENT_HEADER] {
     let mut out = [0; SEGMENT_HEADER];
     out[..8].copy_from_slice(SEGMENT_MAGIC);
     out[8..16].copy_from_slice(&segment.to_le_bytes());
+    out[16..24].copy_from_slice(&key.to_le_bytes());
     let crc = crc32fast::hash(&out[..28]);
     out[28..].copy_from_slice(&crc.to_le_bytes());
     out
 }
 
-/// The segment's name out of its header.
-pub fn decode_segment(bytes: &[u8]) -> Result<i64, Bad> {
+/// The segment's name and key out of its header.
+pub fn decode_segment(bytes: &[u8]) -> Result<(i64, u64), Bad> {
     let Some(bytes) = bytes.first_chunk::<SEGMENT_HEADER>() else { return Err(Bad::Short) };
     if !bytes.starts_with(SEGMENT_MAGIC) {
         return Err(Bad::Magic);
@@ -149,7 +159,7 @@ pub fn decode_segment(bytes: &[u8]) -> Result<i64, Bad> {
     if crc32fast::hash(&bytes[..28]) != u32_at(bytes, 28) {
         return Err(Bad::Header);
     }
-    Ok(u64_at(bytes, 8).cast_signed())
+    Ok((u64_at(bytes, 8).cast_signed(), u64_at(bytes, 16)))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -291,8 +301,7 @@ impl Table {
     }
 
     /// How many blocks there are.
-    #[must_use]
-    pub fn blocks(&self) -> u64 {
+    pub(crate) fn blocks(&self) -> u64 {
         self.blocks.len() as u64
     }
 

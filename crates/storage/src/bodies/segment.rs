@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::Hold;
 use super::record::{SEGMENT_HEADER, encode_segment};
 use crate::failpoint;
+use crate::ids::random;
 
 /// The file of a segment.
 pub(crate) fn path(folder: &Path, segment: i64) -> PathBuf {
@@ -42,6 +43,7 @@ pub(crate) enum Trouble {
 pub(crate) struct SegmentWriter {
     file: File,
     segment: i64,
+    key: u64,
     /// All that is written and synced; the file ends here.
     end: u64,
     hold: Arc<Hold>,
@@ -52,10 +54,11 @@ impl SegmentWriter {
     pub(crate) fn create(folder: &Path, segment: i64, hold: Arc<Hold>) -> std::io::Result<Self> {
         let path = path(folder, segment);
         let mut file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let key = random();
         let begin = |file: &mut File| {
             file.try_lock()?;
             failpoint::error("segment-create")?;
-            file.write_all(&encode_segment(segment))?;
+            file.write_all(&encode_segment(segment, key))?;
             file.sync_all()?;
             sync_folder(folder)
         };
@@ -64,11 +67,16 @@ impl SegmentWriter {
             let _ = std::fs::remove_file(&path);
             return Err(error);
         }
-        Ok(Self { file, segment, end: SEGMENT_HEADER as u64, hold })
+        Ok(Self { file, segment, key, end: SEGMENT_HEADER as u64, hold })
     }
 
     pub(crate) fn segment(&self) -> i64 {
         self.segment
+    }
+
+    /// What its records' headers are sealed with.
+    pub(crate) fn key(&self) -> u64 {
+        self.key
     }
 
     pub(crate) fn end(&self) -> u64 {

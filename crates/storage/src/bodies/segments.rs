@@ -1,7 +1,7 @@
 //! Bodies in a folder of segment files.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -150,9 +150,67 @@ impl Segments {
         readers.files.insert(segment, (Arc::clone(&file), tick));
         Ok(file)
     }
+
+    /// The names of all segments.
+    pub(crate) fn all(&self) -> Result<Vec<i64>, Error> {
+        let failed = |error: std::io::Error| Error::io("listing segments", &error);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            names.extend(segment::name(&entry.map_err(failed)?.file_name()));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Segments that nobody writes to, and of which no body can be waiting for its transaction.
+    pub(crate) fn sealed(&self) -> Result<Vec<i64>, Error> {
+        let mut sealed = Vec::new();
+        for name in self.all()? {
+            if lock(&self.holds).get(&name).is_some_and(|hold| hold.strong_count() > 0) {
+                continue;
+            }
+            let failed = |error: std::io::Error| Error::io("looking at a segment", &error);
+            let file = File::open(segment::path(&self.folder, name)).map_err(failed)?;
+            // Whoever writes holds the lock; ours ends with `file`.
+            if file.try_lock().is_err() {
+                continue;
+            }
+            let written = file.metadata().and_then(|about| about.modified()).map_err(failed)?;
+            if written.elapsed().is_ok_and(|age| age >= self.options.grace) {
+                sealed.push(name);
+            }
+        }
+        Ok(sealed)
+    }
+
+    /// Removes a segment for good. Who has it open reads on.
+    pub(crate) fn remove(&self, name: i64) -> Result<(), Error> {
+        lock(&self.readers).files.remove(&name);
+        std::fs::remove_file(segment::path(&self.folder, name))
+            .and_then(|()| segment::sync_folder(&self.folder))
+            .map_err(|error| Error::io("removing a segment", &error))
+    }
+
+    /// Lets go of files that another process has removed: until then they take space.
+    pub(crate) fn forget_removed(&self) {
+        use std::os::unix::fs::MetadataExt as _;
+        lock(&self.readers).files.retain(|_, (file, _)| file.metadata().is_ok_and(|about| about.nlink() > 0));
+    }
+
+    /// The right to keep house here, if no other process has it.
+    pub(crate) fn housekeeping_lock(&self) -> Result<Option<File>, Error> {
+        let failed = |error: std::io::Error| Error::io("locking the folder of bodies", &error);
+        let path = self.folder.join("housekeeping.lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
 }
 
-/// The data behind a lock is whole at every await and panic here: plain collections, changed by one call each.
+/// The data behind a lock is whole at every panic here: plain collections, changed by one call each.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

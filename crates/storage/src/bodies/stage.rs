@@ -91,7 +91,6 @@ impl Stage {
         let (header, table) = table.finish(self.body, millis(), label);
         record.extend_from_slice(&table);
         record.extend_from_slice(label);
-        record[..HEADER].copy_from_slice(&header.encode());
         let (answer, waiting) = oneshot::channel();
         self.segments.append(Order { header, record, answer }).await?;
         waiting.await.map_err(|_| Error::Failed("the thread that writes bodies is gone".to_owned()))?
@@ -201,7 +200,8 @@ impl Spill {
         let octets = self.written;
         let writer = self.writer()?;
         // The header goes last: a record without one is no record.
-        writer.write_unsynced(0, &header.encode()).map_err(|error| Error::io("writing a long body", &error))?;
+        let sealed = header.encode(writer.key());
+        writer.write_unsynced(0, &sealed).map_err(|error| Error::io("writing a long body", &error))?;
         let start = writer.end();
         match writer.sync(octets) {
             Ok(()) => {}

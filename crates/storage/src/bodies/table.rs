@@ -5,18 +5,22 @@ use crate::ids::millis;
 use crate::{BodyId, Error, Query, Row, Transaction};
 
 const KEEP: &str = "
-    INSERT INTO storage_body (body, segment, place, octets, stored, checksum, refs, dead_since)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, 0)
+    INSERT INTO storage_body (body, segment, place, octets, stored, label, checksum, refs, dead_since)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)
     ON CONFLICT (body) DO UPDATE SET refs = storage_body.refs + excluded.refs, dead_since = 0
     WHERE storage_body.checksum = excluded.checksum AND storage_body.octets = excluded.octets";
 
 const ADD: &str = "UPDATE storage_body SET refs = refs + 1, dead_since = 0 WHERE body = $1";
 
 const DROP: &str = "
-    UPDATE storage_body SET refs = refs - 1, dead_since = CASE WHEN refs = 1 THEN $2 ELSE 0 END
+    UPDATE storage_body SET refs = refs - 1, dead_since = CASE WHEN refs = 1 THEN $2 ELSE dead_since END
     WHERE body = $1 AND refs > 0";
 
-const LOCATE: &str = "SELECT body, segment, place, octets, stored, checksum FROM storage_body WHERE body = $1";
+const LOCATE: &str = "SELECT body, segment, place, octets, stored, label, checksum FROM storage_body WHERE body = $1";
+
+const MOVE: &str = "
+    UPDATE storage_body SET segment = $4, place = $5, stored = $6, checksum = $7
+    WHERE body = $1 AND segment = $2 AND place = $3";
 
 /// Names a staged body. Naming it again adds references.
 pub(crate) fn keep<T: Transaction + ?Sized>(tx: &T, staged: &StagedBody, references: u32) -> Result<BodyId, Error> {
@@ -33,6 +37,7 @@ pub(crate) fn keep<T: Transaction + ?Sized>(tx: &T, staged: &StagedBody, referen
             signed(at.place).into(),
             signed(at.octets).into(),
             signed(at.stored).into(),
+            i64::from(at.label).into(),
             i64::from(at.checksum).into(),
             i64::from(references).into(),
         ],
@@ -65,18 +70,37 @@ pub(crate) fn locate(query: &dyn Query, body: BodyId) -> Result<Located, Error> 
     }
 }
 
-/// A row of body, segment, place, octets, stored, checksum.
+/// Notes where compaction has put it. A body that lies elsewhere by now is left alone.
+pub(crate) fn moved<T: Transaction + ?Sized>(tx: &T, from: &Located, to: &Located) -> Result<(), Error> {
+    tx.execute(
+        MOVE,
+        &[
+            from.body.into(),
+            from.segment.into(),
+            signed(from.place).into(),
+            to.segment.into(),
+            signed(to.place).into(),
+            signed(to.stored).into(),
+            i64::from(to.checksum).into(),
+        ],
+    )
+    .map(|_| ())
+}
+
+/// A row of body, segment, place, octets, stored, label, checksum.
 pub(crate) fn located(row: &Row) -> Result<Located, Error> {
     let body = row.body(0)?;
-    let number =
-        |column| u64::try_from(row.int(column)?).map_err(|_| Error::Damaged(format!("the row of body {}", body.0)));
+    let damaged = || Error::Damaged(format!("the row of body {}", body.0));
+    let size = |column| u64::try_from(row.int(column)?).map_err(|_| damaged());
+    let small = |column| u32::try_from(row.int(column)?).map_err(|_| damaged());
     Ok(Located {
         body,
         segment: row.int(1)?,
-        place: number(2)?,
-        octets: number(3)?,
-        stored: number(4)?,
-        checksum: u32::try_from(number(5)?).map_err(|_| Error::Damaged(format!("the row of body {}", body.0)))?,
+        place: size(2)?,
+        octets: size(3)?,
+        stored: size(4)?,
+        label: small(5)?,
+        checksum: small(6)?,
     })
 }
 

@@ -3,6 +3,7 @@
 
 pub mod bodies;
 pub mod rows;
+pub mod upkeep;
 
 use storage::Migrations;
 

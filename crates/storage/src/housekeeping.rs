@@ -1,0 +1,279 @@
+//! Gives space back: bodies that nothing names are forgotten after a grace, segments that are mostly dead are copied
+//! forward and removed.
+//!
+//! One process at a time does it for a folder, under a lock file. Nothing of it stands in the way of a write for
+//! longer than a few hundred rows take.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::Arc;
+
+use crate::bodies::record::Header;
+use crate::bodies::{Compactor, Found, Located, Scan, label, located_at, table};
+use crate::ids::millis;
+use crate::{Error, Query, Store, Transaction};
+
+/// Rows changed in one transaction.
+const ROWS_AT_A_TIME: i64 = 500;
+
+/// What one pass did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Housekeeping {
+    /// Another process was at it: nothing was done.
+    pub elsewhere: bool,
+    /// Bodies whose rows went.
+    pub bodies_freed: u64,
+    /// Bodies that were copied forward.
+    pub bodies_moved: u64,
+    /// Segments removed.
+    pub segments_removed: u64,
+    /// Bodies that could not be copied because they are damaged; their segments stay.
+    pub damaged: u64,
+}
+
+impl Store {
+    /// One pass. A server's store does it by itself from time to time.
+    pub async fn keep_house(&self) -> Result<Housekeeping, Error> {
+        let segments = Arc::clone(self.segments());
+        let lock = blocking(move || {
+            segments.forget_removed();
+            segments.housekeeping_lock()
+        })
+        .await?;
+        let Some(_lock) = lock else { return Ok(Housekeeping { elsewhere: true, ..Housekeeping::default() }) };
+        let mut done = Housekeeping { bodies_freed: self.free_dead().await?, ..Housekeeping::default() };
+        let segments = Arc::clone(self.segments());
+        for name in blocking(move || segments.sealed()).await? {
+            self.keep_segment(name, &mut done).await?;
+        }
+        Ok(done)
+    }
+
+    /// Forgets bodies that nothing has named for the grace.
+    async fn free_dead(&self) -> Result<u64, Error> {
+        let before = millis() - self.grace_millis();
+        let mut all = 0;
+        loop {
+            let (freed, _) = self.write(move |tx| free_some(tx, before)).await?;
+            all += freed;
+            if freed == 0 {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn keep_segment(&self, name: i64, done: &mut Housekeeping) -> Result<(), Error> {
+        let known = self.read(move |query| segment_row(query, name)).await?;
+        let state = match known {
+            Some(state) => state,
+            None => self.count(name).await?,
+        };
+        if state.condemned_at > 0 {
+            if millis() - state.condemned_at >= self.grace_millis() {
+                // Asked once more from the rows themselves: a file is removed but once.
+                if self.count(name).await?.live == 0 {
+                    self.remove(name, done).await?;
+                } else {
+                    self.condemn(name, 0).await?;
+                }
+            }
+            return Ok(());
+        }
+        if state.live.saturating_mul(2) >= state.octets {
+            return Ok(());
+        }
+        let counted = self.count(name).await?;
+        if counted.live == 0 && !counted.has_damage {
+            return self.remove(name, done).await;
+        }
+        if counted.has_damage {
+            tracing::warn!(segment = %format!("{name:016x}"), "a segment with damage stays as it is");
+            return Ok(());
+        }
+        if self.move_forward(name, done).await? {
+            self.condemn(name, millis()).await?;
+        }
+        Ok(())
+    }
+
+    async fn condemn(&self, name: i64, at: i64) -> Result<(), Error> {
+        const CONDEMN: &str = "UPDATE storage_segment SET condemned_at = $2 WHERE segment = $1";
+        self.write(move |tx| tx.execute(CONDEMN, &[name.into(), at.into()])).await.map(|_| ())
+    }
+
+    /// Counts what lives in a segment and notes it.
+    async fn count(&self, name: i64) -> Result<SegmentState, Error> {
+        let (records, octets, has_damage) = self.records(name).await?;
+        let live: i64 = self.living(records).await?.iter().map(|record| table::signed(record.at.record_octets())).sum();
+        self.write(move |tx| {
+            tx.execute(
+                "INSERT INTO storage_segment (segment, octets, live, condemned_at) VALUES ($1, $2, $3, 0)
+                 ON CONFLICT (segment) DO UPDATE SET octets = excluded.octets, live = excluded.live",
+                &[name.into(), octets.into(), live.into()],
+            )
+        })
+        .await?;
+        Ok(SegmentState { octets, live, condemned_at: 0, has_damage })
+    }
+
+    /// The records of a segment with their labels' places, its size, and whether some of it is damaged.
+    async fn records(&self, name: i64) -> Result<(Vec<Record>, i64, bool), Error> {
+        let segments = Arc::clone(self.segments());
+        blocking(move || {
+            let failed = |error: std::io::Error| Error::io("reading a segment", &error);
+            let file = segments.reader(name).map_err(failed)?;
+            let octets = table::signed(file.metadata().map_err(failed)?.len());
+            let mut records = Vec::new();
+            let mut has_damage = false;
+            let Ok(mut scan) = Scan::new(&file).map_err(failed)? else { return Ok((records, octets, octets > 0)) };
+            while let Some(found) = scan.next().map_err(failed)? {
+                match found {
+                    Found::Record { start, header } => {
+                        records.push(Record { at: located_at(&header, name, start), start, header });
+                    }
+                    // The end of what a crash cut off is nobody's.
+                    Found::Damage { start, octets: torn, .. } if start + torn == octets.unsigned_abs() => {}
+                    Found::Damage { .. } => has_damage = true,
+                }
+            }
+            Ok((records, octets, has_damage))
+        })
+        .await
+    }
+
+    /// Those of the records that rows name.
+    async fn living(&self, records: Vec<Record>) -> Result<Vec<Record>, Error> {
+        self.read(move |query| {
+            let mut living = Vec::new();
+            for record in records {
+                match table::locate(query, record.at.body) {
+                    Ok(row) if row == record.at => living.push(record),
+                    Ok(_) | Err(Error::NoBody(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(living)
+        })
+        .await
+    }
+
+    /// Copies what lives. False when something could not be read: then the segment stays.
+    async fn move_forward(&self, name: i64, done: &mut Housekeeping) -> Result<bool, Error> {
+        let (records, ..) = self.records(name).await?;
+        let mut records = self.living(records).await?.into_iter();
+        let mut compactor = Compactor::new(Arc::clone(self.segments()));
+        let mut whole = true;
+        loop {
+            let segments = Arc::clone(self.segments());
+            let (back, rest, moves, damaged) = blocking(move || {
+                let file = segments.reader(name).map_err(|error| Error::io("reading a segment", &error))?;
+                let mut damaged = 0;
+                while !compactor.is_full() {
+                    let Some(record) = records.next() else { break };
+                    damaged += u64::from(!copy(&mut compactor, &file, &record)?);
+                }
+                let moves = compactor.sync()?;
+                Ok((compactor, records, moves, damaged))
+            })
+            .await?;
+            (compactor, records) = (back, rest);
+            done.damaged += damaged;
+            whole &= damaged == 0;
+            if moves.is_empty() {
+                return Ok(whole);
+            }
+            done.bodies_moved += moves.len() as u64;
+            self.write(move |tx| moves.iter().try_for_each(|moved| table::moved(tx, &moved.from, &moved.to))).await?;
+        }
+    }
+
+    async fn remove(&self, name: i64, done: &mut Housekeeping) -> Result<(), Error> {
+        let segments = Arc::clone(self.segments());
+        blocking(move || segments.remove(name)).await?;
+        self.write(move |tx| tx.execute("DELETE FROM storage_segment WHERE segment = $1", &[name.into()])).await?;
+        done.segments_removed += 1;
+        Ok(())
+    }
+}
+
+struct Record {
+    at: Located,
+    start: u64,
+    header: Header,
+}
+
+struct SegmentState {
+    octets: i64,
+    live: i64,
+    condemned_at: i64,
+    has_damage: bool,
+}
+
+fn segment_row(query: &dyn Query, name: i64) -> Result<Option<SegmentState>, Error> {
+    let row =
+        query.query_one("SELECT octets, live, condemned_at FROM storage_segment WHERE segment = $1", &[name.into()])?;
+    row.map(|row| {
+        Ok(SegmentState { octets: row.int(0)?, live: row.int(1)?, condemned_at: row.int(2)?, has_damage: false })
+    })
+    .transpose()
+}
+
+fn free_some(tx: &dyn Transaction, before: i64) -> Result<u64, Error> {
+    let dead = tx.query(
+        "SELECT body, segment, place, octets, stored, label, checksum FROM storage_body WHERE dead_since > 0 AND dead_since <= $1
+         ORDER BY dead_since LIMIT $2",
+        &[before.into(), ROWS_AT_A_TIME.into()],
+    )?;
+    let mut freed = 0;
+    let mut octets: HashMap<i64, i64> = HashMap::new();
+    for row in &dead {
+        let at = table::located(row)?;
+        let gone = tx.execute(
+            "DELETE FROM storage_body WHERE body = $1 AND refs = 0 AND dead_since > 0 AND dead_since <= $2",
+            &[at.body.into(), before.into()],
+        )?;
+        if gone > 0 {
+            freed += gone;
+            *octets.entry(at.segment).or_default() += table::signed(at.record_octets());
+        }
+    }
+    for (segment, octets) in octets {
+        tx.execute("UPDATE storage_segment SET live = live - $2 WHERE segment = $1", &[segment.into(), octets.into()])?;
+    }
+    Ok(freed)
+}
+
+/// False when the record is damaged.
+fn copy(compactor: &mut Compactor, file: &File, record: &Record) -> Result<bool, Error> {
+    let label = label(file, record.start, &record.header).map_err(|error| Error::io("reading a segment", &error))?;
+    let Ok(label) = label else { return Ok(false) };
+    match compactor.copy(record.at, record.header.made_at, &label) {
+        Ok(()) => Ok(true),
+        Err(Error::Damaged(why)) => {
+            tracing::error!(%why, "a body is damaged");
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Bug(format!("a blocking task: {error}")))?
+}
+
+/// Keeps house again and again until the store is closed.
+pub(crate) fn start(store: &Store, every: std::time::Duration) {
+    let weak = store.downgrade();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(every).await;
+            let Some(store) = weak.upgrade() else { return };
+            match store.keep_house().await {
+                Ok(done) => tracing::debug!(?done, "the store kept house"),
+                Err(error) => tracing::warn!(%error, "the store could not keep house"),
+            }
+        }
+    });
+}
