@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use envelope::Reply;
 use libfuzzer_sys::fuzz_target;
+use protocol::sasl::Refusal;
 use protocol::smtp::server::{Auth, Config, Event, Mode, Server};
 use protocol::{Session, Step, Tls};
 
@@ -25,7 +26,7 @@ fn serve(server: &mut Server, event: Event, whim: u8) {
         Event::Body(piece) => assert!(!piece.is_empty()),
         Event::BodyRefused(_) | Event::Reset => {}
         Event::Authenticate(_) if whim & 8 == 8 => server.scram_keys(None),
-        Event::Authenticate(_) if refuse => server.sign_in_refused(&no),
+        Event::Authenticate(_) if refuse => server.sign_in_refused(Refusal::Credentials),
         Event::Authenticate(_) => server.sign_in_accepted(),
         Event::Verify(_) | Event::Expand(_) => server.answer(&no),
         _ if refuse => server.refuse(&no),

@@ -55,7 +55,7 @@ enum Say {
 
 /// How the body travels.
 enum Transport {
-    Data(Stuffer),
+    Data(Box<Stuffer>),
     Chunks,
 }
 
@@ -96,7 +96,7 @@ impl Transaction {
             octets,
             lmtp: config.lmtp,
             pipelining: offered.pipelining,
-            transport: if chunks { Transport::Chunks } else { Transport::Data(Stuffer::default()) },
+            transport: if chunks { Transport::Chunks } else { Transport::Data(Box::default()) },
             normalizer: (!binary).then(Normalizer::default),
             say: if reset { Say::Reset } else { Say::Mail },
             due: VecDeque::new(),

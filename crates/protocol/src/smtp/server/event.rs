@@ -118,7 +118,7 @@ pub enum Event {
     BodyRefused(Reply),
     /// RSET, or the end of a BDAT sequence gone wrong: the transaction is gone. Needs no answer.
     Reset,
-    /// AUTH asks the directory. Answer `sign_in_accepted()`, `sign_in_refused(reply)` or `scram_keys()`.
+    /// AUTH asks the directory. Answer `sign_in_accepted()`, `sign_in_refused(refusal)` or `scram_keys()`.
     Authenticate(Request),
     /// VRFY. Answer `answer(reply)`.
     Verify(String),

@@ -3,7 +3,7 @@
 use envelope::Reply;
 
 use super::{Event, Server, State};
-use crate::sasl::{self, Exchange, Mechanism, Next, Reason, ScramKeys};
+use crate::sasl::{self, Exchange, Mechanism, Next, Reason, Refusal, ScramKeys};
 use crate::smtp::limits::SIGN_INS_MAX;
 
 impl Server {
@@ -81,10 +81,14 @@ impl Server {
         }
     }
 
-    /// To [`Event::Authenticate`]: no, in the words of `reply` (535 5.7.8, 454 4.7.0 …).
-    pub fn sign_in_refused(&mut self, reply: &Reply) {
+    /// To [`Event::Authenticate`]: no. Every refusal counts against the limit of this connection.
+    pub fn sign_in_refused(&mut self, refusal: Refusal) {
         if self.sasl_answered().is_some() {
-            self.sign_in_failed(reply);
+            self.sign_in_failed(&match refusal {
+                Refusal::Credentials => Reply::new(535, (5, 7, 8), "sign-in failed"),
+                Refusal::NotAuthorized => Reply::new(535, (5, 7, 8), refusal.to_string()),
+                Refusal::Temporary => Reply::new(454, (4, 7, 0), refusal.to_string()),
+            });
         }
     }
 

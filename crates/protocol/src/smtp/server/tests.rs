@@ -11,7 +11,7 @@ use std::time::Instant;
 use envelope::{ForwardPath, Reply};
 
 use super::*;
-use crate::sasl::{Request, ScramKeys};
+use crate::sasl::{Refusal, Request, ScramKeys};
 
 /// A session and a service that takes everything, but: recipients `no…` are refused, `later…` are put off; sender
 /// `no…` is refused; sign-in is `anna` with `secret`.
@@ -137,7 +137,7 @@ impl Door {
         self.seen.push(format!("sign-in {user} {fine}"));
         match fine {
             true => self.server.sign_in_accepted(),
-            false => self.server.sign_in_refused(&Reply::new(535, (5, 7, 8), "sign-in failed")),
+            false => self.server.sign_in_refused(Refusal::Credentials),
         }
     }
 }
