@@ -7,16 +7,15 @@
 //!
 //! Knows no socket, no disk and no clock: the present is an argument (RFC 5322, 2045-2049, 2231, 2047, 6532, 3464).
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)
-)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)]
 
 pub mod address;
 pub mod build;
 pub mod date;
 pub mod dsn;
 pub mod encoding;
+#[cfg(test)]
+mod golden;
 pub mod header;
 pub mod limits;
 pub mod mime;

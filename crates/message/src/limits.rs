@@ -40,8 +40,9 @@ pub const COMMENT_DEPTH_MAX: usize = 32;
 /// Longest line written, without CRLF (RFC 5322 section 2.1.1).
 pub const LINE_OCTETS_MAX: usize = 998;
 
-/// The line length that the writer aims at, without CRLF (RFC 5322 section 2.1.1).
-pub const LINE_OCTETS_WANTED: usize = 78;
+/// The line length that the writer aims at, without CRLF: RFC 5322 section 2.1.1 asks for 78, RFC 2047 section 2 for 76
+/// where encoded words stand.
+pub const LINE_OCTETS_WANTED: usize = 76;
 
 /// Longest encoded word (RFC 2047 section 2).
 pub const ENCODED_WORD_OCTETS_MAX: usize = 75;

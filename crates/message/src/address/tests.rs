@@ -1,3 +1,5 @@
+//! Address fields in all their forms.
+
 use super::*;
 
 fn show(entries: &[Entry]) -> String {

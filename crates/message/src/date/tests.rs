@@ -1,3 +1,5 @@
+//! Dates in all their forms.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -15,6 +15,9 @@ const STRAY_MARKS_MAX: usize = 8;
 /// Longest charset label with its language.
 const LABEL_OCTETS_MAX: usize = 64;
 
+/// The most that the first word of a field is shortened for what stands before it: it must still hold something.
+const FIRST_WORD_USED_MAX: usize = 40;
+
 struct Word<'a> {
     charset: &'a str,
     content: Vec<u8>,
@@ -134,10 +137,10 @@ pub fn is_plain(text: &str) -> bool {
 }
 
 /// Encodes a text as encoded words of UTF-8, each at most 75 octets, none splitting a character. They stand in the
-/// field with a blank or a fold between them.
+/// field with a blank or a fold between them. The first leaves room for `used` octets that stand on its line already.
 ///
 /// `phrase` keeps to the characters that RFC 2047 section 5 (3) allows in a display name.
-pub fn encode(text: &str, phrase: bool) -> Vec<String> {
+pub fn encode(text: &str, phrase: bool, used: usize) -> Vec<String> {
     let plain = |b: u8| match phrase {
         true => b.is_ascii_alphanumeric() || b"!*+-/".contains(&b),
         false => b.is_ascii_graphic() && !b"=?_".contains(&b),
@@ -153,6 +156,7 @@ pub fn encode(text: &str, phrase: bool) -> Vec<String> {
             false if c == ' ' || (c.is_ascii() && plain(c as u8)) => 1,
             false => 3 * c.len_utf8(),
         };
+        let room = if words.is_empty() { room - used.min(FIRST_WORD_USED_MAX) } else { room };
         let limit = if base64 { room / 4 * 3 } else { room };
         if width + c_width > limit {
             words.push(word_of(&content, base64, plain));
@@ -211,8 +215,8 @@ mod tests {
             assert_eq!(decode(coded.as_bytes()), plain, "{coded}");
         }
         assert_eq!(decode(b"caf\xe9 =?utf-8?q?x?= \xce\xba"), "café x κ");
-        assert_eq!(encode("Ελλάδα", false), ["=?utf-8?b?zpXOu867zqzOtM6x?="]);
-        assert_eq!(encode("café au lait", true), ["=?utf-8?q?caf=C3=A9_au_lait?="]);
+        assert_eq!(encode("Ελλάδα", false, 0), ["=?utf-8?b?zpXOu867zqzOtM6x?="]);
+        assert_eq!(encode("café au lait", true, 9), ["=?utf-8?q?caf=C3=A9_au_lait?="]);
     }
 
     #[test]
@@ -225,8 +229,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(text in "[^\\p{Cc}]{1,120}", phrase: bool) {
-            let words = encode(&text, phrase);
+        fn round_trip(text in "[^\\p{Cc}]{1,120}", phrase: bool, used in 0usize..90) {
+            let words = encode(&text, phrase, used);
             prop_assert!(words.iter().all(|w| w.len() <= ENCODED_WORD_OCTETS_MAX && w.is_ascii() && !w.contains(' ')));
             prop_assert_eq!(decode(words.join(" ").as_bytes()), text);
         }

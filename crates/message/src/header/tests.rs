@@ -1,3 +1,5 @@
+//! Header sections, whole and in chunks.
+
 use super::*;
 
 fn names(text: &str) -> Vec<String> {

@@ -15,6 +15,7 @@ mod tests;
 pub use content::Content;
 pub use content_type::ContentType;
 pub use disposition::Disposition;
+pub(crate) use parameters::percent_encode;
 pub use parameters::{Parameter, Parameters};
 pub use part::{Kind, Part, PartId};
 pub use scanner::{Options, Scanner};

@@ -1,3 +1,5 @@
+//! Trees of parts, their numbers, their ranges; the same however the message is cut into chunks.
+
 use super::*;
 use crate::Span;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Trace fields, written and read.
+
 use std::net::IpAddr;
 
 use envelope::{Address, Domain, ReversePath, Timestamp};

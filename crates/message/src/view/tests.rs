@@ -1,3 +1,5 @@
+//! IMAP's view of a message.
+
 use super::*;
 use crate::mime::Structure;
 
