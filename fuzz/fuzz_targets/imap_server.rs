@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
 use protocol::imap::{Command, Config, Event, Server};
-use protocol::sasl::{Reason, Request};
+use protocol::sasl::{Refusal, Request};
 use protocol::{Session, Step};
 
 fn run(pieces: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
@@ -36,7 +36,7 @@ fn serve(server: &mut Server, event: Event) {
     match event {
         Event::Authenticate(Request::ScramKeys { .. }) => server.scram_keys(None),
         Event::Authenticate(_) => server.sign_in_accepted(),
-        Event::SignInFailed { .. } => server.sign_in_refused(Reason::Credentials),
+        Event::SignInFailed { .. } => server.sign_in_refused(Refusal::Credentials),
         Event::Command(Command::Idle) | Event::AppendChunk(_) | Event::AppendBroken => {}
         Event::Command(Command::Select(_)) => {
             server.set_selected(true);

@@ -44,7 +44,7 @@ impl Config {
 pub enum Event {
     /// Somebody signs in: answer by `sign_in_accepted`, `sign_in_refused` or, to [`Request::ScramKeys`], `scram_keys`.
     Authenticate(Request),
-    /// A sign-in failed within its mechanism: note it, wait a little if you like, then `sign_in_refused(reason)`.
+    /// A sign-in failed within its mechanism: note it, wait a little if you like, then `sign_in_refused`.
     SignInFailed {
         /// Who it claimed to be, if it came that far.
         user: String,

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use super::encode::{self, Code};
 use super::limits;
 use super::reader::{Announced, Reader};
-use crate::sasl::{Exchange, Mechanism};
+use crate::sasl::{Exchange, Mechanism, Reason};
 use crate::{Session, Step, Tls};
 
 /// RFC 3501 section 3. Logout is [`Awaiting::Close`].
@@ -76,6 +76,8 @@ pub struct Server {
     errors: u32,
     refusals: u32,
     commands_before_sign_in: u32,
+    /// Why the mechanism itself refused; the service has not answered yet.
+    failed: Option<Reason>,
     input_ended: bool,
     progress: Instant,
 }
@@ -97,6 +99,7 @@ impl Server {
             errors: 0,
             refusals: 0,
             commands_before_sign_in: 0,
+            failed: None,
             input_ended: false,
             progress: now,
         };

@@ -4,7 +4,7 @@ use super::{Awaiting, Event, Server, State};
 use crate::imap::encode::Code;
 use crate::imap::limits;
 use crate::sasl::{
-    Exchange, Mechanism, Next, Reason, Request, ScramKeys, Secret, decode_base64, decode_initial_response,
+    Exchange, Mechanism, Next, Reason, Refusal, Request, ScramKeys, Secret, decode_base64, decode_initial_response,
     encode_base64,
 };
 
@@ -16,16 +16,14 @@ impl Server {
         if !self.is_secure() && !self.config.cleartext_sign_in {
             return self.tagged_condition("NO", Some(&Code::Word("PRIVACYREQUIRED")), "Use STARTTLS first");
         }
-        self.event = Some(match Request::password(user, password.expose(), "LOGIN") {
-            Ok(request) => Event::Authenticate(request),
-            Err(reason) => Event::SignInFailed {
-                user: String::from_utf8_lossy(user).into_owned(),
-                mechanism: "LOGIN",
-                // A name or password that cannot be is a wrong one.
-                reason: if reason == Reason::Malformed { Reason::Credentials } else { reason },
-            },
-        });
-        self.awaiting = Awaiting::SignIn(None);
+        match Request::password(user, password.expose(), "LOGIN") {
+            Ok(request) => {
+                self.event = Some(Event::Authenticate(request));
+                self.awaiting = Awaiting::SignIn(None);
+            }
+            // A name or password that cannot be is a wrong one.
+            Err(_) => self.fail(String::from_utf8_lossy(user).into_owned(), "LOGIN", Reason::Credentials),
+        }
     }
 
     pub(super) fn authenticate(&mut self, mechanism: &str, initial: Option<&[u8]>) {
@@ -74,11 +72,7 @@ impl Server {
                 self.awaiting = Awaiting::SignIn(goes_on.then_some(exchange));
                 self.event = Some(Event::Authenticate(request));
             }
-            Next::Failed(reason) => {
-                let mechanism = exchange.mechanism().name();
-                self.awaiting = Awaiting::SignIn(None);
-                self.event = Some(Event::SignInFailed { user: String::new(), mechanism, reason });
-            }
+            Next::Failed(reason) => self.fail(String::new(), exchange.mechanism().name(), reason),
         }
     }
 
@@ -100,22 +94,32 @@ impl Server {
         self.tagged_condition("OK", Some(&Code::Capability(&capabilities)), "Signed in");
     }
 
-    /// Answers [`Event::Authenticate`] or [`Event::SignInFailed`]: no.
-    pub fn sign_in_refused(&mut self, reason: Reason) {
+    /// Answers [`Event::Authenticate`]: no. To [`Event::SignInFailed`] it says what that event told.
+    pub fn sign_in_refused(&mut self, refusal: Refusal) {
         self.awaiting = Awaiting::Command;
-        match reason {
-            Reason::Malformed => self.mistake("Response breaks the mechanism's grammar"),
-            Reason::Temporary => {
-                self.tagged_condition("NO", Some(&Code::Word("UNAVAILABLE")), "Temporary failure, try again later");
+        match (self.failed.take(), refusal) {
+            (Some(Reason::Malformed), _) => self.mistake("Response breaks the mechanism's grammar"),
+            (Some(Reason::Unsupported), _) => self.refused("CANNOT", "Not supported on this channel"),
+            (Some(Reason::Temporary), _) | (None, Refusal::Temporary) => {
+                self.refused("UNAVAILABLE", "Temporary failure, try again later");
             }
-            reason => {
-                let text = if reason == Reason::Unsupported { "Not supported" } else { "Wrong name or password" };
-                self.tagged_condition("NO", Some(&Code::Word("AUTHENTICATIONFAILED")), text);
-            }
+            (None, Refusal::NotAuthorized) => self.refused("AUTHORIZATIONFAILED", "Not as somebody else"),
+            _ => self.refused("AUTHENTICATIONFAILED", "Wrong name or password"),
         }
         self.refusals += 1;
         if self.refusals >= limits::SIGN_IN_REFUSALS_MAX && !matches!(self.awaiting, Awaiting::Close) {
             self.close_with("Too many refused sign-ins");
         }
+    }
+
+    fn refused(&mut self, code: &'static str, text: &str) {
+        self.tagged_condition("NO", Some(&Code::Word(code)), text);
+    }
+
+    /// The mechanism itself says no; the service hears of it before the client does.
+    fn fail(&mut self, user: String, mechanism: &'static str, reason: Reason) {
+        self.awaiting = Awaiting::SignIn(None);
+        self.failed = Some(reason);
+        self.event = Some(Event::SignInFailed { user, mechanism, reason });
     }
 }

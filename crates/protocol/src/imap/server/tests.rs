@@ -9,7 +9,7 @@ use super::{Config, Event, Server};
 use crate::imap::command::Command;
 use crate::imap::encode::Untagged;
 use crate::imap::limits;
-use crate::sasl::{Reason, Request};
+use crate::sasl::{Refusal, Request};
 use crate::{Session, Step, Tls};
 
 /// A session, and what has come of it.
@@ -78,8 +78,7 @@ impl Talk {
                 self.server.sign_in_accepted();
             }
             Event::Authenticate(Request::ScramKeys { .. }) => self.server.scram_keys(None),
-            Event::Authenticate(_) => self.server.sign_in_refused(Reason::Credentials),
-            Event::SignInFailed { reason, .. } => self.server.sign_in_refused(reason),
+            Event::Authenticate(_) | Event::SignInFailed { .. } => self.server.sign_in_refused(Refusal::Credentials),
             Event::Command(Command::Idle) => self.server.untagged(&Untagged::Exists(4)),
             Event::Command(command) => self.command(&command),
             Event::IdleEnd => self.server.ok(None, "IDLE done"),
