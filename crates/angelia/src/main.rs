@@ -1,1 +1,7 @@
-fn main() {}
+//! The program. Everything is in the library beside it, where tests can call it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    angelia::main()
+}

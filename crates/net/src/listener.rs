@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -155,8 +156,8 @@ fn turn_away<D: Door>(stream: Stream, door: &D, why: Refused) {
 /// The places of one or several listeners: how many connections there may be, in all and from one address. Memory is
 /// bounded by the number of places.
 pub struct Connections {
-    total_max: usize,
-    per_address_max: usize,
+    total_max: AtomicUsize,
+    per_address_max: AtomicUsize,
     exempt: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     taken: Mutex<Taken>,
 }
@@ -180,15 +181,23 @@ impl Connections {
         per_address_max: usize,
         exempt: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
     ) -> Arc<Self> {
+        let (total_max, per_address_max) = (AtomicUsize::new(total_max), AtomicUsize::new(per_address_max));
         Arc::new(Self { total_max, per_address_max, exempt: Box::new(exempt), taken: Mutex::default() })
+    }
+
+    /// Other limits, for whoever comes from now on.
+    pub fn set_limits(&self, total_max: usize, per_address_max: usize) {
+        self.total_max.store(total_max, Ordering::Relaxed);
+        self.per_address_max.store(per_address_max, Ordering::Relaxed);
     }
 
     /// Takes a place.
     pub fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Refused> {
         let key = network(peer);
-        let per_address_max = if (self.exempt)(peer) { usize::MAX } else { self.per_address_max };
+        let exempt = (self.exempt)(peer);
+        let per_address_max = if exempt { usize::MAX } else { self.per_address_max.load(Ordering::Relaxed) };
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.total >= self.total_max {
+        if taken.total >= self.total_max.load(Ordering::Relaxed) {
             return Err(Refused::TooMany);
         }
         let count = taken.by_address.get(&key).copied().unwrap_or(0);

@@ -1,0 +1,100 @@
+//! `angelia account add|list|remove|password`.
+
+use std::path::Path;
+
+use clap::Subcommand;
+use envelope::{Address, Domain, Timestamp};
+use serde::Serialize;
+
+use super::output::{self, Json};
+use super::password;
+use crate::sinks::date_time;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make an account; its domain must be here
+    #[command(after_help = "Example:\n  echo 's3cret word' | angelia account add anna@example.org --password-stdin")]
+    Add {
+        /// Its address
+        address: Address,
+        #[command(flatten)]
+        password: password::Args,
+    },
+    /// List accounts
+    #[command(after_help = "Example:\n  angelia account list example.org --json")]
+    List {
+        /// Only those of this domain
+        domain: Option<Domain>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Remove an account and every letter in it
+    #[command(after_help = "Example:\n  angelia account remove anna@example.org --yes")]
+    Remove {
+        /// Its address
+        address: Address,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Set a new password
+    #[command(after_help = "Example:\n  angelia account password anna@example.org --generate")]
+    Password {
+        /// Its address
+        address: Address,
+        #[command(flatten)]
+        password: password::Args,
+    },
+}
+
+#[derive(Serialize)]
+struct Listed {
+    address: String,
+    added: String,
+}
+
+pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Result<()> {
+    match command {
+        Command::Add { address, password } => {
+            let (secret, shown) = password.get()?;
+            let ground = super::ground(config).await?;
+            ground.directory.add_account(&address, &secret).await?;
+            eprintln!("account {address} is here");
+            show(shown)
+        }
+        Command::Password { address, password } => {
+            let (secret, shown) = password.get()?;
+            let ground = super::ground(config).await?;
+            ground.directory.set_password(&address, &secret).await?;
+            eprintln!("account {address} has a new password");
+            show(shown)
+        }
+        Command::List { domain, json } => {
+            let ground = super::ground(config).await?;
+            let entries = ground.directory.accounts(domain.as_ref()).await?;
+            let listed: Vec<Listed> =
+                entries.iter().map(|one| Listed { address: one.address.to_string(), added: day(one.added) }).collect();
+            output::list(&json, &["address", "since"], &listed, |one| vec![one.address.clone(), one.added.clone()])
+        }
+        Command::Remove { address, yes } => {
+            let question = format!("Remove the account {address} and every letter in it?");
+            if !yes && !super::records::confirmed(&question)? {
+                anyhow::bail!("nothing was removed (say --yes to remove without being asked)");
+            }
+            let ground = super::ground(config).await?;
+            let mailstore = ground.mailstore.clone();
+            ground.directory.remove_account(&address, move |tx, id| mailstore.remove_account_in(tx, id)).await?;
+            eprintln!("account {address} and its letters are gone");
+            Ok(())
+        }
+    }
+}
+
+fn show(made: Option<String>) -> anyhow::Result<()> {
+    made.map_or(Ok(()), |password| output::print(&format!("{password}\n")))
+}
+
+/// `2026-11-23`.
+pub(super) fn day(at: Timestamp) -> String {
+    date_time(at).chars().take(10).collect()
+}

@@ -1,0 +1,78 @@
+//! `angelia alias add|list|remove`.
+
+use std::path::Path;
+
+use clap::Subcommand;
+use directory::AliasSource;
+use envelope::{Address, Domain};
+use serde::Serialize;
+
+use super::output::{self, Json};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Let an address lead to others; a second call adds further ones
+    #[command(after_help = "Examples:\n  angelia alias add sales@example.org anna@example.org kostas@example.org\n  \
+                            angelia alias add @example.org anna@example.org     (every address that nobody has)")]
+    Add {
+        /// The address, or @domain for every one that nobody has
+        source: AliasSource,
+        /// Where it leads
+        #[arg(required = true)]
+        targets: Vec<Address>,
+    },
+    /// List aliases
+    #[command(after_help = "Example:\n  angelia alias list example.org --json")]
+    List {
+        /// Only those of this domain
+        domain: Option<Domain>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Remove an alias, or one of its targets
+    #[command(after_help = "Examples:\n  angelia alias remove sales@example.org\n  \
+                            angelia alias remove sales@example.org kostas@example.org")]
+    Remove {
+        /// The address, or @domain
+        source: AliasSource,
+        /// Only this target of it
+        target: Option<Address>,
+    },
+}
+
+#[derive(Serialize)]
+struct Listed {
+    source: String,
+    targets: Vec<String>,
+}
+
+pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Result<()> {
+    let ground = super::ground(config).await?;
+    match command {
+        Command::Add { source, targets } => {
+            ground.directory.add_alias(&source, &targets).await?;
+            let texts: Vec<String> = targets.iter().map(Address::to_string).collect();
+            eprintln!("{source} leads to {}", texts.join(", "));
+        }
+        Command::Remove { source, target } => {
+            ground.directory.remove_alias(&source, target.as_ref()).await?;
+            match target {
+                Some(target) => eprintln!("{source} no longer leads to {target}"),
+                None => eprintln!("{source} leads nowhere any more"),
+            }
+        }
+        Command::List { domain, json } => {
+            let entries = ground.directory.aliases(domain.as_ref()).await?;
+            let listed: Vec<Listed> = entries
+                .iter()
+                .map(|one| Listed {
+                    source: one.source.to_string(),
+                    targets: one.targets.iter().map(Address::to_string).collect(),
+                })
+                .collect();
+            let row = |one: &Listed| vec![one.source.clone(), one.targets.join(", ")];
+            output::list(&json, &["alias", "leads to"], &listed, row)?;
+        }
+    }
+    Ok(())
+}

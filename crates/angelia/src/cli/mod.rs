@@ -1,0 +1,146 @@
+//! The command line. One enum has every command; this file only dispatches.
+//!
+//! Exit codes: 0 done, 1 failed, 2 the command line itself was wrong. What a command lists goes to stdout, what it says
+//! about itself to stderr.
+
+mod account;
+mod alias;
+mod checks;
+mod config;
+mod domain;
+mod output;
+mod password;
+mod queue;
+mod quickstart;
+mod records;
+mod send;
+mod serve;
+mod trace;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::config as configuration;
+use crate::config::Settings;
+use crate::wiring::Ground;
+
+const AFTER_HELP: &str = "\
+Two commands make a post office:
+  angelia quickstart anna@example.org   configuration, certificate, first account, what to put into the DNS
+  angelia serve                         runs it
+
+And one shows everything on this machine alone:
+  angelia lab                           two post offices, a letter between them";
+
+/// One program that is a whole mail system.
+#[derive(Debug, Parser)]
+#[command(name = "angelia", version, after_help = AFTER_HELP, max_term_width = 110)]
+struct Line {
+    /// The configuration file. Without it: angelia.toml, angelia/angelia.toml, /etc/angelia/angelia.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a post office: configuration, certificate, first account, DNS records
+    Quickstart(quickstart::Args),
+    /// Run the post office
+    Serve(serve::Args),
+    /// Two post offices on this machine, and a letter between them
+    Lab(crate::lab::Args),
+    /// Accounts: who has mailboxes here
+    #[command(subcommand)]
+    Account(account::Command),
+    /// Domains whose mail comes here
+    #[command(subcommand)]
+    Domain(domain::Command),
+    /// Aliases: addresses that lead to others
+    #[command(subcommand)]
+    Alias(alias::Command),
+    /// Mail that waits to go out
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// The life of a letter, each decision with its reason
+    Trace(trace::Args),
+    /// Send a letter from stdin, as sendmail does
+    Send(send::Args),
+    /// The configuration: check it, show it
+    #[command(subcommand)]
+    Config(config::Command),
+    /// The version
+    Version,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse_from(send::as_sendmail(std::env::args_os())) {
+        Ok(line) => line,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let outcome = runtime(&line.command).map_err(anyhow::Error::from).and_then(|runtime| {
+        let outcome = runtime.block_on(run(line));
+        // What still runs on blocking threads has nothing to say any more.
+        runtime.shutdown_background();
+        outcome
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("angelia: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The servers get every core; a command that asks one question gets one thread.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match command {
+        Command::Serve(_) | Command::Lab(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
+}
+
+async fn run(line: Line) -> anyhow::Result<ExitCode> {
+    let config = line.config.as_deref();
+    match line.command {
+        Command::Lab(args) => return crate::lab::run(args).await,
+        Command::Quickstart(args) => return quickstart::run(args).await,
+        Command::Config(command) => return config::run(command, config),
+        Command::Send(args) => return send::run(args, config).await,
+        Command::Serve(args) => serve::run(args, config).await?,
+        Command::Account(command) => account::run(command, config).await?,
+        Command::Domain(command) => domain::run(command, config).await?,
+        Command::Alias(command) => alias::run(command, config).await?,
+        Command::Queue(command) => queue::run(command, config).await?,
+        Command::Trace(args) => trace::run(args, config).await?,
+        Command::Version => println!("angelia {}", env!("CARGO_PKG_VERSION")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the configuration.
+fn settings(config: Option<&Path>) -> anyhow::Result<Settings> {
+    Ok(configuration::read(&configuration::locate(config)?)?)
+}
+
+/// Opens the records for a command, as the user whose they are, so that the server finds its files as it left them.
+async fn ground(config: Option<&Path>) -> anyhow::Result<Ground> {
+    let settings = settings(config)?;
+    if let Some(user) = &settings.user {
+        crate::privileges::become_user(user)?;
+    }
+    if !settings.data.is_dir() {
+        anyhow::bail!(
+            "there is no data folder {}: has `angelia quickstart` been run, and is `data` right in the configuration?",
+            settings.data.display()
+        );
+    }
+    Ground::open(&settings).await.with_context(|| format!("opening the store in {}", settings.data.display()))
+}

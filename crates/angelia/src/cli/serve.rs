@@ -1,0 +1,64 @@
+//! `angelia serve`: binds as root, becomes the configured user, opens the store, serves until it is told to end.
+
+use std::path::Path;
+use std::time::Duration;
+
+use journal::Event;
+
+use crate::privileges;
+use crate::signals::{Signals, Wish};
+use crate::wiring::{Doors, Office};
+
+/// How long a drain waits for sessions that were begun. A DATA under way on a slow line has this long; whoever is cut
+/// off then has no 250, so nothing is lost.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  angelia serve --config /etc/angelia/angelia.toml\n\n\
+    SIGHUP reads the configuration and the certificates again, SIGTERM ends in order.\n\
+    ANGELIA_LOG=debug shows the developer's trace (net=trace,mhs=debug …).")]
+pub(super) struct Args {}
+
+pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()> {
+    let path = crate::config::locate(config)?;
+    let settings = crate::config::read(&path)?;
+    let mut signals = Signals::listen()?;
+    trace();
+    privileges::raise_file_limit();
+    let doors = Doors::open(&settings)?;
+    if let Some(user) = &settings.user {
+        privileges::become_user(user)?;
+    } else if privileges::is_root() {
+        eprintln!("angelia: runs as root; set `user` in {} to give that up after binding", path.display());
+    }
+    let mut office = Office::open(settings, doors, None).await?;
+    loop {
+        match signals.next().await {
+            Wish::End => break,
+            Wish::Reload => match crate::config::read(&path) {
+                Ok(settings) => office.reload(settings).await,
+                Err(error) => {
+                    office.record(Event::Fault { place: "configuration".to_owned(), reason: error.to_string() });
+                }
+            },
+        }
+    }
+    // A second wish to end is meant.
+    tokio::select! {
+        () = office.stop(DRAIN_PATIENCE) => Ok(()),
+        () = async { while signals.next().await != Wish::End {} } => anyhow::bail!("ended at once, as was asked for twice"),
+    }
+}
+
+/// The developer's trace, on stderr. What goes over the wire has passwords in it, so it must be asked for by name.
+fn trace() {
+    use tracing_subscriber::EnvFilter;
+    let wanted = std::env::var("ANGELIA_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let filter = EnvFilter::new(match wanted.contains(net::wire::TARGET) {
+        true => wanted,
+        false => format!("{wanted},{}=off", net::wire::TARGET),
+    });
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Somebody else has one already, when the office runs inside another program.
+    let _ = subscriber.try_init();
+}

@@ -1,0 +1,85 @@
+//! The reference (`docs/config.md`) and the sample (`etc/angelia.toml`), written from the table of keys.
+
+use std::fmt::Write as _;
+
+use super::keys::{Default, KEYS, Key};
+
+/// `docs/config.md`.
+pub(crate) fn reference() -> String {
+    let mut out = String::from(
+        "# Configuration\n\
+         One TOML file. `angelia serve` takes the one named by `--config`, or the first of `angelia.toml`,\n\
+         `angelia/angelia.toml` and `/etc/angelia/angelia.toml`. Only `hostname` must be there. `angelia config check` reads it and\n\
+         says what is wrong, with the line; `angelia config show` prints what holds. SIGHUP reads it again: certificates,\n\
+         limits and the like change without dropping a connection, and what needs a new start is named.\n\
+         \n\
+         This file is written from `crates/angelia/src/config/keys.rs`; a test compares them.\n\
+         \n\
+         A working configuration:\n\
+         \n\
+         ```toml\n\
+         hostname = \"mail.example.org\"\n\
+         data = \"/var/lib/angelia\"\n\
+         user = \"angelia\"\n\
+         ```\n",
+    );
+    let mut section = None;
+    for key in KEYS {
+        let this = key.name.split_once('.').map(|(section, _)| section);
+        if section != Some(this) {
+            let _ = write!(out, "\n## {}\n", this.map_or("At the top".to_owned(), |name| format!("[{name}]")));
+            section = Some(this);
+        }
+        let _ = write!(out, "\n### `{}`\n{}\n\n", key.name, key.doc);
+        let _ = writeln!(out, "- Value: {}", key.kind.describe());
+        let _ = match key.default {
+            Default::Required { example } => writeln!(out, "- Must be given, for instance `{example}`"),
+            Default::Is { value, why } => writeln!(out, "- Default: `{value}`. {why}"),
+            Default::Unset { example, means } => {
+                writeln!(out, "- Not set: {means}\n- For instance `{example}`")
+            }
+        };
+    }
+    out
+}
+
+/// `etc/angelia.toml`: every key, with its default, commented out where the default is right for most.
+pub(crate) fn sample() -> String {
+    let mut out = String::from(
+        "# Angelia's configuration, every key with its default. Only `hostname` must be set.\n\
+         # `angelia config check` says what is wrong with it; docs/config.md says more of each key.\n",
+    );
+    let mut section = None;
+    for key in KEYS {
+        let (this, name) = key.name.split_once('.').map_or((None, key.name), |(section, name)| (Some(section), name));
+        if section != this {
+            let _ = write!(out, "\n[{}]\n", this.unwrap_or_default());
+            section = this;
+        } else {
+            out.push('\n');
+        }
+        comment(&mut out, key);
+        let _ = match key.default {
+            Default::Required { example } => writeln!(out, "{name} = {example}"),
+            Default::Is { value, .. } => writeln!(out, "#{name} = {value}"),
+            Default::Unset { example, .. } => writeln!(out, "#{name} = {example}"),
+        };
+    }
+    out
+}
+
+fn comment(out: &mut String, key: &Key) {
+    let more = match key.default {
+        Default::Unset { means, .. } => format!(" Not set: {means}"),
+        _ => String::new(),
+    };
+    let mut line = String::from("#");
+    for word in format!("{}{more}", key.doc).split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > 110 {
+            let _ = writeln!(out, "{line}");
+            line = String::from("#");
+        }
+        let _ = write!(line, " {word}");
+    }
+    let _ = writeln!(out, "{line}");
+}

@@ -1,0 +1,150 @@
+//! Tests of the configuration: what is read, what is refused and how, and that the written documents are true.
+
+use std::path::{Path, PathBuf};
+
+use super::keys::{Default, KEYS};
+use super::{Engine, Settings, docs, parse};
+
+fn read(text: &str) -> Result<Settings, Vec<String>> {
+    let named = |problems: Vec<super::Problem>| {
+        let name = |line: Option<usize>| line.map_or("-".to_owned(), |line| line.to_string());
+        problems.into_iter().map(|problem| format!("{}: {}", name(problem.line), problem.text)).collect()
+    };
+    parse(text, Path::new("/etc/angelia")).map_err(named)
+}
+
+fn problem(text: &str) -> String {
+    let mut problems = read(text).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems.remove(0)
+}
+
+#[test]
+fn one_line_is_enough() {
+    let settings = read("hostname = \"mail.example.org\"").unwrap();
+    assert_eq!(settings.data, Path::new("/var/lib/angelia"));
+    assert_eq!(settings.listen.len(), 7);
+    assert_eq!(settings.message_octets_max, 50 << 20);
+    assert_eq!(settings.backoff, queue::Backoff::default());
+    assert_eq!(settings.storage, Engine::Embedded);
+    assert!(settings.tls.self_signed);
+    assert!(settings.dns_server.is_none());
+}
+
+#[test]
+fn what_the_file_says_holds() {
+    let text = "hostname = \"MAIL.example.org\"\ndata = \"mail\"\n[smtp]\nlisten = \"127.0.0.1:10025\"\n\
+                [pop3]\nlisten = []\n[limits]\nmessage_size = \"1 MiB\"\n[queue]\nretry_first = \"2s\"\n\
+                [tls]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = [\"a.key\", \"/b.key\"]\n[dns]\nserver = \"::1\"\n";
+    let settings = read(text).unwrap();
+    assert_eq!(settings.hostname.as_str(), "mail.example.org");
+    assert_eq!(settings.data, Path::new("/etc/angelia/mail"));
+    assert_eq!(settings.listen[0].address.to_string(), "127.0.0.1:10025");
+    assert_eq!(settings.listen.len(), 6);
+    assert_eq!(settings.message_octets_max, 1 << 20);
+    assert_eq!(settings.backoff.first.as_secs(), 2);
+    assert_eq!(settings.tls.certificates[1].key, Path::new("/b.key"));
+    assert_eq!(settings.tls.certificates[0].chain, Path::new("/etc/angelia/a.pem"));
+    assert_eq!(settings.dns_server.unwrap().to_string(), "[::1]:53");
+}
+
+#[test]
+fn a_problem_says_what_and_where() {
+    let start = "hostname = \"a.test\"\n";
+    let table = [
+        ("", "-: `hostname`: is missing; write for instance hostname = \"mail.example.org\""),
+        ("hostname = \"a..b\"", "1: `hostname`: \"a..b\": the domain holds what a domain name cannot hold"),
+        ("hostname = \"a.test\"\n\n[queue]\nretry-first = \"5m\"\n", "did you mean `queue.retry_first`?"),
+        (
+            "hostname = \"a.test\"\n[qeue]\nlifetime = \"5d\"\n",
+            "2: there is no section `[qeue]`; did you mean `[queue]`?",
+        ),
+        ("hostname = \"a.test\"\nqueue = 5\n", "2: `queue` is a section; write `[queue]`"),
+        ("hostname = \"a.test\"\nx = \n", "2: "),
+        ("hostname = \"a.test\"\nhostname = \"b.test\"\n", "2: "),
+    ];
+    for (text, wanted) in table {
+        let found = problem(text);
+        assert!(found.contains(wanted), "{text:?}: {found:?}");
+    }
+    let table = [
+        ("[limits]\nrecipients = 0\n", "3: `limits.recipients`: wants number, 1 to 100000"),
+        ("[limits]\nmessage_size = \"big\"\n", "3: `limits.message_size`: \"big\" is no size"),
+        ("[queue]\nlifetime = 5\n", "3: `queue.lifetime`: wants duration"),
+        ("[queue]\nretry_first = \"1d\"\n", "`queue.retry_longest`: is shorter than `queue.retry_first`"),
+        ("[imap]\nlisten = \"143\"\n", "3: `imap.listen`: \"143\" is no address with a port"),
+        ("[imap]\nlisten = \"[::]:25\"\n", "`imap.listen`: [::]:25 is taken by `smtp.listen` already"),
+        ("[relay]\nnetworks = [\"0.0.0.0/0\"]\n", "3: `relay.networks`: \"0.0.0.0/0\" is everybody"),
+        ("[tls]\ncertificate = \"a.pem\"\n", "`tls.key`: there are 1 certificates and 0 keys"),
+        ("[storage]\nurl = \"postgres://x\"\n", "`storage.url`: is for the engine \"postgres\""),
+        ("[journal]\nformat = \"xml\"\n", "3: `journal.format`: wants \"auto\" or \"text\" or \"json\" or \"off\""),
+        ("[signin]\nwithout_tls = \"yes\"\n", "3: `signin.without_tls`: wants true or false"),
+        ("[dns]\nserver = 1979-05-27\n", "3: `dns.server`: is a date; wants address"),
+    ];
+    for (text, wanted) in table {
+        let found = problem(&format!("{start}{text}"));
+        assert!(found.contains(wanted), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
+fn all_problems_are_told_in_the_order_of_their_lines() {
+    let problems = read("hostnam = \"a\"\n[smtp]\nlisten = 5\n[imap]\nlisten = 6\n").unwrap_err();
+    let lines: Vec<_> = problems.iter().map(|problem| problem.split(':').next().unwrap()).collect();
+    assert_eq!(lines, ["1", "3", "5", "-"]);
+}
+
+#[test]
+fn postgres_needs_its_address_and_its_bodies() {
+    let problems = read("hostname = \"a.test\"\n[storage]\nengine = \"postgres\"\n").unwrap_err();
+    assert_eq!(problems.len(), 2);
+    let text =
+        "hostname = \"a.test\"\n[storage]\nengine = \"postgres\"\nurl = \"postgres://x\"\nbodies = \"s3://b/p\"\n";
+    assert!(matches!(read(text).unwrap().storage, Engine::Postgres { .. }));
+}
+
+#[test]
+fn every_default_and_every_example_can_be_read() {
+    for key in KEYS {
+        let text = match key.default {
+            Default::Required { example } | Default::Unset { example, .. } => example,
+            Default::Is { value, .. } => value,
+        };
+        let file = match key.name {
+            "hostname" => format!("hostname = {text}"),
+            "tls.certificate" | "tls.key" => continue,
+            "storage.url" | "storage.bodies" => continue,
+            name => format!("hostname = \"a.test\"\n{name} = {text}"),
+        };
+        read(&file).unwrap_or_else(|problems| panic!("{}: {problems:?}", key.name));
+        assert!(key.doc.ends_with('.'), "{} lacks a sentence", key.name);
+    }
+}
+
+#[test]
+fn the_sample_is_a_configuration() {
+    assert!(read(&docs::sample()).is_ok());
+    // With every comment sign before a key taken away as well, but for the engine that needs more.
+    let all = docs::sample()
+        .replace("\n#", "\n")
+        .lines()
+        .filter(|line| line.contains(" = ") || line.starts_with('['))
+        .map(|line| line.replace("engine = \"embedded\"", "engine = \"postgres\""))
+        .collect::<Vec<_>>()
+        .join("\n");
+    read(&all).unwrap_or_else(|problems| panic!("{problems:?}\n{all}"));
+}
+
+/// Set `ANGELIA_WRITE_DOCS=1` to write them anew.
+#[test]
+fn the_documents_are_written_from_the_keys() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (path, text) in [("docs/config.md", docs::reference()), ("etc/angelia.toml", docs::sample())] {
+        let path = root.join(path);
+        if std::env::var_os("ANGELIA_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == text, "{} is old; run the tests with ANGELIA_WRITE_DOCS=1", path.display());
+    }
+}

@@ -1,0 +1,70 @@
+//! What lasts: the store, and the records that stand on it; the data folder and the certificates.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use directory::Directory;
+use mailstore::Mailstore;
+use net::ServerTls;
+use queue::Queue;
+use storage::{BodiesConfig, Store};
+
+use crate::config::{Bodies, Engine, Settings};
+
+/// The records, open.
+#[derive(Clone)]
+pub struct Ground {
+    /// The one door to what lasts.
+    pub store: Store,
+    /// Domains, accounts, aliases.
+    pub directory: Directory,
+    /// Mailboxes.
+    pub mailstore: Mailstore,
+    /// Mail in transit.
+    pub queue: Queue,
+}
+
+impl Ground {
+    /// Opens the store and everything on it; tables are brought up to date.
+    pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let migrations = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS, crate::sinks::MIGRATIONS];
+        let store = match &settings.storage {
+            Engine::Embedded => Store::open_embedded(&settings.data, &migrations).await?,
+            Engine::Postgres { url, bodies: Bodies::Folder(folder) } => {
+                Store::open_cluster(url, BodiesConfig::Folder(folder.clone()), &migrations).await?
+            }
+            Engine::Postgres { bodies: Bodies::Bucket(_), .. } => {
+                anyhow::bail!("`storage.bodies`: buckets are not built yet; name a folder that all machines share")
+            }
+        };
+        let people = directory::Settings { postmaster: settings.postmaster.clone(), ..Default::default() };
+        let directory = Directory::open(store.clone(), people, net::clock::now).await?;
+        let mailstore = Mailstore::new(store.clone(), net::clock::now);
+        let queue = Queue::new(store.clone(), settings.hostname.as_str());
+        Ok(Self { store, directory, mailstore, queue })
+    }
+}
+
+/// Makes the data folder, readable by its owner only: letters are private.
+pub(crate) fn make_data_folder(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("making the data folder {}", path.display()))
+}
+
+/// Reads the certificates; the one of our own is made when it is not there.
+pub(crate) fn certificates(settings: &Settings) -> anyhow::Result<ServerTls> {
+    let files = &settings.tls.certificates;
+    if settings.tls.self_signed
+        && let Some(own) = files.first().filter(|own| !own.exist())
+    {
+        if let Some(folder) = own.chain.parent() {
+            make_data_folder(folder)?;
+        }
+        own.make_self_signed(&[settings.hostname.to_string()])?;
+    }
+    Ok(ServerTls::open(files.clone())?)
+}

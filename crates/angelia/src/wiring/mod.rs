@@ -1,0 +1,14 @@
+//! Puts the rooms together: the only place that knows them all.
+//!
+//! [`Ground`] is what lasts (store, directory, mailboxes, queue), as a command uses it. [`Office`] is a running post
+//! office: doors, services, the journal. Several can run in one process.
+
+mod doors;
+mod ground;
+mod office;
+mod services;
+
+pub use doors::Doors;
+pub use ground::Ground;
+pub(crate) use ground::{certificates, make_data_folder};
+pub use office::Office;

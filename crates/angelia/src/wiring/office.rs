@@ -1,0 +1,236 @@
+//! A running post office.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use journal::{Entry, Event, Journal, Service};
+use net::{Listener, ServerTls, Shutdown};
+use tokio::task::JoinHandle;
+
+use super::doors::{Doors, Doorway, Places};
+use super::ground::{Ground, certificates, make_data_folder};
+use super::services::{Parts, Services};
+use crate::config::{JournalFormat, ListenSettings, Settings};
+use crate::sinks::{self, Format, Sinks};
+
+/// How often certificate files are looked at. A renewal is in use within this; SIGHUP makes it at once.
+const CERTIFICATE_POLL: Duration = Duration::from_secs(60);
+
+/// Doors, services and the journal over one [`Ground`].
+pub struct Office {
+    settings: Settings,
+    ground: Ground,
+    tls: Arc<ArcSwap<ServerTls>>,
+    journal: Arc<dyn Journal>,
+    sinks: Sinks,
+    shutdown: Shutdown,
+    services: Arc<ArcSwap<Services>>,
+    places: Places,
+    doors: Vec<OpenDoor>,
+    background: Vec<JoinHandle<()>>,
+}
+
+/// A door that is being served.
+struct OpenDoor {
+    asked: ListenSettings,
+    bound: SocketAddr,
+    accepting: JoinHandle<std::io::Result<()>>,
+}
+
+impl Office {
+    /// Binds, opens and serves. `listener` hears every entry of the journal too.
+    pub async fn start(settings: Settings, listener: Option<Arc<dyn Journal>>) -> anyhow::Result<Self> {
+        let doors = Doors::open(&settings)?;
+        Self::open(settings, doors, listener).await
+    }
+
+    /// Opens and serves, with doors that were bound before.
+    pub async fn open(settings: Settings, doors: Doors, listener: Option<Arc<dyn Journal>>) -> anyhow::Result<Self> {
+        make_data_folder(&settings.data)?;
+        let tls = certificates(&settings)?;
+        let ground = Ground::open(&settings).await?;
+        let sinks = Sinks::start(sink_options(&settings, &ground))?;
+        let journal: Arc<dyn Journal> = match listener {
+            Some(listener) => Arc::new(Both(sinks.journal(), listener)),
+            None => sinks.journal(),
+        };
+        let shutdown = Shutdown::new();
+        let parts = Parts { settings: &settings, ground: &ground, tls: &tls, journal: &journal, shutdown: &shutdown };
+        let services = Arc::new(ArcSwap::from_pointee(Services::new(&parts)?));
+        let places = Places::new(&settings);
+        let mut office = Self {
+            background: Vec::new(),
+            doors: Vec::new(),
+            settings,
+            ground,
+            tls: Arc::new(ArcSwap::from_pointee(tls)),
+            journal,
+            sinks,
+            shutdown,
+            services,
+            places,
+        };
+        for (asked, listener) in doors.0 {
+            office.serve(asked, listener);
+        }
+        office.background.push(office.watch_certificates());
+        office.record(Event::Started { version: env!("CARGO_PKG_VERSION").to_owned(), listeners: office.addresses() });
+        Ok(office)
+    }
+
+    /// Every door, with the address that it is bound to.
+    pub fn addresses(&self) -> Vec<(Service, SocketAddr)> {
+        self.doors.iter().map(|door| (door.asked.service, door.bound)).collect()
+    }
+
+    /// The records.
+    pub fn ground(&self) -> &Ground {
+        &self.ground
+    }
+
+    /// The signal to end, for whoever runs beside.
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Writes an event of the program itself.
+    pub(crate) fn record(&self, event: Event) {
+        record(&*self.journal, event);
+    }
+
+    /// Takes new settings: certificates, limits and services change, doors are opened and closed; whoever is connected
+    /// stays. What cannot change is named in the journal.
+    pub async fn reload(&mut self, settings: Settings) {
+        for (key, changed) in [
+            ("data", settings.data != self.settings.data),
+            ("user", settings.user != self.settings.user),
+            ("postmaster", settings.postmaster != self.settings.postmaster),
+            ("storage", settings.storage != self.settings.storage),
+            ("journal.format", settings.journal_format != self.settings.journal_format),
+            ("journal.days", settings.journal_days != self.settings.journal_days),
+        ] {
+            if changed {
+                let reason = format!("the new `{key}` holds after the next start");
+                self.record(Event::Fault { place: "configuration".to_owned(), reason });
+            }
+        }
+        if let Err(error) = self.take(settings) {
+            self.record(Event::Fault { place: "reload".to_owned(), reason: format!("{error:#}; the old one holds") });
+            return;
+        }
+        self.record(Event::Reloaded { what: "configuration and certificates".to_owned() });
+    }
+
+    fn take(&mut self, settings: Settings) -> anyhow::Result<()> {
+        // All that can fail comes first, so that a reload happens whole or not at all.
+        let tls = if settings.tls == self.settings.tls {
+            let tls = ServerTls::clone(&self.tls.load());
+            tls.reload()?;
+            tls
+        } else {
+            certificates(&settings)?
+        };
+        let new: Vec<ListenSettings> = settings
+            .listen
+            .iter()
+            .filter(|door| !self.doors.iter().any(|open| open.asked == **door))
+            .copied()
+            .collect();
+        let parts = Parts {
+            settings: &settings,
+            ground: &self.ground,
+            tls: &tls,
+            journal: &self.journal,
+            shutdown: &self.shutdown,
+        };
+        let services = Services::new(&parts)?;
+        // A door that only changes its service frees its address first.
+        self.doors.retain(|open| {
+            let stays = settings.listen.contains(&open.asked);
+            if !stays {
+                open.accepting.abort();
+            }
+            stays
+        });
+        self.services.store(Arc::new(services));
+        self.places.set_limits(&settings);
+        self.tls.store(Arc::new(tls));
+        self.settings = settings;
+        for asked in new {
+            match Listener::bind(asked.address) {
+                Ok(listener) => self.serve(asked, listener),
+                Err(error) => self.record(Event::Fault { place: "reload".to_owned(), reason: error.to_string() }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends in order: no new connections, what was begun is finished within `patience`, then the journal is written.
+    pub async fn stop(self, patience: Duration) {
+        self.record(Event::Stopping);
+        self.shutdown.begin();
+        for door in self.doors {
+            let _ = door.accepting.await;
+        }
+        let drained = self.shutdown.drained(patience).await;
+        if !drained {
+            let reason = format!("{} connections were cut off", self.shutdown.under_way());
+            record(&*self.journal, Event::Fault { place: "shutdown".to_owned(), reason });
+        }
+        for task in self.background {
+            task.abort();
+        }
+        self.sinks.stop().await;
+    }
+
+    fn serve(&mut self, asked: ListenSettings, listener: Listener) {
+        let bound = listener.local();
+        let services = Arc::clone(&self.services);
+        let doorway = Doorway::new(asked.service, services, Arc::clone(&self.journal), &self.settings);
+        let places = self.places.of(asked.service);
+        let accepting = tokio::spawn(listener.run(places, self.shutdown.clone(), Arc::new(doorway)));
+        self.doors.push(OpenDoor { asked, bound, accepting });
+    }
+
+    fn watch_certificates(&self) -> JoinHandle<()> {
+        let (tls, journal) = (Arc::clone(&self.tls), Arc::clone(&self.journal));
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(CERTIFICATE_POLL).await;
+                match tls.load().reload() {
+                    Ok(false) => {}
+                    Ok(true) => record(&*journal, Event::Reloaded { what: "certificates".to_owned() }),
+                    Err(error) => {
+                        record(&*journal, Event::Fault { place: "certificates".to_owned(), reason: error.to_string() });
+                    }
+                }
+            }
+        })
+    }
+}
+
+fn record(journal: &dyn Journal, event: Event) {
+    journal.record(Entry { at: net::clock::now(), session: None, mail: None, event });
+}
+
+fn sink_options(settings: &Settings, ground: &Ground) -> sinks::Options {
+    let lines = match settings.journal_format {
+        JournalFormat::Auto => Some(Format::for_stderr()),
+        JournalFormat::Text => Some(Format::Text),
+        JournalFormat::Json => Some(Format::Json),
+        JournalFormat::Off => None,
+    };
+    sinks::Options { lines, rows: Some((ground.store.clone(), settings.journal_days)) }
+}
+
+/// Two journals that hear the same.
+struct Both(Arc<dyn Journal>, Arc<dyn Journal>);
+
+impl Journal for Both {
+    fn record(&self, entry: Entry) {
+        self.0.record(entry.clone());
+        self.1.record(entry);
+    }
+}
