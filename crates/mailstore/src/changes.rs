@@ -9,7 +9,12 @@ use crate::{Changes, UidSet, Vanished};
 
 /// New messages are found from the end of the mailbox, changed ones by the index of changed messages: the cost is that
 /// of the answer, not of the mailbox.
-pub(crate) fn since(q: &dyn Query, account: AccountId, row: &MailboxRow, modseq: u64) -> Result<Changes, storage::Error> {
+pub(crate) fn since(
+    q: &dyn Query,
+    account: AccountId,
+    row: &MailboxRow,
+    modseq: u64,
+) -> Result<Changes, storage::Error> {
     const NEW: &str = "SELECT uid, modseq, flags, keywords, arrived FROM message \
                        WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid DESC";
     const CHANGED: &str = "SELECT uid, modseq, flags, keywords, arrived FROM message \
@@ -46,13 +51,7 @@ pub(crate) fn since(q: &dyn Query, account: AccountId, row: &MailboxRow, modseq:
 }
 
 /// UIDs expunged after `since` and up to `until`.
-fn vanished(
-    q: &dyn Query,
-    account: AccountId,
-    mailbox: i64,
-    since: i64,
-    until: i64,
-) -> Result<UidSet, storage::Error> {
+fn vanished(q: &dyn Query, account: AccountId, mailbox: i64, since: i64, until: i64) -> Result<UidSet, storage::Error> {
     const SQL: &str = "SELECT uids FROM tombstone WHERE account_id = $1 AND mailbox_id = $2 \
                        AND modseq > $3 AND modseq <= $4";
     let mut ranges = Vec::new();
@@ -69,9 +68,11 @@ fn encode(ranges: &[(u32, u32)]) -> Vec<u8> {
 }
 
 fn decode(octets: &[u8]) -> impl Iterator<Item = (u32, u32)> + '_ {
-    octets.as_chunks::<8>().0.iter().map(|[a, b, c, d, e, f, g, h]| {
-        (u32::from_be_bytes([*a, *b, *c, *d]), u32::from_be_bytes([*e, *f, *g, *h]))
-    })
+    octets
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|[a, b, c, d, e, f, g, h]| (u32::from_be_bytes([*a, *b, *c, *d]), u32::from_be_bytes([*e, *f, *g, *h])))
 }
 
 /// Records what was expunged, under the lock that `booked` took. Those of them that no session had claimed as

@@ -83,7 +83,8 @@ impl FlagBits {
     pub fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
         let inline = (0..KEYWORDS_INLINE).filter(|n| self.bits >> (n + KEYWORD_SHIFT) & 1 == 1).map(|n| n as usize);
         let more = self.more.as_deref().unwrap_or_default().iter().enumerate();
-        let more = more.flat_map(|(at, octet)| (0..8).filter(move |bit| octet >> bit & 1 == 1).map(move |b| at * 8 + b));
+        let more =
+            more.flat_map(|(at, octet)| (0..8).filter(move |bit| octet >> bit & 1 == 1).map(move |b| at * 8 + b));
         inline.chain(more.map(|n| n + KEYWORDS_INLINE as usize))
     }
 
@@ -118,9 +119,10 @@ impl FlagBits {
     pub(crate) fn apply(&self, mode: StoreMode, by: &FlagBits) -> FlagBits {
         match mode {
             StoreMode::Replace => by.clone(),
-            StoreMode::Add => {
-                FlagBits { bits: self.bits | by.bits, more: combine(self.more.as_deref(), by.more.as_deref(), |a, b| a | b) }
-            }
+            StoreMode::Add => FlagBits {
+                bits: self.bits | by.bits,
+                more: combine(self.more.as_deref(), by.more.as_deref(), |a, b| a | b),
+            },
             StoreMode::Remove => {
                 let more = combine(self.more.as_deref(), by.more.as_deref(), |a, b| a & !b);
                 FlagBits { bits: self.bits & !by.bits, more }

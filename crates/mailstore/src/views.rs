@@ -30,7 +30,8 @@ impl Views {
     /// The view of a mailbox whose row has just been read by `q`.
     pub(crate) fn view(&self, q: &dyn Query, account: AccountId, row: &MailboxRow) -> Result<View, storage::Error> {
         let kept = self.take(account, row.id);
-        let kept = kept.filter(|view| view.uid_validity == narrow(row.uid_validity) && view.modseq <= row.modseq as u64);
+        let kept =
+            kept.filter(|view| view.uid_validity == narrow(row.uid_validity) && view.modseq <= row.modseq as u64);
         let view = match kept {
             Some(view) if view.modseq == row.modseq as u64 => view,
             Some(view) => match catch_up(q, account, row, &view)? {
@@ -91,12 +92,7 @@ fn assemble(row: &MailboxRow, keywords: crate::Keywords, entries: Vec<Entry>) ->
 }
 
 /// Brings a kept view up to the row; `None` when that cannot be told.
-fn catch_up(
-    q: &dyn Query,
-    account: AccountId,
-    row: &MailboxRow,
-    view: &View,
-) -> Result<Option<View>, storage::Error> {
+fn catch_up(q: &dyn Query, account: AccountId, row: &MailboxRow, view: &View) -> Result<Option<View>, storage::Error> {
     let changes = changes::since(q, account, row, view.modseq)?;
     let Vanished::Uids(gone) = changes.vanished else { return Ok(None) };
     let mut entries = Vec::with_capacity(view.entries.len() + changes.changed.len());

@@ -82,12 +82,7 @@ pub(super) fn delete(
 }
 
 /// Books what was taken out, and buries it. Answers the MODSEQ.
-pub(super) fn close_gap(
-    tx: &dyn Transaction,
-    account: AccountId,
-    mailbox: i64,
-    taken: &Taken,
-) -> Result<i64, Error> {
+pub(super) fn close_gap(tx: &dyn Transaction, account: AccountId, mailbox: i64, taken: &Taken) -> Result<i64, Error> {
     let booked = rows::book(tx, account, mailbox, taken.booking)?.ok_or(Error::NoMailbox)?;
     changes::bury(tx, account, mailbox, &booked, &taken.uids)?;
     Ok(booked.modseq)

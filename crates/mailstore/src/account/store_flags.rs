@@ -89,12 +89,7 @@ fn plan(tx: &dyn Transaction, order: &Order, by: &FlagBits) -> Result<Plan, stor
                        WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid";
     let mut plan = Plan::default();
     for (first, last) in order.uids.ranges() {
-        let key = [
-            order.account.0.into(),
-            order.mailbox.0.into(),
-            i64::from(*first).into(),
-            i64::from(*last).into(),
-        ];
+        let key = [order.account.0.into(), order.mailbox.0.into(), i64::from(*first).into(), i64::from(*last).into()];
         // A run ends at a row that must be left alone or written alone, and at the end of the range.
         let mut running = false;
         tx.query_each(SQL, &key, &mut |row| {
@@ -132,13 +127,7 @@ impl Plan {
     }
 }
 
-fn write(
-    tx: &dyn Transaction,
-    order: &Order,
-    by: &FlagBits,
-    plan: &Plan,
-    modseq: i64,
-) -> Result<(), storage::Error> {
+fn write(tx: &dyn Transaction, order: &Order, by: &FlagBits, plan: &Plan, modseq: i64) -> Result<(), storage::Error> {
     const RUN: &str = "UPDATE message SET flags = (flags & $5) | $6, modseq = $7 \
                        WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 \
                        AND flags <> ((flags & $5) | $6)";

@@ -86,12 +86,7 @@ pub(super) fn transfer(
         let taken = remove::delete(tx, account, source.id, &set, 0)?;
         source_modseq = Some(remove::close_gap(tx, account, source.id, &taken)? as u64);
     }
-    Ok(Copied {
-        mailbox: MailboxId(target.id),
-        uid_validity: narrow(target.uid_validity),
-        uids: copied,
-        source_modseq,
-    })
+    Ok(Copied { mailbox: MailboxId(target.id), uid_validity: narrow(target.uid_validity), uids: copied, source_modseq })
 }
 
 struct Writer<'a> {

@@ -1,0 +1,59 @@
+//! The Message Store on both engines: the same checks on SQLite in a folder, and on a throw-away PostgreSQL.
+#![allow(unreachable_pub, reason = "modules of one test binary")]
+
+mod delivery;
+mod feed;
+mod house;
+mod mailboxes;
+mod messages;
+mod model;
+#[allow(dead_code, reason = "the helper of storage's own tests")]
+#[path = "../../../storage/tests/postgres/mod.rs"]
+mod postgres;
+mod rebuilding;
+
+use house::House;
+
+macro_rules! checks {
+    ($($module:ident :: $check:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test] async fn $check() { crate::$module::$check(crate::House::embedded().await).await; })*
+        }
+
+        /// One server for all: starting it costs more than any of them.
+        #[tokio::test(flavor = "multi_thread")]
+        async fn everything_on_postgresql() {
+            let Some(postgres) = postgres::Postgres::start() else { return };
+            $($module::$check(House::cluster(&postgres, stringify!($check)).await).await;)*
+        }
+    };
+}
+
+checks! {
+    delivery::a_letter_arrives,
+    delivery::a_repeated_delivery_changes_nothing,
+    delivery::a_letter_for_another_mailbox,
+    delivery::deliveries_at_once,
+    mailboxes::what_every_account_has,
+    mailboxes::create_makes_parents,
+    mailboxes::delete_keeps_children,
+    mailboxes::uidvalidity_only_grows,
+    mailboxes::rename_moves_the_family,
+    mailboxes::rename_of_the_inbox,
+    mailboxes::subscriptions_outlive_mailboxes,
+    mailboxes::an_account_is_removed,
+    messages::append_and_fetch,
+    messages::flags_and_keywords,
+    messages::store_of_nothing_new_writes_nothing,
+    messages::unchanged_since,
+    messages::copies_share_their_body,
+    messages::moving,
+    messages::recent_belongs_to_one_session,
+    messages::tombstones_are_drawn_together,
+    messages::a_large_mailbox_is_kept_in_memory,
+    messages::a_damaged_row_is_not_served,
+    feed::listeners_hear_of_changes,
+    feed::a_slow_listener_is_told_to_look_again,
+    feed::another_process_is_noticed,
+    model::random_verbs_agree_with_the_model,
+}

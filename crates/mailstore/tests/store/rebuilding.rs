@@ -1,0 +1,72 @@
+//! The database is lost, the bodies are not.
+
+use bytes::Bytes;
+use envelope::{Domain, MailId, Timestamp};
+use mailstore::{Append, Delivery, Flags, Label, Mailstore, SEEN, rebuild};
+
+use crate::house::{House, add, address, clock, open, text};
+
+#[tokio::test]
+async fn mailboxes_come_back_from_the_bodies() {
+    let house = House::embedded().await;
+    let mail = MailId::random();
+    let label = Label {
+        mail: Some(mail),
+        internal_date: Timestamp(5000),
+        sender: "kostas@patras.test".into(),
+        accounts: vec![(address("anna@athens.test"), None), (address("eleni@athens.test"), None)],
+        ..Label::default()
+    };
+    let eleni = add(&house.directory, "eleni@athens.test").await;
+    let mut stage = house.store.stage();
+    stage.append(Bytes::from_static(b"to both")).await.unwrap();
+    let staged = stage.finish(label.encode()).await.unwrap();
+    let mailstore = house.mailstore.clone();
+    let accounts = [house.anna.account(), eleni.account()];
+    let template = house.delivery(None, mail, "to both");
+    let deliver = house.store.write(move |tx| {
+        let body = tx.keep(&staged, 2)?;
+        for account in accounts {
+            mailstore.deliver_in(tx, &Delivery { account, body, ..template.clone() })?;
+        }
+        Ok(())
+    });
+    deliver.await.unwrap();
+    let account = house.open().await;
+    let mut stage = account.stage();
+    stage.append(Bytes::from_static(b"a draft")).await.unwrap();
+    let flags = Flags::system(SEEN);
+    let body = stage.finish(account.label("Drafts", None, &flags)).await.unwrap();
+    account.append("Drafts", vec![Append { body, octets: 7, internal_date: None, flags }]).await.unwrap();
+    // Something that no label of ours tells of.
+    crate::house::stage(&house.store, "other").await;
+    let House { folder, store, directory, mailstore, .. } = house;
+    drop((account, mailstore, directory, store));
+
+    for file in std::fs::read_dir(folder.path()).unwrap().flatten() {
+        if file.file_type().unwrap().is_file() {
+            std::fs::remove_file(file.path()).unwrap();
+        }
+    }
+    let store = open(&folder, None).await;
+    let directory = directory::Directory::open(store.clone(), directory::Settings::default(), clock).await.unwrap();
+    directory.add_domain(&Domain::parse("athens.test").unwrap()).await.unwrap();
+    let anna = add(&directory, "anna@athens.test").await;
+    let mailstore = Mailstore::new(store.clone(), clock);
+    let first = rebuild(&mailstore, &directory, &store).await.unwrap();
+    assert_eq!((first.delivered, first.present, first.others), (2, 0, 1), "{first:?}");
+    assert_eq!(first.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(), ["eleni@athens.test"]);
+    let eleni = add(&directory, "eleni@athens.test").await;
+    let second = rebuild(&mailstore, &directory, &store).await.unwrap();
+    assert_eq!((second.delivered, second.present, second.unknown.len()), (1, 2, 0), "{second:?}");
+    for who in [&anna, &eleni] {
+        let account = mailstore.open(who).await.unwrap();
+        let inbox = account.select("INBOX", true).await.unwrap().view;
+        assert_eq!(inbox.entries.len(), 1);
+        assert_eq!(text(&account, inbox.mailbox, inbox.entries[0].uid).await, "to both");
+    }
+    let account = mailstore.open(&anna).await.unwrap();
+    let drafts = account.select("Drafts", true).await.unwrap().view;
+    assert_eq!(text(&account, drafts.mailbox, drafts.entries[0].uid).await, "a draft");
+    assert!(drafts.entries[0].flags.has(SEEN));
+}
