@@ -202,13 +202,17 @@ impl Directory {
     {
         let refused = Arc::new(Mutex::new(None));
         let put = Arc::clone(&refused);
-        let result = self.inner.store.write(move |tx| match work(tx) {
-            Ok(value) => Ok((value, schema::bump(tx)?)),
-            Err(Error::Store(error)) => Err(error),
-            Err(ours) => {
-                let word = ours.to_string();
-                *put.lock().unwrap_or_else(PoisonError::into_inner) = Some(ours);
-                Err(storage::Error::Refused(word))
+        let result = self.inner.store.write(move |tx| {
+            // First, since this row is then locked: whatever is checked below stays true until the commit.
+            let version = schema::bump(tx)?;
+            match work(tx) {
+                Ok(value) => Ok((value, version)),
+                Err(Error::Store(error)) => Err(error),
+                Err(ours) => {
+                    let word = ours.to_string();
+                    *put.lock().unwrap_or_else(PoisonError::into_inner) = Some(ours);
+                    Err(storage::Error::Refused(word))
+                }
             }
         });
         match result.await {
