@@ -1,1 +1,21 @@
-//! placeholder
+//! The Message Handling Service: takes letters in, from the world and from our own people, puts them into mailboxes,
+//! and carries them on.
+//!
+//! - [`mta::inbound`]: the SMTP doors, reception and submission, one file a phase.
+//! - [`msa`]: what is asked of our own people: sign in, send under your own name, send whole letters.
+//! - [`acceptance`]: the one transaction that takes responsibility for a letter. Whoever answers 250 has its
+//!   [`storage::Committed`] in hand.
+//! - [`mda`]: into which mailbox of an account a letter goes.
+//!
+//! Knows no mailbox protocol and no web.
+#![forbid(unsafe_code)]
+
+pub mod acceptance;
+pub mod context;
+pub mod limits;
+pub mod mda;
+pub mod msa;
+pub mod mta;
+pub mod recipients;
+
+pub use context::{Context, Settings};

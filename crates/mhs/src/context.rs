@@ -1,0 +1,90 @@
+//! What every service here needs: the store and the records on it, the journal, and the settings.
+
+use std::sync::Arc;
+
+use directory::{Directory, TrustedNetworks};
+use envelope::{Domain, MailId, SessionId};
+use journal::{Entry, Event, Journal};
+use mailstore::Mailstore;
+use net::{RateLimiter, ServerTls, Shutdown, clock};
+use queue::Queue;
+use storage::Store;
+
+use crate::limits::{SIGN_IN_ADDRESSES, SIGN_IN_FAILURE_BURST, SIGN_IN_FAILURE_INTERVAL};
+
+/// What an operator sets for the services.
+#[derive(Clone)]
+pub struct Settings {
+    /// Our name: in the greeting, in EHLO, in Received.
+    pub hostname: Domain,
+    /// Largest letter in octets.
+    pub message_octets_max: u64,
+    /// Recipients of one transaction.
+    pub recipients_max: usize,
+    /// Networks whose hosts may relay without signing in.
+    pub trusted: TrustedNetworks,
+    /// Our certificates. None: STARTTLS is not offered, and nobody can sign in.
+    pub tls: Option<ServerTls>,
+    /// Let people sign in on a channel that is not encrypted. For loopback only.
+    pub cleartext_sign_in: bool,
+}
+
+impl Settings {
+    /// Defaults, under this name.
+    pub fn new(hostname: Domain) -> Self {
+        Self {
+            hostname,
+            message_octets_max: protocol::smtp::limits::MESSAGE_OCTETS_MAX,
+            recipients_max: protocol::smtp::limits::RECIPIENTS_MAX,
+            trusted: TrustedNetworks::default(),
+            tls: None,
+            cleartext_sign_in: false,
+        }
+    }
+}
+
+/// Shared by all services of one post office.
+pub struct Context {
+    /// The one door to the disk.
+    pub store: Store,
+    /// Who is who.
+    pub directory: Directory,
+    /// The mailboxes.
+    pub mailstore: Mailstore,
+    /// Mail in transit.
+    pub queue: Queue,
+    /// The operator's record.
+    pub journal: Arc<dyn Journal>,
+    /// What the operator set.
+    pub settings: Settings,
+    /// The end of work.
+    pub shutdown: Shutdown,
+    pub(crate) sign_in_failures: RateLimiter,
+}
+
+impl Context {
+    /// Puts the parts together.
+    pub fn new(
+        store: Store,
+        directory: Directory,
+        mailstore: Mailstore,
+        queue: Queue,
+        journal: Arc<dyn Journal>,
+        settings: Settings,
+        shutdown: Shutdown,
+    ) -> Arc<Self> {
+        let (burst, interval) = (SIGN_IN_FAILURE_BURST, SIGN_IN_FAILURE_INTERVAL);
+        let sign_in_failures = RateLimiter::new(burst, interval, SIGN_IN_ADDRESSES, clock::instant());
+        Arc::new(Self { store, directory, mailstore, queue, journal, settings, shutdown, sign_in_failures })
+    }
+
+    /// Writes into the journal.
+    pub fn record(&self, session: Option<SessionId>, mail: Option<MailId>, event: Event) {
+        self.journal.record(Entry { at: clock::now(), session, mail, event });
+    }
+
+    /// Writes a fault of ours into the journal.
+    pub fn fault(&self, session: Option<SessionId>, mail: Option<MailId>, place: &str, reason: &dyn std::fmt::Display) {
+        self.record(session, mail, Event::Fault { place: place.to_owned(), reason: reason.to_string() });
+    }
+}

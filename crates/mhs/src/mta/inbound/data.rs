@@ -1,0 +1,113 @@
+//! DATA: the body streams to disk while it arrives. Only the header is held in memory, until it is whole and judged.
+
+use bytes::Bytes;
+use envelope::Reply;
+use message::header::{Header, HeaderCollector, Progress};
+use storage::Stage;
+
+use super::serve::Visit;
+use crate::acceptance::{self, Letter};
+use crate::limits::HEADER_OCTETS_MAX;
+
+/// A body that is arriving.
+pub(super) struct Intake {
+    stage: Stage,
+    /// Until the header is whole.
+    header: Option<HeaderCollector>,
+    /// Why the letter will be refused at its end.
+    refusal: Option<Reply>,
+}
+
+impl Visit {
+    pub(super) fn data(&mut self) {
+        let header = Some(HeaderCollector::new(HEADER_OCTETS_MAX));
+        self.intake = Some(Intake { stage: self.context.store.stage(), header, refusal: None });
+        self.session().accept_data();
+    }
+
+    /// A piece of the body. What goes wrong is told at the end, since SMTP has no place for it before.
+    pub(super) async fn body(&mut self, bytes: Vec<u8>) {
+        let (Some(mut intake), Some(mut letter)) = (self.intake.take(), self.letter.take()) else { return };
+        if intake.refusal.is_none()
+            && let Err(refusal) = self.take_in(&mut intake, &mut letter, Bytes::from(bytes)).await
+        {
+            // What was staged is thrown away at once.
+            intake.stage = self.context.store.stage();
+            intake.refusal = Some(refusal);
+        }
+        (self.intake, self.letter) = (Some(intake), Some(letter));
+    }
+
+    async fn take_in(&mut self, intake: &mut Intake, letter: &mut Letter, bytes: Bytes) -> Result<(), Reply> {
+        let Some(collector) = &mut intake.header else {
+            return self.append(&mut intake.stage, letter, bytes).await;
+        };
+        match collector.push(&bytes) {
+            Progress::More => Ok(()),
+            Progress::TooLong => Err(Reply::new(552, (5, 3, 4), "the header is too long")),
+            Progress::Done { taken } => {
+                let header = intake.header.take().map(HeaderCollector::into_bytes).unwrap_or_default();
+                self.header_done(&mut intake.stage, letter, header).await?;
+                self.append(&mut intake.stage, letter, bytes.slice(taken.min(bytes.len())..)).await
+            }
+        }
+    }
+
+    /// The header is judged, and goes to disk behind the fields that we add.
+    async fn header_done(&mut self, stage: &mut Stage, letter: &mut Letter, bytes: Vec<u8>) -> Result<(), Reply> {
+        let header = Header::parse(&bytes);
+        let prefix = self.judge(letter, &header).await?;
+        self.append(stage, letter, prefix.into()).await?;
+        self.append(stage, letter, bytes.into()).await
+    }
+
+    async fn append(&self, stage: &mut Stage, letter: &Letter, bytes: Bytes) -> Result<(), Reply> {
+        stage.append(bytes).await.map_err(|error| self.store_trouble(letter, &error))
+    }
+
+    fn store_trouble(&self, letter: &Letter, error: &storage::Error) -> Reply {
+        self.context.fault(Some(self.id), Some(letter.id), "store", error);
+        acceptance::trouble(error)
+    }
+
+    /// The body is whole: the rows are written, and then it is ours.
+    pub(super) async fn body_end(&mut self) {
+        let (Some(mut intake), Some(mut letter)) = (self.intake.take(), self.letter.take()) else {
+            return self.session().refuse(&Reply::new(451, (4, 3, 0), "our own mistake, try again later"));
+        };
+        let subject = format!("<{}>", letter.reverse_path);
+        let id = letter.id;
+        match self.accept(&mut intake, &mut letter).await {
+            Ok(text) => self.session().accept_message(&text),
+            Err(reply) => {
+                self.session().refuse(&reply);
+                let event = journal::Event::Rejected { phase: "DATA".to_owned(), subject, reply };
+                self.context.record(Some(self.id), Some(id), event);
+            }
+        }
+    }
+
+    async fn accept(&mut self, intake: &mut Intake, letter: &mut Letter) -> Result<String, Reply> {
+        if let Some(refusal) = intake.refusal.take() {
+            return Err(refusal);
+        }
+        if let Some(collector) = intake.header.take() {
+            // A letter without a body, or without an end to its header.
+            self.header_done(&mut intake.stage, letter, collector.into_bytes()).await?;
+        }
+        let stage = std::mem::replace(&mut intake.stage, self.context.store.stage());
+        let ready = letter.clone().ready(&self.context, stage).await;
+        let ready = ready.map_err(|error| self.store_trouble(letter, &error))?;
+        let accepted = acceptance::accept(&self.context, ready).await;
+        let accepted = accepted.map_err(|error| self.store_trouble(letter, &error))?;
+        Ok(accepted.reply_text())
+    }
+
+    /// The session refused the body itself.
+    pub(super) fn body_refused(&mut self, reply: &Reply) {
+        let subject = self.letter.as_ref().map(|letter| format!("<{}>", letter.reverse_path)).unwrap_or_default();
+        let reply = reply.clone();
+        self.record(journal::Event::Rejected { phase: "DATA".to_owned(), subject, reply });
+        self.forget();
+    }
+}

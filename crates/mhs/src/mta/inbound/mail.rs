@@ -1,0 +1,29 @@
+//! MAIL: who sends. In submission it has to be one of the sender's own addresses.
+
+use net::clock;
+use protocol::smtp::grammar::Mail;
+
+use super::Policy;
+use super::serve::Visit;
+use crate::acceptance::Letter;
+use crate::msa::identity;
+
+impl Visit {
+    pub(super) async fn mail(&mut self, mail: Mail) {
+        let subject = format!("<{}>", mail.reverse_path);
+        if self.policy == Policy::Submission {
+            let verdict = identity::may_send(&self.context, self.who.as_ref(), &mail.reverse_path).await;
+            if let Err(refusal) = verdict {
+                refusal.tell(&self.context, Some(self.id));
+                return self.reject("MAIL", subject, refusal.reply());
+            }
+        }
+        let mut letter = Letter::new(self.service, Some(self.id), mail.reverse_path, clock::now());
+        letter.body = mail.body;
+        letter.smtputf8 = mail.smtputf8;
+        letter.ret = mail.ret;
+        letter.envelope_id = mail.envelope_id;
+        self.letter = Some(letter);
+        self.session().accept_mail();
+    }
+}

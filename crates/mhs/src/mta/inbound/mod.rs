@@ -1,0 +1,101 @@
+//! The SMTP doors: reception of mail for our own people (port 25), and submission by them (587, 465).
+//!
+//! One loop drives the session; each phase has its file: [`connect`], [`hello`], [`mail`], [`rcpt`], [`data`],
+//! [`content`]. The two doors differ by their [`Policy`], which each phase asks. A letter is refused inside the session
+//! where it can be, never accepted and bounced to a stranger.
+
+mod connect;
+mod content;
+mod data;
+mod hello;
+mod mail;
+mod rcpt;
+mod serve;
+
+pub(crate) use serve::Visit;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use journal::{Event, Service};
+use net::{Door, Incoming, Refused};
+use protocol::smtp::server::{Auth, Config};
+
+use crate::Context;
+
+/// What a door is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Takes letters from anybody for our own addresses. Others are relayed for trusted networks only.
+    Reception,
+    /// Takes letters from our own people, signed in, under their own names, for anybody (RFC 6409).
+    Submission,
+}
+
+/// One door: what stands behind a listener.
+pub struct Inbound {
+    context: Arc<Context>,
+    config: Arc<Config>,
+    policy: Policy,
+    service: Service,
+    implicit_tls: bool,
+    busy_line: Vec<u8>,
+}
+
+impl Inbound {
+    /// MX reception, port 25.
+    pub fn reception(context: &Arc<Context>) -> Arc<Self> {
+        Self::new(context, Policy::Reception, Service::Smtp, false)
+    }
+
+    /// Submission with STARTTLS, port 587.
+    pub fn submission(context: &Arc<Context>) -> Arc<Self> {
+        Self::new(context, Policy::Submission, Service::Submission, false)
+    }
+
+    /// Submission over implicit TLS, port 465 (RFC 8314 section 3.3).
+    pub fn submissions(context: &Arc<Context>) -> Arc<Self> {
+        Self::new(context, Policy::Submission, Service::Submissions, true)
+    }
+
+    fn new(context: &Arc<Context>, policy: Policy, service: Service, implicit_tls: bool) -> Arc<Self> {
+        let settings = &context.settings;
+        let submission = policy == Policy::Submission;
+        let config = Config {
+            starttls: settings.tls.is_some() && !implicit_tls,
+            auth: Auth { enabled: submission, before_tls: settings.cleartext_sign_in, required: submission },
+            message_octets_max: settings.message_octets_max,
+            recipients_max: settings.recipients_max,
+            ..Config::new(settings.hostname.as_str())
+        };
+        let busy = format!("421 4.3.2 {} has too many connections, try again later\r\n", settings.hostname);
+        Arc::new(Self {
+            context: Arc::clone(context),
+            config: config.shared(),
+            policy,
+            service,
+            implicit_tls,
+            busy_line: if implicit_tls { Vec::new() } else { busy.into_bytes() },
+        })
+    }
+}
+
+impl Door for Inbound {
+    fn busy_line(&self) -> &[u8] {
+        &self.busy_line
+    }
+
+    fn refused(&self, peer: SocketAddr, why: Refused) {
+        let limit = match why {
+            Refused::TooMany => "connections",
+            Refused::TooManyFromHere => "connections from one address",
+            Refused::Draining => return,
+        };
+        let event = Event::Limited { service: self.service, limit: limit.to_owned(), peer: Some(peer.ip()) };
+        self.context.record(None, None, event);
+    }
+
+    async fn serve(self: Arc<Self>, incoming: Incoming) {
+        serve::serve(&self, incoming).await;
+    }
+}

@@ -1,0 +1,3 @@
+//! Mail transfer: [`inbound`] takes letters in, `outbound` carries them on.
+
+pub mod inbound;
