@@ -47,7 +47,7 @@ fn drive(server: &mut Server, now: Instant) -> bool {
                 let messages = (1..=300).map(|uid| Message { uid, octets: u64::from(uid) }).collect();
                 server.sign_in_accepted(Maildrop { uid_validity: 1, messages });
             }
-            Step::Event(Event::Authenticate(_)) => server.sign_in_refused(Refusal::Credentials),
+            Step::Event(Event::Authenticate(_) | Event::SignInFailed { .. }) => server.sign_in_refused(Refusal::Credentials),
             Step::Event(Event::Retrieve { number, uid, octets }) => {
                 assert!(number == uid && octets == u64::from(uid) && (1..=300).contains(&number));
                 server.message_begin(octets);

@@ -14,8 +14,9 @@ pub const PARTS_MAX: usize = 1_000;
 /// How deep parts nest. Forwards of forwards reach 20; the bound keeps every walk of the tree off the stack's end.
 pub const DEPTH_MAX: usize = 50;
 
-/// Octets of a boundary that are compared. RFC 2046 section 5.1.1 allows 70; some mailers write a few more.
-pub const BOUNDARY_OCTETS_MAX: usize = 256;
+/// Octets of a boundary; a longer one is none. RFC 2046 section 5.1.1 allows 70, some mailers write a few more, and no
+/// line of the header could hold more than this.
+pub const BOUNDARY_OCTETS_MAX: usize = 900;
 
 /// A line longer than this is no boundary line, whatever it begins with: a boundary, four hyphens, and some padding
 /// that a relay may have added. It bounds what is kept of an unfinished line.

@@ -1,7 +1,8 @@
 //! The boundaries that are open at one place of a message.
 //!
-//! `dash-boundary := "--" boundary`, at the start of a line only; then `--` for the last, then blanks, then the line
-//! end (RFC 2046 section 5.1.1). The whole of the boundary must be there, so that `--abc` does not end at `--abcdef`.
+//! `dash-boundary := "--" boundary`, at the start of a line only; then `--` for the last; then the line end, or a
+//! blank and whatever a relay put there (RFC 2046 section 5.1.1 asks only for the boundary in its entirety). What goes
+//! on without a blank is another boundary: `--abc` is not met by `--abcdef`.
 
 use crate::limits::BOUNDARY_OCTETS_MAX;
 
@@ -48,7 +49,7 @@ impl Boundaries {
         self.0.iter().rev().find_map(|open| {
             let tail = rest.strip_prefix(&*open.boundary)?;
             let (tail, last) = tail.strip_prefix(b"--").map_or((tail, false), |tail| (tail, true));
-            tail.iter().all(|b| matches!(b, b' ' | b'\t')).then_some(Hit { depth: open.depth, last })
+            matches!(tail.first(), None | Some(b' ' | b'\t')).then_some(Hit { depth: open.depth, last })
         })
     }
 }

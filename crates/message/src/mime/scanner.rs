@@ -126,9 +126,8 @@ impl Scanner {
         while matches!(self.state, State::Header { .. }) {
             self.enter_body(self.offset, self.line_ends);
         }
-        self.close_to(0, self.offset, self.line_ends);
-        if let Some(root) = self.open.pop() {
-            self.close(&root, self.offset, self.line_ends);
+        while let Some(open) = self.open.pop() {
+            self.close(&open, self.offset, self.line_ends);
         }
         Structure { parts: self.parts, octets: self.offset, cut_short: self.cut_short }
     }
@@ -279,13 +278,13 @@ impl Scanner {
 
     /// A boundary line that begins at `start`, with `line_ends` before it.
     fn at_boundary(&mut self, hit: Hit, start: usize, line_ends: usize) {
-        let end = start.saturating_sub(self.last_end_octets);
         if matches!(self.state, State::Header { .. }) {
+            let end = start.saturating_sub(self.last_end_octets);
             let begin = self.innermost().map_or(end, |part| part.header.start);
             let content = self.read_header(end.max(begin), line_ends);
             self.keep(content, Kind::Leaf);
         }
-        self.close_to(hit.depth, end, line_ends.saturating_sub(usize::from(self.last_end_octets > 0)));
+        self.close_to(hit.depth, start, line_ends);
         self.boundaries.close_below(hit.depth, hit.last);
         self.state = State::Body;
         if hit.last {
@@ -298,12 +297,18 @@ impl Scanner {
         }
     }
 
-    /// Closes every open part deeper than `depth`.
-    fn close_to(&mut self, depth: usize, end: usize, line_ends: usize) {
+    /// Closes every open part deeper than `depth`, at a boundary line that begins at `start`.
+    ///
+    /// The line end before the boundary belongs to the boundary, unless it ends a header: then the part's body is
+    /// empty and begins behind it, and so far do the parts around it reach.
+    fn close_to(&mut self, depth: usize, start: usize, line_ends: usize) {
+        let mut end = start.saturating_sub(self.last_end_octets);
         while self.open.len() > depth + 1 {
-            if let Some(open) = self.open.pop() {
-                self.close(&open, end, line_ends);
-            }
+            let Some(open) = self.open.pop() else { return };
+            let begin = self.parts.get(open.id).map_or(end, |part| part.body.start);
+            end = end.max(begin);
+            let cut = usize::from(end < start && self.last_end_octets > 0);
+            self.close(&open, end, line_ends.saturating_sub(cut));
         }
     }
 

@@ -216,7 +216,7 @@ fn lines() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn chunks_change_nothing(message in lines(), step in 1usize..50) {
         let whole = Structure::parse(message.as_bytes());
