@@ -21,7 +21,7 @@ use self::maildrop::{Deletions, Listing};
 use super::encode::{self, Code, Stuffer};
 use super::limits::{ERRORS_MAX, ERRORS_MAX_BEFORE_SIGN_IN, LINE_OCTETS_MAX, OUT_OCTETS, PATIENCE, SIGN_IN_PATIENCE};
 use crate::lines::{Line, Lines};
-use crate::sasl::Exchange;
+use crate::sasl::{Exchange, Reason};
 use crate::session::{Session, Step, Tls};
 
 /// One connection of a client.
@@ -69,6 +69,8 @@ enum State {
     SaslAnswer(Exchange),
     /// The directory's answer to USER and PASS.
     PasswordAnswer,
+    /// The service, to note a sign-in that failed within its mechanism.
+    FailureNoted(Reason),
     /// The service, to say whether the message is there; TOP's lines.
     Message { body_lines: Option<u64> },
     /// The service, to hand over the message.

@@ -22,6 +22,8 @@ pub enum Next {
 pub struct Exchange {
     mechanism: Mechanism,
     bindings: Option<Bindings>,
+    /// Who the client claims to be, once it has said so.
+    user: Option<String>,
     state: State,
 }
 
@@ -55,12 +57,17 @@ impl Exchange {
     /// Begins one. `tls` is the channel the session runs on; a session that offers mechanisms otherwise than
     /// [`Mechanism::offered`] says breaks the guard against downgrades.
     pub fn new(mechanism: Mechanism, tls: Option<&Tls>) -> Self {
-        Self { mechanism, bindings: Bindings::of(tls), state: State::Start }
+        Self { mechanism, bindings: Bindings::of(tls), user: None, state: State::Start }
     }
 
     /// Which mechanism it is.
     pub fn mechanism(&self) -> Mechanism {
         self.mechanism
+    }
+
+    /// Who the client claims to be, once it has said so; for the journal when the exchange failed.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// The first step. `initial_response` is `None` when the command brought none, which is not the same as an
@@ -89,7 +96,7 @@ impl Exchange {
             Err(Reason::Malformed)
         } else {
             match std::mem::replace(&mut self.state, State::Nothing) {
-                State::PlainMessage => plain(message).map(Next::Ask),
+                State::PlainMessage => self.plain(message),
                 State::LoginUser => self.login_user(message),
                 State::LoginPassword { user } => login_password(user, message).map(Next::Ask),
                 State::ClientFirst => self.client_first(message),
@@ -128,11 +135,28 @@ impl Exchange {
         Next::Failed(reason)
     }
 
+    /// `message = [authzid] UTF8NUL authcid UTF8NUL passwd`
+    fn plain(&mut self, message: &[u8]) -> Result<Next, Reason> {
+        let mut parts = message.split(|byte| *byte == 0);
+        let (Some(authzid), Some(authcid), Some(password), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Reason::Malformed);
+        };
+        let user = prepare_name(authcid)?;
+        self.user = Some(user.clone());
+        let password = prepare_password(password)?;
+        let authorize_as = if authzid.is_empty() { None } else { Some(prepare_name(authzid)?) };
+        let authorize_as = authorize_as.filter(|named| *named != user);
+        Ok(Next::Ask(Request::Password { user, password, authorize_as, mechanism: Mechanism::Plain.name() }))
+    }
+
     fn login_user(&mut self, message: &[u8]) -> Result<Next, Reason> {
         // Some clients end the name with a NUL, as a draft of the mechanism had it.
         let name = message.strip_suffix(b"\0").unwrap_or(message);
         // A name that cannot be is refused only after the password, like a name that merely is not there.
         let user = if name.contains(&0) { String::new() } else { prepare_name(name).unwrap_or_default() };
+        self.user = Some(user.clone());
         self.state = State::LoginPassword { user };
         Ok(Next::Challenge(b"Password:".to_vec()))
     }
@@ -163,6 +187,7 @@ impl Exchange {
             named => Some(prepare_name(decode_name(attribute(Some(named), "a")?)?.as_bytes())?),
         };
         let authorize_as = authorize_as.filter(|named| *named != user);
+        self.user = Some(user.clone());
         let request = Request::ScramKeys { user: user.clone() };
         self.state = State::Keys(Box::new(First { user, authorize_as, nonce, bare: bare.to_owned(), binding }));
         Ok(Next::Ask(request))
@@ -222,20 +247,6 @@ impl Exchange {
         let First { user, authorize_as, .. } = first;
         Ok(Next::Ask(Request::Proved { user, authorize_as, mechanism: self.mechanism.name() }))
     }
-}
-
-/// `message = [authzid] UTF8NUL authcid UTF8NUL passwd`
-fn plain(message: &[u8]) -> Result<Request, Reason> {
-    let mut parts = message.split(|byte| *byte == 0);
-    let (Some(authzid), Some(authcid), Some(password), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(Reason::Malformed);
-    };
-    let user = prepare_name(authcid)?;
-    let password = prepare_password(password)?;
-    let authorize_as = if authzid.is_empty() { None } else { Some(prepare_name(authzid)?) };
-    let authorize_as = authorize_as.filter(|named| *named != user);
-    Ok(Request::Password { user, password, authorize_as, mechanism: Mechanism::Plain.name() })
 }
 
 fn login_password(user: String, message: &[u8]) -> Result<Request, Reason> {

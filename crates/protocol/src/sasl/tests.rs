@@ -108,6 +108,7 @@ fn login() {
         let mut exchange = Exchange::new(Mechanism::Login, None);
         assert_eq!(exchange.start(Some(user)), challenge("Password:"), "{user:?}");
         assert_eq!(exchange.respond(password), Next::Failed(Reason::Credentials), "{user:?}");
+        assert!(exchange.user().is_some_and(|user| user.is_empty() || user == "tim"));
     }
 }
 
@@ -176,6 +177,7 @@ fn scram_client_final_that_is_wrong() {
     ] {
         let mut exchange = at_client_final();
         assert_eq!(exchange.respond(message.as_bytes()), Next::Failed(reason), "{message}");
+        assert_eq!(exchange.user(), Some("user"), "for the journal");
         assert_eq!(exchange.respond(CLIENT_FINAL.as_bytes()), Next::Failed(Reason::Malformed), "no second try");
     }
     let mut exchange = at_client_final();

@@ -1,6 +1,6 @@
 //! What a session asks its service, and what it is told at its beginning.
 
-use crate::sasl::Request;
+use crate::sasl::{Reason, Request};
 
 /// A question to the service. While one is open, the session reads no further.
 #[derive(Debug, PartialEq, Eq)]
@@ -8,6 +8,16 @@ pub enum Event {
     /// Who is it? Answer with [`super::Server::scram_keys`], [`super::Server::sign_in_accepted`],
     /// [`super::Server::sign_in_refused`] or [`super::Server::maildrop_unavailable`].
     Authenticate(Request),
+    /// A sign-in failed within its mechanism: note it, wait a little if you like, then
+    /// [`super::Server::sign_in_refused`].
+    SignInFailed {
+        /// Who it claimed to be, if it came that far.
+        user: String,
+        /// `SCRAM-SHA-256`.
+        mechanism: &'static str,
+        /// Why.
+        reason: Reason,
+    },
     /// Hand over this message: [`super::Server::message_begin`], then [`super::Server::message_chunk`] until it wants
     /// no more, then [`super::Server::message_end`]. Or [`super::Server::message_refused`].
     Retrieve {

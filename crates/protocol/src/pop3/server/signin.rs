@@ -8,6 +8,9 @@ use crate::sasl::{
     Exchange, Mechanism, Next, Reason, Refusal, Request, ScramKeys, Secret, decode_base64, encode_base64,
 };
 
+const WRONG: &str = "wrong name or password";
+const NOT_NOW: &str = "sign-in is not possible at the moment, try again later";
+
 impl Server {
     /// The directory's answer to [`Request::ScramKeys`].
     pub fn scram_keys(&mut self, keys: Option<ScramKeys>) {
@@ -34,26 +37,25 @@ impl Server {
         self.ok(&words);
     }
 
-    /// He is not, or cannot be now.
+    /// He is not, or cannot be now. To [`Event::SignInFailed`] it says what that event told.
     pub fn sign_in_refused(&mut self, refusal: Refusal) {
-        if !self.awaits_sign_in() {
-            return;
-        }
-        self.state = State::Command;
-        match refusal {
-            Refusal::Credentials => self.sign_in_failed(Code::Auth, "wrong name or password"),
-            Refusal::NotAuthorized => self.sign_in_failed(Code::Auth, "this account may not act as the named one"),
-            Refusal::Temporary => {
-                self.sign_in_failed(Code::SysTemp, "sign-in is not possible at the moment, try again later");
-            }
-        }
+        let (code, words) = match (&self.state, refusal) {
+            (State::FailureNoted(Reason::Malformed), _) => (None, "the message breaks the mechanism's grammar"),
+            (State::FailureNoted(Reason::Unsupported), _) => (None, "not supported on this channel"),
+            (State::FailureNoted(Reason::Temporary), _) => (Some(Code::SysTemp), NOT_NOW),
+            (State::FailureNoted(_), _) => (Some(Code::Auth), WRONG),
+            _ if !self.awaits_sign_in() => return,
+            (_, Refusal::Credentials) => (Some(Code::Auth), WRONG),
+            (_, Refusal::NotAuthorized) => (Some(Code::Auth), "this account may not act as the named one"),
+            (_, Refusal::Temporary) => (Some(Code::SysTemp), NOT_NOW),
+        };
+        self.sign_in_failed(code, words);
     }
 
     /// He is who he says, but his maildrop cannot be opened now.
     pub fn maildrop_unavailable(&mut self) {
         if self.awaits_sign_in() {
-            self.state = State::Command;
-            self.sign_in_failed(Code::SysTemp, "the maildrop cannot be opened at the moment, try again later");
+            self.sign_in_failed(Some(Code::SysTemp), "the maildrop cannot be opened at the moment, try again later");
         }
     }
 
@@ -87,7 +89,7 @@ impl Server {
         };
         match Request::password(&user, password.expose(), "USER") {
             Ok(request) => self.ask(Event::Authenticate(request), State::PasswordAnswer),
-            Err(_) => self.sign_in_failed(Code::Auth, "wrong name or password"),
+            Err(reason) => self.failed(String::from_utf8_lossy(&user).into_owned(), "USER", reason),
         }
     }
 
@@ -125,21 +127,20 @@ impl Server {
             }
             Next::Ask(request) => self.ask(Event::Authenticate(request), State::SaslAnswer(exchange)),
             Next::Failed(reason) => {
-                self.state = State::Command;
-                match reason {
-                    Reason::Malformed => self.error(None, "the message breaks the mechanism's grammar"),
-                    Reason::Unsupported => self.error(None, "not supported on this channel"),
-                    Reason::Temporary => self.error(Some(Code::SysTemp), "temporary failure"),
-                    Reason::Credentials | Reason::ChannelBinding | Reason::Downgrade => {
-                        self.sign_in_failed(Code::Auth, "wrong name or password");
-                    }
-                }
+                let user = exchange.user().unwrap_or_default().to_owned();
+                self.failed(user, exchange.mechanism().name(), reason);
             }
         }
     }
 
-    fn sign_in_failed(&mut self, code: Code, words: &str) {
-        self.error(Some(code), words);
+    /// The mechanism itself says no; the service hears of it before the client does.
+    fn failed(&mut self, user: String, mechanism: &'static str, reason: Reason) {
+        self.ask(Event::SignInFailed { user, mechanism, reason }, State::FailureNoted(reason));
+    }
+
+    fn sign_in_failed(&mut self, code: Option<Code>, words: &str) {
+        self.state = State::Command;
+        self.error(code, words);
         self.sign_ins_failed += 1;
         if self.sign_ins_failed >= SIGN_INS_FAILED_MAX {
             self.end();

@@ -23,6 +23,7 @@ struct Desk {
     messages: Vec<String>,
     deleted: Vec<u32>,
     refuse: Option<Refusal>,
+    failures: Vec<String>,
     heard: String,
     tls_began: bool,
     closed: bool,
@@ -39,6 +40,7 @@ impl Desk {
             messages: MESSAGES.map(str::to_owned).to_vec(),
             deleted: Vec::new(),
             refuse: None,
+            failures: Vec::new(),
             heard: String::new(),
             tls_began: false,
             closed: false,
@@ -87,6 +89,10 @@ impl Desk {
     fn serve(&mut self, event: Event) {
         match event {
             Event::Authenticate(request) => self.authenticate(&request),
+            Event::SignInFailed { user, mechanism, reason } => {
+                self.failures.push(format!("{user} {mechanism}: {reason}"));
+                self.server.sign_in_refused(Refusal::Credentials);
+            }
             Event::Retrieve { number, uid, octets } => {
                 let message = self.messages[number as usize - 1].clone();
                 assert_eq!((uid, octets), (number * 10, message.len() as u64));
@@ -435,6 +441,7 @@ fn auth_scram() {
     let mut desk = Desk::new(config());
     desk.heard.clear();
     assert_eq!(scram(&mut desk, "nobody", None), "-ERR [AUTH] wrong name or password\r\n");
+    assert_eq!(desk.failures, ["nobody SCRAM-SHA-256: wrong name or password"]);
     assert_eq!(scram(&mut desk, "anna", None), "+OK 3 messages\r\n");
 }
 
