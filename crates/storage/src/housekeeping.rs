@@ -9,9 +9,9 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::bodies::record::Header;
-use crate::bodies::{Compactor, Found, Located, Scan, label, located_at, table};
+use crate::bodies::{Bodies, Compactor, Found, Located, Objects, Scan, Segments, label, located_at, next_of, table};
 use crate::ids::millis;
-use crate::{Error, Query, Store, Transaction};
+use crate::{BodyId, Error, Query, Store, Transaction};
 
 /// Rows changed in one transaction.
 const ROWS_AT_A_TIME: i64 = 500;
@@ -23,6 +23,8 @@ pub struct Housekeeping {
     pub elsewhere: bool,
     /// Bodies whose rows went.
     pub bodies_freed: u64,
+    /// Objects removed that no row ever named.
+    pub orphans_removed: u64,
     /// Bodies that were copied forward.
     pub bodies_moved: u64,
     /// Segments removed.
@@ -34,45 +36,96 @@ pub struct Housekeeping {
 impl Store {
     /// One pass. A server's store does it by itself from time to time.
     pub async fn keep_house(&self) -> Result<Housekeeping, Error> {
-        let segments = Arc::clone(self.segments());
+        match self.bodies().clone() {
+            Bodies::Segments(segments) => self.keep_segments(segments).await,
+            Bodies::Objects(objects) => self.keep_objects(&objects).await,
+        }
+    }
+
+    async fn keep_segments(&self, segments: Arc<Segments>) -> Result<Housekeeping, Error> {
+        let folder = Arc::clone(&segments);
         let lock = blocking(move || {
-            segments.forget_removed();
-            segments.housekeeping_lock()
+            folder.forget_removed();
+            folder.housekeeping_lock()
         })
         .await?;
         let Some(_lock) = lock else { return Ok(Housekeeping { elsewhere: true, ..Housekeeping::default() }) };
-        let mut done = Housekeeping { bodies_freed: self.free_dead().await?, ..Housekeeping::default() };
-        let segments = Arc::clone(self.segments());
-        for name in blocking(move || segments.sealed()).await? {
-            self.keep_segment(name, &mut done).await?;
+        let mut keeper = Keeper { store: self, segments, done: Housekeeping::default() };
+        loop {
+            let freed = self.free_some().await?.len() as u64;
+            keeper.done.bodies_freed += freed;
+            if freed == 0 {
+                break;
+            }
+        }
+        let folder = Arc::clone(&keeper.segments);
+        for name in blocking(move || folder.sealed()).await? {
+            keeper.keep_segment(name).await?;
+        }
+        Ok(keeper.done)
+    }
+
+    /// Objects go one by one. Several nodes may be at it: each row is forgotten by one of them only.
+    async fn keep_objects(&self, objects: &Objects) -> Result<Housekeeping, Error> {
+        let mut done = Housekeeping::default();
+        loop {
+            let freed = self.free_some().await?;
+            if freed.is_empty() {
+                break;
+            }
+            for body in freed {
+                // What a crash leaves here is an orphan, and is swept below.
+                objects.remove(body).await?;
+                done.bodies_freed += 1;
+            }
+        }
+        if !objects.should_list() {
+            return Ok(done);
+        }
+        let mut list = objects.list();
+        while let Some(listed) = next_of(&mut list).await {
+            let Some(listed) = Objects::body_of(listed)? else { continue };
+            if millis() - listed.put_at < self.grace_millis() {
+                continue;
+            }
+            match self.read(move |query| table::locate(query, listed.body)).await {
+                Ok(_) => {}
+                Err(Error::NoBody(body)) => {
+                    objects.remove(body).await?;
+                    done.orphans_removed += 1;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(done)
     }
 
-    /// Forgets bodies that nothing has named for the grace.
-    async fn free_dead(&self) -> Result<u64, Error> {
+    /// Forgets some bodies that nothing has named for the grace.
+    async fn free_some(&self) -> Result<Vec<BodyId>, Error> {
         let before = millis() - self.grace_millis();
-        let mut all = 0;
-        loop {
-            let (freed, _) = self.write(move |tx| free_some(tx, before)).await?;
-            all += freed;
-            if freed == 0 {
-                return Ok(all);
-            }
-        }
+        self.write(move |tx| free_some(tx, before)).await.map(|(freed, _)| freed)
     }
+}
 
-    async fn keep_segment(&self, name: i64, done: &mut Housekeeping) -> Result<(), Error> {
-        let known = self.read(move |query| segment_row(query, name)).await?;
+/// A pass over a folder of segments.
+struct Keeper<'a> {
+    store: &'a Store,
+    segments: Arc<Segments>,
+    done: Housekeeping,
+}
+
+impl Keeper<'_> {
+    async fn keep_segment(&mut self, name: i64) -> Result<(), Error> {
+        let known = self.store.read(move |query| segment_row(query, name)).await?;
         let state = match known {
             Some(state) => state,
             None => self.count(name).await?,
         };
         if state.condemned_at > 0 {
-            if millis() - state.condemned_at >= self.grace_millis() {
+            if millis() - state.condemned_at >= self.store.grace_millis() {
                 // Asked once more from the rows themselves: a file is removed but once.
                 if self.count(name).await?.live == 0 {
-                    self.remove(name, done).await?;
+                    self.remove(name).await?;
                 } else {
                     self.condemn(name, 0).await?;
                 }
@@ -84,13 +137,13 @@ impl Store {
         }
         let counted = self.count(name).await?;
         if counted.live == 0 && !counted.has_damage {
-            return self.remove(name, done).await;
+            return self.remove(name).await;
         }
         if counted.has_damage {
             tracing::warn!(segment = %format!("{name:016x}"), "a segment with damage stays as it is");
             return Ok(());
         }
-        if self.move_forward(name, done).await? {
+        if self.move_forward(name).await? {
             self.condemn(name, millis()).await?;
         }
         Ok(())
@@ -98,27 +151,28 @@ impl Store {
 
     async fn condemn(&self, name: i64, at: i64) -> Result<(), Error> {
         const CONDEMN: &str = "UPDATE storage_segment SET condemned_at = $2 WHERE segment = $1";
-        self.write(move |tx| tx.execute(CONDEMN, &[name.into(), at.into()])).await.map(|_| ())
+        self.store.write(move |tx| tx.execute(CONDEMN, &[name.into(), at.into()])).await.map(|_| ())
     }
 
     /// Counts what lives in a segment and notes it.
     async fn count(&self, name: i64) -> Result<SegmentState, Error> {
         let (records, octets, has_damage) = self.records(name).await?;
         let live: i64 = self.living(records).await?.iter().map(|record| table::signed(record.at.record_octets())).sum();
-        self.write(move |tx| {
-            tx.execute(
-                "INSERT INTO storage_segment (segment, octets, live, condemned_at) VALUES ($1, $2, $3, 0)
+        self.store
+            .write(move |tx| {
+                tx.execute(
+                    "INSERT INTO storage_segment (segment, octets, live, condemned_at) VALUES ($1, $2, $3, 0)
                  ON CONFLICT (segment) DO UPDATE SET octets = excluded.octets, live = excluded.live",
-                &[name.into(), octets.into(), live.into()],
-            )
-        })
-        .await?;
+                    &[name.into(), octets.into(), live.into()],
+                )
+            })
+            .await?;
         Ok(SegmentState { octets, live, condemned_at: 0, has_damage })
     }
 
     /// The records of a segment with their labels' places, its size, and whether some of it is damaged.
     async fn records(&self, name: i64) -> Result<(Vec<Record>, i64, bool), Error> {
-        let segments = Arc::clone(self.segments());
+        let segments = Arc::clone(&self.segments);
         blocking(move || {
             let failed = |error: std::io::Error| Error::io("reading a segment", &error);
             let file = segments.reader(name).map_err(failed)?;
@@ -143,28 +197,29 @@ impl Store {
 
     /// Those of the records that rows name.
     async fn living(&self, records: Vec<Record>) -> Result<Vec<Record>, Error> {
-        self.read(move |query| {
-            let mut living = Vec::new();
-            for record in records {
-                match table::locate(query, record.at.body) {
-                    Ok(row) if row == record.at => living.push(record),
-                    Ok(_) | Err(Error::NoBody(_)) => {}
-                    Err(error) => return Err(error),
+        self.store
+            .read(move |query| {
+                let mut living = Vec::new();
+                for record in records {
+                    match table::locate(query, record.at.body) {
+                        Ok(row) if row == record.at => living.push(record),
+                        Ok(_) | Err(Error::NoBody(_)) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
-            }
-            Ok(living)
-        })
-        .await
+                Ok(living)
+            })
+            .await
     }
 
     /// Copies what lives. False when something could not be read: then the segment stays.
-    async fn move_forward(&self, name: i64, done: &mut Housekeeping) -> Result<bool, Error> {
+    async fn move_forward(&mut self, name: i64) -> Result<bool, Error> {
         let (records, ..) = self.records(name).await?;
         let mut records = self.living(records).await?.into_iter();
-        let mut compactor = Compactor::new(Arc::clone(self.segments()));
+        let mut compactor = Compactor::new(Arc::clone(&self.segments));
         let mut whole = true;
         loop {
-            let segments = Arc::clone(self.segments());
+            let segments = Arc::clone(&self.segments);
             let (back, rest, moves, damaged) = blocking(move || {
                 let file = segments.reader(name).map_err(|error| Error::io("reading a segment", &error))?;
                 let mut damaged = 0;
@@ -177,21 +232,25 @@ impl Store {
             })
             .await?;
             (compactor, records) = (back, rest);
-            done.damaged += damaged;
+            self.done.damaged += damaged;
             whole &= damaged == 0;
             if moves.is_empty() {
                 return Ok(whole);
             }
-            done.bodies_moved += moves.len() as u64;
-            self.write(move |tx| moves.iter().try_for_each(|moved| table::moved(tx, &moved.from, &moved.to))).await?;
+            self.done.bodies_moved += moves.len() as u64;
+            self.store
+                .write(move |tx| moves.iter().try_for_each(|moved| table::moved(tx, &moved.from, &moved.to)))
+                .await?;
         }
     }
 
-    async fn remove(&self, name: i64, done: &mut Housekeeping) -> Result<(), Error> {
-        let segments = Arc::clone(self.segments());
+    async fn remove(&mut self, name: i64) -> Result<(), Error> {
+        let segments = Arc::clone(&self.segments);
         blocking(move || segments.remove(name)).await?;
-        self.write(move |tx| tx.execute("DELETE FROM storage_segment WHERE segment = $1", &[name.into()])).await?;
-        done.segments_removed += 1;
+        self.store
+            .write(move |tx| tx.execute("DELETE FROM storage_segment WHERE segment = $1", &[name.into()]))
+            .await?;
+        self.done.segments_removed += 1;
         Ok(())
     }
 }
@@ -218,13 +277,13 @@ fn segment_row(query: &dyn Query, name: i64) -> Result<Option<SegmentState>, Err
     .transpose()
 }
 
-fn free_some(tx: &dyn Transaction, before: i64) -> Result<u64, Error> {
+fn free_some(tx: &dyn Transaction, before: i64) -> Result<Vec<BodyId>, Error> {
     let dead = tx.query(
         "SELECT body, segment, place, octets, stored, label, checksum FROM storage_body WHERE dead_since > 0 AND dead_since <= $1
          ORDER BY dead_since LIMIT $2",
         &[before.into(), ROWS_AT_A_TIME.into()],
     )?;
-    let mut freed = 0;
+    let mut freed = Vec::new();
     let mut octets: HashMap<i64, i64> = HashMap::new();
     for row in &dead {
         let at = table::located(row)?;
@@ -233,7 +292,7 @@ fn free_some(tx: &dyn Transaction, before: i64) -> Result<u64, Error> {
             &[at.body.into(), before.into()],
         )?;
         if gone > 0 {
-            freed += gone;
+            freed.push(at.body);
             *octets.entry(at.segment).or_default() += table::signed(at.record_octets());
         }
     }

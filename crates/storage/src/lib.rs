@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod bodies;
+mod bucket;
 mod cluster;
 mod embedded;
 mod error;
@@ -30,6 +31,7 @@ mod verify;
 
 pub use bodies::record;
 pub use bodies::{Body, Salvage, Salvaged, Stage, StagedBody};
+pub use bucket::Bucket;
 pub use error::Error;
 pub use housekeeping::Housekeeping;
 pub use migrations::Migrations;
@@ -41,3 +43,12 @@ pub use verify::Verdict;
 /// A kept body's name. It stays the same when compaction moves the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BodyId(pub i64);
+
+/// Services hold these across awaits and spawn the tasks that do.
+const fn _is_send_and_sync<T: Send + Sync>() {}
+const _: () = {
+    _is_send_and_sync::<Store>();
+    _is_send_and_sync::<Stage>();
+    _is_send_and_sync::<StagedBody>();
+    _is_send_and_sync::<Body>();
+};

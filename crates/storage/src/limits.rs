@@ -6,6 +6,9 @@ use std::time::Duration;
 /// a longer one is streamed to a file as it arrives. Most mail is under 100 KiB.
 pub const BODY_IN_MEMORY_MAX: usize = 256 * 1024;
 
+/// Octets of a part of a long body on its way to an object store: whole blocks, and S3 takes no part under 5 MiB.
+pub const OBJECT_PART: usize = 6 * 1024 * 1024;
+
 /// All bodies in memory together; over it even small ones are streamed, so that ten thousand slow senders cost files,
 /// not gigabytes.
 pub const BODIES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
@@ -64,3 +67,6 @@ pub const CONFLICTS_MAX: u32 = 12;
 
 /// How long a connection to the database server may take.
 pub const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// Between two walks through a bucket for objects that no row ever named: a day's worth of them is small change.
+pub const ORPHANS_EVERY_MILLIS: i64 = 24 * 3600 * 1000;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::bodies::{Body, Missing, Salvage, Segments, Stage, table};
+use crate::bodies::{Bodies, Body, Missing, Objects, Salvage, Segments, Stage, table};
+use crate::bucket::Bucket;
 use crate::cluster::Cluster;
 use crate::embedded::Embedded;
 use crate::housekeeping::{self, blocking};
@@ -64,7 +65,7 @@ pub struct Store {
 
 struct Inner {
     engine: Engine,
-    bodies: Arc<Segments>,
+    bodies: Bodies,
     options: Options,
 }
 
@@ -87,6 +88,10 @@ enum Engine {
 pub enum BodiesConfig {
     /// A folder that every node sees, with a file system that keeps its promises about sync and locks.
     Folder(PathBuf),
+    /// A bucket that speaks S3.
+    S3(Bucket),
+    /// Any store that `object_store` knows, and the prefix of our part of it.
+    Objects(Arc<dyn object_store::ObjectStore>, String),
 }
 
 impl Store {
@@ -100,7 +105,7 @@ impl Store {
         let (folder, areas) = (folder.to_owned(), areas.to_vec());
         let open = move || {
             let names = Arc::new(Names::new(true));
-            let bodies = Segments::open(&folder.join("bodies"), &options, names)?;
+            let bodies = Bodies::Segments(Segments::open(&folder.join("bodies"), &options, names)?);
             let engine = Engine::Embedded(Embedded::open(&folder, &areas, &options)?);
             Ok((engine, bodies, options))
         };
@@ -121,14 +126,20 @@ impl Store {
         options: Options,
     ) -> Result<Self, Error> {
         let engine = Engine::Cluster(Cluster::open(url, areas, &options).await?);
-        let names = Arc::new(Names::new(false));
-        let BodiesConfig::Folder(folder) = bodies;
-        let open = move || Segments::open(&folder, &options, names).map(|bodies| (bodies, options));
-        let (bodies, options) = blocking(open).await?;
+        let bodies = match bodies {
+            BodiesConfig::Folder(folder) => {
+                let (options, names) = (options.clone(), Arc::new(Names::new(false)));
+                Bodies::Segments(blocking(move || Segments::open(&folder, &options, names)).await?)
+            }
+            BodiesConfig::S3(bucket) => {
+                Bodies::Objects(Arc::new(Objects::new(bucket.open()?, &bucket.prefix, &options)))
+            }
+            BodiesConfig::Objects(store, prefix) => Bodies::Objects(Arc::new(Objects::new(store, &prefix, &options))),
+        };
         Ok(Self::new(engine, bodies, options))
     }
 
-    fn new(engine: Engine, bodies: Arc<Segments>, options: Options) -> Self {
+    fn new(engine: Engine, bodies: Bodies, options: Options) -> Self {
         let every = options.housekeeping;
         let this = Self { inner: Arc::new(Inner { engine, bodies, options }) };
         if let Some(every) = every {
@@ -137,7 +148,7 @@ impl Store {
         this
     }
 
-    pub(crate) fn segments(&self) -> &Arc<Segments> {
+    pub(crate) fn bodies(&self) -> &Bodies {
         &self.inner.bodies
     }
 
@@ -185,25 +196,30 @@ impl Store {
     /// Begins a body.
     #[must_use]
     pub fn stage(&self) -> Stage {
-        Stage::new(Arc::clone(&self.inner.bodies))
+        Stage::new(self.inner.bodies.clone())
     }
 
     /// Opens a kept body.
     pub async fn open(&self, body: BodyId) -> Result<Body, Error> {
+        let segments = match &self.inner.bodies {
+            Bodies::Segments(segments) => segments,
+            Bodies::Objects(objects) => {
+                let located = self.read(move |query| table::locate(query, body)).await?;
+                return Body::open_object(Arc::clone(objects), located).await;
+            }
+        };
         let mut moved_from = None;
         loop {
-            let bodies = Arc::clone(&self.inner.bodies);
-            let opened = self
-                .read(move |query| {
-                    let located = table::locate(query, body)?;
-                    match Body::open(&bodies, located) {
-                        Ok(body) => Ok(Ok(body)),
-                        Err(Missing::Segment) => Ok(Err(located)),
-                        Err(Missing::Other(error)) => Err(error),
-                    }
-                })
-                .await?;
-            match opened {
+            let segments = Arc::clone(segments);
+            let look_up_and_open = move |query: &dyn Query| {
+                let located = table::locate(query, body)?;
+                match Body::open(&segments, located) {
+                    Ok(body) => Ok(Ok(body)),
+                    Err(Missing::Segment) => Ok(Err(located)),
+                    Err(Missing::Other(error)) => Err(error),
+                }
+            };
+            match self.read(look_up_and_open).await? {
                 Ok(body) => return Ok(body),
                 // Compaction moved it between the two steps: ask again, once per move.
                 Err(located) if moved_from != Some(located) => moved_from = Some(located),
@@ -220,9 +236,7 @@ impl Store {
     /// All bodies on disk with their labels, for rebuilding a database that is lost: open a new one beside the old
     /// segments, keep each body that is found, and write the rows that its label tells.
     pub async fn salvage(&self) -> Result<Salvage, Error> {
-        let segments = Arc::clone(&self.inner.bodies);
-        let names = blocking(move || segments.all()).await?;
-        Ok(Salvage::new(Arc::clone(&self.inner.bodies), names))
+        Salvage::new(&self.inner.bodies).await
     }
 
     /// A number that changes when another process has written. Cheap: made to be asked once a second.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::bodies::{Found, Scan, table};
+use crate::bodies::{Bodies, Found, Scan, table};
 use crate::housekeeping::blocking;
 use crate::{Error, Store};
 
@@ -90,7 +90,7 @@ impl Store {
         };
         verdict.bodies += 1;
         verdict.octets += opened.len();
-        match blocking(move || opened.check()).await {
+        match opened.check().await {
             Ok(()) => Ok(()),
             Err(Error::Damaged(why)) => {
                 verdict.complain(why);
@@ -101,10 +101,11 @@ impl Store {
     }
 
     async fn check_segments(&self, named: &HashMap<i64, u64>, verdict: &mut Verdict) -> Result<(), Error> {
-        let segments = Arc::clone(self.segments());
-        let names = blocking(move || segments.all()).await?;
+        let Bodies::Segments(segments) = self.bodies() else { return Ok(()) };
+        let all = Arc::clone(segments);
+        let names = blocking(move || all.all()).await?;
         for name in names {
-            let segments = Arc::clone(self.segments());
+            let segments = Arc::clone(segments);
             let (records, damage) = blocking(move || {
                 let failed = |error: std::io::Error| Error::io("reading a segment", &error);
                 let mut damage = Vec::new();

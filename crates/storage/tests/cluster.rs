@@ -1,6 +1,7 @@
 //! The cluster engine: the conformance suite on a real PostgreSQL, and what only it does.
 #![allow(unreachable_pub, reason = "modules of checks are shared by test binaries")]
 
+mod bucket;
 mod conformance;
 mod postgres;
 
@@ -24,6 +25,8 @@ async fn the_conformance_suite_and_more_on_postgresql() {
         conformance::rows::all(&store).await;
         conformance::bodies::all(&store).await;
     }
+    bodies_in_an_object_store(&postgres).await;
+    bodies_in_a_bucket(&postgres).await;
     bodies_are_kept_up(&postgres).await;
     tables_are_brought_up_by_one_of_many(&postgres).await;
     a_conflict_is_run_again(&postgres).await;
@@ -33,6 +36,71 @@ async fn the_conformance_suite_and_more_on_postgresql() {
 
 async fn open(url: &str, folder: &tempfile::TempDir, tables: &[Migrations]) -> Result<Store, Error> {
     Store::open_cluster(url, BodiesConfig::Folder(folder.path().to_owned()), tables).await
+}
+
+async fn bodies_in_an_object_store(postgres: &Postgres) {
+    let objects = Arc::new(object_store::memory::InMemory::new());
+    let bodies = || BodiesConfig::Objects(Arc::<object_store::memory::InMemory>::clone(&objects), "mail".to_owned());
+    objects_do_as_they_should(postgres, "objects", &bodies).await;
+    let url = postgres.database("objects_upkeep");
+    let store = Store::open_cluster_with(&url, bodies(), TABLES, conformance::upkeep::options()).await.unwrap();
+    store.keep_house().await.unwrap();
+    assert!(count(&objects).await == 0);
+    let kept = conformance::bodies::keep(&store, b"kept").await;
+    let dead = conformance::bodies::keep(&store, b"dead").await;
+    store.write(move |tx| tx.drop_reference(dead)).await.unwrap();
+    conformance::bodies::stage(&store, b"never kept").await;
+    assert_eq!(count(&objects).await, 3);
+    let done = store.keep_house().await.unwrap();
+    assert_eq!((done.bodies_freed, done.orphans_removed), (1, 1));
+    assert_eq!(count(&objects).await, 1);
+    damage_in_an_object_is_found(&store, &objects, kept).await;
+}
+
+async fn count(objects: &object_store::memory::InMemory) -> usize {
+    use object_store::ObjectStore as _;
+    futures_util::StreamExt::count(objects.list(None)).await
+}
+
+async fn damage_in_an_object_is_found(store: &Store, objects: &object_store::memory::InMemory, body: storage::BodyId) {
+    use object_store::ObjectStoreExt as _;
+    assert!(store.verify().await.unwrap().is_sound());
+    let path = object_store::path::Path::from(format!("mail/{:016x}", body.0));
+    let mut bytes = objects.get(&path).await.unwrap().bytes().await.unwrap().to_vec();
+    bytes[1] ^= 1;
+    objects.put(&path, bytes.into()).await.unwrap();
+    assert!(matches!(store.open(body).await, Err(Error::Damaged(_))));
+    assert_eq!(store.verify().await.unwrap().damage.len(), 1);
+    objects.delete(&path).await.unwrap();
+    assert!(matches!(store.open(body).await, Err(Error::Damaged(why)) if why.contains("missing")));
+}
+
+/// The suite, long bodies in parts, and a salvage.
+async fn objects_do_as_they_should(postgres: &Postgres, name: &str, bodies: &dyn Fn() -> BodiesConfig) {
+    let store = Store::open_cluster(&postgres.database(name), bodies(), TABLES).await.unwrap();
+    conformance::bodies::all(&store).await;
+    let long = conformance::octets(13_000_000, 4);
+    let id = conformance::bodies::keep(&store, &long).await;
+    assert_eq!(store.open(id).await.unwrap().read_all(u64::MAX).await.unwrap(), long);
+    let mut left = store.stage();
+    left.append(long.into()).await.unwrap();
+    drop(left);
+    // A new database, and a bucket that holds more than it knows.
+    let url = postgres.database(&format!("{name}_lost"));
+    let store = Store::open_cluster_with(&url, bodies(), TABLES, conformance::upkeep::options()).await.unwrap();
+    store.keep_house().await.unwrap();
+    let filled = conformance::upkeep::fill(&store).await;
+    let url = postgres.database(&format!("{name}_found"));
+    let store = Store::open_cluster_with(&url, bodies(), TABLES, conformance::upkeep::options()).await.unwrap();
+    conformance::upkeep::a_lost_database_is_rebuilt(&store, &filled).await;
+    let url = postgres.database(&format!("{name}_empty"));
+    let store = Store::open_cluster_with(&url, bodies(), TABLES, conformance::upkeep::options()).await.unwrap();
+    store.keep_house().await.unwrap();
+}
+
+async fn bodies_in_a_bucket(postgres: &Postgres) {
+    let Some(bucket) = bucket::Server::start() else { return };
+    objects_do_as_they_should(postgres, "bucket", &|| BodiesConfig::S3(bucket.bucket())).await;
 }
 
 async fn bodies_are_kept_up(postgres: &Postgres) {

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Located;
+use super::objects::Objects;
 use super::record::{Bad, Table, table_octets};
 use super::segments::Segments;
 use crate::Error;
+use crate::housekeeping::blocking;
 use crate::limits::{BLOCK, READ_MAX};
 
 /// A body open for reading: checked against its checksums, byte ranges of it.
@@ -20,10 +22,16 @@ pub struct Body {
 
 struct Inner {
     located: Located,
-    file: Arc<File>,
+    source: Source,
     table: Table,
     /// The whole body, when it is one block.
     whole: Option<Bytes>,
+}
+
+/// Where its octets come from.
+enum Source {
+    File(Arc<File>),
+    Object(Arc<Objects>),
 }
 
 /// Why a body cannot be opened.
@@ -43,28 +51,39 @@ impl Body {
         Self::open_in(file, located).map_err(Missing::Other)
     }
 
-    pub(crate) fn open_in(file: Arc<File>, located: Located) -> Result<Self, Error> {
-        let one_block = located.octets <= BLOCK as u64;
-        let table_at = located.place.checked_add(located.stored);
-        let end = table_at.and_then(|at| at.checked_add(table_octets(located.octets)));
-        let (Some(table_at), Some(end)) = (table_at, end) else { return Err(damaged(&located, Bad::Sizes)) };
+    fn open_in(file: Arc<File>, located: Located) -> Result<Self, Error> {
+        let wanted = Wanted::of(&located)?;
         // Asked before anything is allocated: a damaged row may say any size.
         let file_end = file.metadata().map_err(|error| Error::io("reading a segment", &error))?.len();
-        if end > file_end || located.stored > located.octets {
+        if wanted.range.end > file_end {
             return Err(damaged(&located, Bad::Short));
         }
-        let from = if one_block { located.place } else { table_at };
-        let bytes = read_at(&file, &located, from..end)?;
-        let (payload, table) = bytes.split_at(usize::try_from(table_at - from).unwrap_or(0));
-        let table = Table::decode(located.body.0, located.octets, located.stored, located.checksum, table)
-            .map_err(|bad| damaged(&located, bad))?;
+        let bytes = read_at(&file, &located, wanted.range.clone())?;
+        Self::opened(located, Source::File(file), &wanted, &bytes)
+    }
+
+    /// Opens one in an object store.
+    pub(crate) async fn open_object(objects: Arc<Objects>, located: Located) -> Result<Self, Error> {
+        let wanted = Wanted::of(&located)?;
+        let bytes = objects.get(located.body, wanted.range.clone()).await?;
+        let Some(bytes) = bytes else {
+            return Err(Error::Damaged(format!("body {}: its object is missing", located.body.0)));
+        };
+        Self::opened(located, Source::Object(objects), &wanted, &bytes)
+    }
+
+    fn opened(located: Located, source: Source, wanted: &Wanted, bytes: &[u8]) -> Result<Self, Error> {
+        let bad = |bad| damaged(&located, bad);
+        let (payload, table) = bytes.split_at_checked(wanted.payload).ok_or_else(|| bad(Bad::Short))?;
+        let table =
+            Table::decode(located.body.0, located.octets, located.stored, located.checksum, table).map_err(bad)?;
         let mut whole = None;
-        if one_block {
+        if wanted.payload > 0 || located.octets == 0 {
             let mut out = Vec::new();
-            table.unpack(0, payload, &mut out).map_err(|bad| damaged(&located, bad))?;
+            table.unpack(0, payload, &mut out).map_err(bad)?;
             whole = Some(Bytes::from(out));
         }
-        Ok(Self { inner: Arc::new(Inner { located, file, table, whole }) })
+        Ok(Self { inner: Arc::new(Inner { located, source, table, whole }) })
     }
 
     /// Octets.
@@ -89,10 +108,18 @@ impl Body {
         if let Some(whole) = &self.inner.whole {
             return Ok(whole.slice(to_usize(range.start)..to_usize(range.end)));
         }
-        let inner = Arc::clone(&self.inner);
-        tokio::task::spawn_blocking(move || inner.read(range))
-            .await
-            .map_err(|error| Error::Bug(format!("a blocking task: {error}")))?
+        match &self.inner.source {
+            Source::File(_) => {
+                let inner = Arc::clone(&self.inner);
+                blocking(move || inner.read(range)).await
+            }
+            Source::Object(objects) => {
+                let span = self.inner.span(&range)?;
+                let stored = objects.get(self.inner.located.body, span).await?;
+                let stored = stored.ok_or_else(|| damaged(&self.inner.located, Bad::Short))?;
+                self.inner.unpack(&range, &stored)
+            }
+        }
     }
 
     /// The whole of it, when it is no longer than `octets_max`.
@@ -113,10 +140,11 @@ impl Body {
 }
 
 impl Body {
-    /// Reads all of it and throws it away: every checksum is compared. Blocks.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.inner.whole.is_none() {
-            self.blocks(|_, _| Ok(()))?;
+    /// Reads all of it and throws it away: every checksum is compared.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        let mut at = 0;
+        while at < self.len() {
+            at += self.read(at..at + READ_MAX).await?.len() as u64;
         }
         Ok(())
     }
@@ -135,14 +163,46 @@ impl Body {
     }
 }
 
+/// What has to be read to open a body.
+struct Wanted {
+    range: Range<u64>,
+    /// Octets of payload in it, before the table: all of them, or none.
+    payload: usize,
+}
+
+impl Wanted {
+    fn of(located: &Located) -> Result<Self, Error> {
+        let bad = || damaged(located, Bad::Sizes);
+        if located.stored > located.octets {
+            return Err(bad());
+        }
+        let table = located.place.checked_add(located.stored).ok_or_else(bad)?;
+        let end = table.checked_add(table_octets(located.octets)).ok_or_else(bad)?;
+        let one_block = located.octets <= BLOCK as u64;
+        let from = if one_block { located.place } else { table };
+        Ok(Self { range: from..end, payload: to_usize(table - from) })
+    }
+}
+
 impl Inner {
     fn read(&self, range: Range<u64>) -> Result<Bytes, Error> {
-        let (first, last) = (range.start / BLOCK as u64, (range.end - 1) / BLOCK as u64);
+        let Source::File(file) = &self.source else { return Err(Error::Bug("an object read as a file".to_owned())) };
+        let stored = read_at(file, &self.located, self.span(&range)?)?;
+        self.unpack(&range, &stored)
+    }
+
+    /// Where the blocks lie that a range touches.
+    fn span(&self, range: &Range<u64>) -> Result<Range<u64>, Error> {
+        let (first, last) = blocks(range);
         let span = self.table.span(first, last).ok_or_else(|| damaged(&self.located, Bad::Sizes))?;
-        let stored =
-            read_at(&self.file, &self.located, self.located.place + span.start..self.located.place + span.end)?;
+        Ok(self.located.place + span.start..self.located.place + span.end)
+    }
+
+    /// The range out of the stored octets of its blocks.
+    fn unpack(&self, range: &Range<u64>, stored: &[u8]) -> Result<Bytes, Error> {
+        let (first, last) = blocks(range);
         let mut out = Vec::with_capacity(to_usize(last - first + 1) * BLOCK);
-        self.table.unpack(first, &stored, &mut out).map_err(|bad| damaged(&self.located, bad))?;
+        self.table.unpack(first, stored, &mut out).map_err(|bad| damaged(&self.located, bad))?;
         let start = to_usize(range.start - first * BLOCK as u64);
         let end = start + to_usize(range.end - range.start);
         if end > out.len() {
@@ -150,6 +210,11 @@ impl Inner {
         }
         Ok(Bytes::from(out).slice(start..end))
     }
+}
+
+/// The first and the last block of a range that is not empty.
+fn blocks(range: &Range<u64>) -> (u64, u64) {
+    (range.start / BLOCK as u64, (range.end - 1) / BLOCK as u64)
 }
 
 fn read_at(file: &File, located: &Located, range: Range<u64>) -> Result<Vec<u8>, Error> {

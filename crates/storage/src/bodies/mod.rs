@@ -3,6 +3,7 @@
 mod appender;
 mod body;
 mod compact;
+mod objects;
 pub mod record;
 mod salvage;
 mod scan;
@@ -14,6 +15,7 @@ pub(crate) mod table;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 pub use body::Body;
@@ -25,9 +27,69 @@ pub(crate) use appender::located as located_at;
 pub(crate) use compact::{Compactor, label};
 pub(crate) use scan::{Found, Scan};
 
+pub(crate) use objects::{Objects, next_of};
 pub(crate) use segments::{Segments, lock as segments_lock};
 
 use crate::{BodyId, Error};
+
+/// Where bodies are kept.
+#[derive(Clone)]
+pub(crate) enum Bodies {
+    /// In segment files of a folder.
+    Segments(Arc<Segments>),
+    /// In an object store.
+    Objects(Arc<Objects>),
+}
+
+impl Bodies {
+    /// A new body's name.
+    fn name(&self) -> i64 {
+        match self {
+            Self::Segments(segments) => segments.names().next(),
+            Self::Objects(objects) => objects.names().next(),
+        }
+    }
+
+    fn memory(&self) -> &Memory {
+        match self {
+            Self::Segments(segments) => segments.memory(),
+            Self::Objects(objects) => objects.memory(),
+        }
+    }
+
+    /// Refuses when a sync has failed before.
+    pub(crate) fn check_sound(&self) -> Result<(), Error> {
+        match self {
+            Self::Segments(segments) => segments.check_sound(),
+            Self::Objects(_) => Ok(()),
+        }
+    }
+}
+
+/// The memory that all bodies on their way may hold together.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    held: AtomicUsize,
+    max: usize,
+}
+
+impl Memory {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { held: AtomicUsize::new(0), max }
+    }
+
+    fn change(&self, before: usize, now: usize) {
+        if now >= before {
+            self.held.fetch_add(now - before, Ordering::Relaxed);
+        } else {
+            self.held.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    fn is_left(&self) -> bool {
+        self.held.load(Ordering::Relaxed) < self.max
+    }
+}
 
 /// Where a body lies and what it must add up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

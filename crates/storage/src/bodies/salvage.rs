@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::StagedBody;
 use super::appender::located;
 use super::compact::label;
+use super::objects::{ObjectList, Objects, next_of};
 use super::scan::{Found, Scan};
 use super::segments::Segments;
+use super::{Bodies, StagedBody};
 use crate::Error;
+use crate::housekeeping::blocking;
 
 /// One body that was found: keep it in a transaction, with the rows that its label tells.
 #[derive(Debug, Clone)]
@@ -25,31 +27,57 @@ pub struct Salvaged {
 /// All bodies on disk, segment by segment. A body that was moved by compaction may come twice, under one name and with
 /// the same bytes; one that no row named any more comes back.
 pub struct Salvage {
-    segments: Arc<Segments>,
-    names: std::vec::IntoIter<i64>,
-    found: std::vec::IntoIter<Result<Salvaged, Error>>,
+    from: From,
+}
+
+enum From {
+    Segments {
+        segments: Arc<Segments>,
+        names: std::vec::IntoIter<i64>,
+        found: std::vec::IntoIter<Result<Salvaged, Error>>,
+    },
+    Objects {
+        objects: Arc<Objects>,
+        list: ObjectList,
+    },
 }
 
 impl Salvage {
-    pub(crate) fn new(segments: Arc<Segments>, mut names: Vec<i64>) -> Self {
-        names.sort_unstable();
-        Self { segments, names: names.into_iter(), found: Vec::new().into_iter() }
+    pub(crate) async fn new(bodies: &Bodies) -> Result<Self, Error> {
+        let from = match bodies {
+            Bodies::Segments(segments) => {
+                let all = Arc::clone(segments);
+                let names = blocking(move || all.all()).await?.into_iter();
+                From::Segments { segments: Arc::clone(segments), names, found: Vec::new().into_iter() }
+            }
+            Bodies::Objects(objects) => From::Objects { objects: Arc::clone(objects), list: objects.list() },
+        };
+        Ok(Self { from })
     }
 
     /// The next one, or what is damaged, or none at the end.
     pub async fn next(&mut self) -> Option<Result<Salvaged, Error>> {
-        loop {
-            if let Some(found) = self.found.next() {
-                return Some(found);
-            }
-            let name = self.names.next()?;
-            let segments = Arc::clone(&self.segments);
-            let found = tokio::task::spawn_blocking(move || read_segment(&segments, name)).await;
-            self.found = match found {
-                Ok(Ok(found)) => found.into_iter(),
-                Ok(Err(error)) => return Some(Err(Error::io("reading a segment", &error))),
-                Err(error) => return Some(Err(Error::Bug(format!("a blocking task: {error}")))),
-            };
+        match &mut self.from {
+            From::Segments { segments, names, found } => loop {
+                if let Some(found) = found.next() {
+                    return Some(found);
+                }
+                let name = names.next()?;
+                let segments = Arc::clone(segments);
+                let read =
+                    move || read_segment(&segments, name).map_err(|error| Error::io("reading a segment", &error));
+                match blocking(read).await {
+                    Ok(more) => *found = more.into_iter(),
+                    Err(error) => return Some(Err(error)),
+                }
+            },
+            From::Objects { objects, list } => loop {
+                match Objects::body_of(next_of(list).await?) {
+                    Ok(Some(listed)) => return Some(objects.salvage(listed).await),
+                    Ok(None) => {}
+                    Err(error) => return Some(Err(error)),
+                }
+            },
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::sync::mpsc;
@@ -11,7 +10,7 @@ use tokio::sync::mpsc;
 use super::appender::{self, Order};
 use super::segment::{self, SegmentWriter};
 use super::stage::Spill;
-use super::{Hold, Located, StagedBody};
+use super::{Hold, Located, Memory, StagedBody};
 use crate::ids::Names;
 use crate::limits::{SEGMENTS_OPEN_MAX, SPILLS_IDLE_MAX};
 use crate::{Error, Options};
@@ -26,7 +25,7 @@ pub(crate) struct Segments {
     spills: Mutex<Vec<SegmentWriter>>,
     readers: Mutex<Readers>,
     holds: Mutex<HashMap<i64, Weak<Hold>>>,
-    in_memory: AtomicUsize,
+    memory: Memory,
     failure: OnceLock<String>,
 }
 
@@ -56,7 +55,7 @@ impl Segments {
                 spills: Mutex::default(),
                 readers: Mutex::default(),
                 holds: Mutex::default(),
-                in_memory: AtomicUsize::new(0),
+                memory: Memory::new(options.bodies_in_memory_octets),
                 failure: OnceLock::new(),
             }
         });
@@ -71,14 +70,8 @@ impl Segments {
         self.options.segment_octets
     }
 
-    /// Octets of bodies that wait in memory.
-    pub(crate) fn in_memory(&self) -> &AtomicUsize {
-        &self.in_memory
-    }
-
-    /// Whether another body may wait in memory.
-    pub(crate) fn memory_is_left(&self) -> bool {
-        self.in_memory.load(Ordering::Relaxed) < self.options.bodies_in_memory_octets
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Hands a record to the thread.

@@ -1,37 +1,45 @@
 //! A body on its way to disk: in memory while it is short, in a file while it is long.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::StagedBody;
 use super::appender::{Order, located};
+use super::objects::Upload;
 use super::record::{HEADER, TableBuilder};
 use super::segment::{SegmentWriter, Trouble};
 use super::segments::Segments;
+use super::{Bodies, StagedBody};
 use crate::Error;
+use crate::housekeeping::blocking;
 use crate::ids::millis;
-use crate::limits::{BLOCK, BODY_IN_MEMORY_MAX, LABEL_MAX};
+use crate::limits::{BLOCK, BODY_IN_MEMORY_MAX, LABEL_MAX, OBJECT_PART};
 
 /// A body on its way to disk. Dropped without [`Stage::finish`], it leaves nothing.
 pub struct Stage {
-    segments: Arc<Segments>,
+    bodies: Bodies,
     body: i64,
     octets: u64,
-    /// Room for the header, then what is not in the file yet.
+    /// Room for the header, then what has not left memory yet.
     buffer: Vec<u8>,
     /// How much of `buffer` is counted against the memory of all.
     counted: usize,
-    spill: Option<Box<Spill>>,
+    out: Out,
     failed: bool,
 }
 
+/// Where the blocks go that have left memory.
+enum Out {
+    Nowhere,
+    File(Box<Spill>),
+    Object(Box<Upload>),
+}
+
 impl Stage {
-    pub(crate) fn new(segments: Arc<Segments>) -> Self {
-        let body = segments.names().next();
-        Self { segments, body, octets: 0, buffer: Vec::new(), counted: 0, spill: None, failed: false }
+    pub(crate) fn new(bodies: Bodies) -> Self {
+        let body = bodies.name();
+        Self { bodies, body, octets: 0, buffer: Vec::new(), counted: 0, out: Out::Nowhere, failed: false }
     }
 
     /// Adds bytes. Memory stays bounded whatever the size. After an error the stage is of no more use.
@@ -42,14 +50,15 @@ impl Stage {
             if self.buffer.is_empty() {
                 self.buffer.resize(HEADER, 0);
             }
-            let room = (HEADER + BODY_IN_MEMORY_MAX).saturating_sub(self.buffer.len());
+            let full_at = HEADER + self.in_memory_max();
+            let room = full_at.saturating_sub(self.buffer.len());
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             self.buffer.extend_from_slice(now);
             self.octets += now.len() as u64;
             self.count();
             bytes = later;
-            let full = self.buffer.len() >= HEADER + BODY_IN_MEMORY_MAX;
-            if (full && !bytes.is_empty()) || (full && self.spill.is_some()) || self.should_make_room() {
+            let is_long = !bytes.is_empty() || !matches!(self.out, Out::Nowhere);
+            if (self.buffer.len() >= full_at && is_long) || self.should_make_room() {
                 self.flush().await?;
             }
         }
@@ -75,29 +84,29 @@ impl Stage {
         if label.len() > LABEL_MAX {
             return Err(Error::TooLarge { what: "a body's label", limit: LABEL_MAX as u64 });
         }
-        match self.spill.take() {
-            Some(spill) => self.finish_long(spill, label).await,
-            None => self.finish_short(&label).await,
+        let rest = std::mem::take(&mut self.buffer);
+        match (std::mem::replace(&mut self.out, Out::Nowhere), self.bodies.clone()) {
+            (Out::File(spill), _) => self.finish_long(spill, rest, label).await,
+            (Out::Object(upload), Bodies::Objects(objects)) => {
+                upload.finish(&objects, self.body, with_room(rest), &label).await
+            }
+            (_, Bodies::Segments(segments)) => self.finish_short(&segments, with_room(rest), &label).await,
+            (_, Bodies::Objects(objects)) => objects.put(self.body, with_room(rest), &label).await,
         }
     }
 
-    async fn finish_short(&mut self, label: &[u8]) -> Result<StagedBody, Error> {
-        let mut record = std::mem::take(&mut self.buffer);
-        if record.is_empty() {
-            record.resize(HEADER, 0);
-        }
+    async fn finish_short(&self, segments: &Segments, mut record: Vec<u8>, label: &[u8]) -> Result<StagedBody, Error> {
         let mut table = TableBuilder::default();
         table.add(self.body, &record[HEADER..]);
         let (header, table) = table.finish(self.body, millis(), label);
         record.extend_from_slice(&table);
         record.extend_from_slice(label);
         let (answer, waiting) = oneshot::channel();
-        self.segments.append(Order { header, record, answer }).await?;
+        segments.append(Order { header, record, answer }).await?;
         waiting.await.map_err(|_| Error::Failed("the thread that writes bodies is gone".to_owned()))?
     }
 
-    async fn finish_long(&mut self, mut spill: Box<Spill>, label: Bytes) -> Result<StagedBody, Error> {
-        let rest = std::mem::take(&mut self.buffer);
+    async fn finish_long(&self, mut spill: Box<Spill>, rest: Vec<u8>, label: Bytes) -> Result<StagedBody, Error> {
         let body = self.body;
         blocking(move || {
             spill.write(body, rest.get(HEADER..).unwrap_or_default())?;
@@ -106,16 +115,26 @@ impl Stage {
         .await
     }
 
+    /// What one body may hold before it is streamed. An object store takes no small parts.
+    fn in_memory_max(&self) -> usize {
+        match self.bodies {
+            Bodies::Segments(_) => BODY_IN_MEMORY_MAX,
+            Bodies::Objects(_) => OBJECT_PART,
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
         if self.failed { Err(Error::Failed("an earlier append to this body failed".to_owned())) } else { Ok(()) }
     }
 
     /// Whole blocks go to the file when all bodies together hold too much memory.
     fn should_make_room(&self) -> bool {
-        self.buffer.len() >= HEADER + BLOCK && !self.segments.memory_is_left()
+        matches!(self.bodies, Bodies::Segments(_))
+            && self.buffer.len() >= HEADER + BLOCK
+            && !self.bodies.memory().is_left()
     }
 
-    /// Writes the whole blocks of the buffer to the file and keeps the rest.
+    /// Sends the whole blocks of the buffer out of memory and keeps the rest.
     async fn flush(&mut self) -> Result<(), Error> {
         let whole = (self.buffer.len() - HEADER) / BLOCK * BLOCK;
         let mut next = vec![0; HEADER];
@@ -123,43 +142,58 @@ impl Stage {
         let mut full = std::mem::replace(&mut self.buffer, next);
         full.truncate(HEADER + whole);
         self.count();
-        // Until the file has them, the stage is broken: a caller who gave up waiting must not finish it.
+        // Until they are out, the stage is broken: a caller who gave up waiting must not finish it.
         self.failed = true;
-        let (body, segments, spill) = (self.body, Arc::clone(&self.segments), self.spill.take());
-        let spill = blocking(move || {
-            let mut spill = match spill {
-                Some(spill) => spill,
-                None => Box::new(segments.spill()?),
-            };
-            spill.write(body, &full[HEADER..])?;
-            Ok(spill)
-        })
-        .await?;
-        self.spill = Some(spill);
+        let out = std::mem::replace(&mut self.out, Out::Nowhere);
+        self.out = self.send(out, full).await?;
         self.failed = false;
         Ok(())
     }
 
+    async fn send(&self, out: Out, full: Vec<u8>) -> Result<Out, Error> {
+        let body = self.body;
+        match (&self.bodies, out) {
+            (Bodies::Segments(segments), out) => {
+                let segments = Arc::clone(segments);
+                blocking(move || {
+                    let mut spill = match out {
+                        Out::File(spill) => spill,
+                        _ => Box::new(segments.spill()?),
+                    };
+                    spill.write(body, &full[HEADER..])?;
+                    Ok(Out::File(spill))
+                })
+                .await
+            }
+            (Bodies::Objects(objects), out) => {
+                let mut upload = match out {
+                    Out::Object(upload) => upload,
+                    _ => Box::new(objects.upload(body).await?),
+                };
+                upload.put(body, full).await?;
+                Ok(Out::Object(upload))
+            }
+        }
+    }
+
     fn count(&mut self) {
         let held = self.buffer.capacity();
-        let total = self.segments.in_memory();
-        if held > self.counted {
-            total.fetch_add(held - self.counted, Ordering::Relaxed);
-        } else {
-            total.fetch_sub(self.counted - held, Ordering::Relaxed);
-        }
+        self.bodies.memory().change(self.counted, held);
         self.counted = held;
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.segments.in_memory().fetch_sub(self.counted, Ordering::Relaxed);
+        self.bodies.memory().change(self.counted, 0);
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Bug(format!("a blocking task: {error}")))?
+fn with_room(mut buffer: Vec<u8>) -> Vec<u8> {
+    if buffer.is_empty() {
+        buffer.resize(HEADER, 0);
+    }
+    buffer
 }
 
 /// A segment lent to one long body. Dropped before the end, it is cut back to what it was.
