@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use message::header::Header;
 use message::mime::{Kind, Options, Part, PartId, Scanner, Structure};
-use message::{Span, address, date, trace, view};
+use message::{Span, trace, view};
 
 /// Files that are messages, with their names from the corpus folder.
 fn corpus() -> Option<PathBuf> {

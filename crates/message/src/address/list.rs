@@ -119,6 +119,10 @@ fn mailbox(tokens: &[Lexed<'_>]) -> Option<Mailbox> {
     mailbox.name = phrase(tokens.get(..open)?);
     let inside = tokens.get(open + 1..)?;
     let close = special_at(inside, b'>').unwrap_or(inside.len());
+    if mailbox.name.is_none() {
+        // `<a@b> Anna`
+        mailbox.name = inside.get(close + 1..).and_then(phrase);
+    }
     let mut inside = inside.get(..close)?;
     if let Some(colon) = special_at(inside, b':')
         && matches!(inside.first().map(|t| &t.token), Some(Token::Special(b'@')))

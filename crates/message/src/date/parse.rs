@@ -182,6 +182,12 @@ impl Found {
 
     /// `obs-zone`. The military letters are `-0000`, since RFC 822 had them backwards.
     fn zone_name(&mut self, word: &str) -> bool {
+        // `EST5EDT` begins with its winter name.
+        let letters = word.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let word = match word.as_bytes().get(letters) {
+            Some(b'0'..=b'9') => word.get(..letters).unwrap_or_default(),
+            _ => word,
+        };
         let hours = match word.to_ascii_uppercase().as_str() {
             "AM" | "PM" => return false,
             "GMT" | "UT" | "UTC" | "Z" => 0,

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::utf7;
+
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// Text without a charset, such as a raw 8-bit header field (RFC 6532, or older sins): UTF-8 when it is UTF-8, and
@@ -49,6 +51,9 @@ pub fn decode<'a>(label: &str, bytes: &'a [u8]) -> Cow<'a, str> {
     if promises_nothing(label) {
         return text_of(bytes);
     }
+    if utf7::is_label(label) {
+        return Cow::Owned(utf7::decode(bytes));
+    }
     match by_label(label) {
         // A header in broken UTF-8 is mostly Latin text with a wrong label, or a cut character: the loss is local.
         Some(charset) if charset == UTF_8 => String::from_utf8_lossy(bytes),
@@ -60,7 +65,7 @@ pub fn decode<'a>(label: &str, bytes: &'a [u8]) -> Cow<'a, str> {
 
 /// Whether the label names a charset that can be decoded.
 pub fn is_known(label: &str) -> bool {
-    promises_nothing(label) || by_label(label).is_some()
+    promises_nothing(label) || utf7::is_label(label) || by_label(label).is_some()
 }
 
 #[cfg(test)]
@@ -77,6 +82,7 @@ mod tests {
         assert_eq!(decode("no-such", b"caf\xe9"), "café");
         assert_eq!(decode("utf-8", b"caf\xe9!"), "caf\u{fffd}!");
         assert_eq!(decode("iso-2022-jp", b"\x1b$B$\"\x1b(B"), "あ");
+        assert_eq!(decode("UTF-7", b"1 +- 1, +A7o- +A7oDsQ"), "1 + 1, κ κα");
         assert!(!is_known("x-klingon"));
     }
 }

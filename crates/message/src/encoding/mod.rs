@@ -4,6 +4,7 @@ pub mod base64;
 pub mod charset;
 pub mod quoted_printable;
 mod transfer;
+mod utf7;
 pub mod words;
 
 pub use charset::text_of;

@@ -39,9 +39,34 @@ impl Decoder {
     /// Decodes `input` and appends to `out`. Line ends stay as they are.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
         out.reserve(input.len());
-        for byte in input {
-            self.octet(*byte, out);
+        let mut rest = input;
+        while let Some((first, tail)) = rest.split_first() {
+            if self.state == State::Text {
+                rest = self.run(rest, out);
+                let Some((special, tail)) = rest.split_first() else { return };
+                self.octet(*special, out);
+                rest = tail;
+            } else {
+                self.octet(*first, out);
+                rest = tail;
+            }
         }
+    }
+
+    /// Takes what stands for itself, up to the next `=` or line end; blanks at its end wait for what follows.
+    fn run<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        let end = memchr::memchr3(b'=', b'\r', b'\n', input).unwrap_or(input.len());
+        let (run, rest) = input.split_at_checked(end).unwrap_or((input, &[]));
+        let text_end = run.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |at| at + 1);
+        let (text, blanks) = run.split_at_checked(text_end).unwrap_or((run, &[]));
+        if !text.is_empty() {
+            self.flush_blanks(out);
+            out.extend_from_slice(text);
+        }
+        for blank in blanks {
+            self.text(*blank, out);
+        }
+        rest
     }
 
     fn octet(&mut self, byte: u8, out: &mut Vec<u8>) {

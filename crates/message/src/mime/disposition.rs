@@ -24,7 +24,7 @@ impl Disposition {
         let text = text_of(&value);
         let (kind, rest) = name(&text);
         // `filename=x` without a type is an attachment that forgot to say so.
-        if rest.starts_with('=') {
+        if rest.starts_with('=') && !kind.is_empty() {
             return Some(Self { kind: "attachment".to_owned(), parameters: Parameters::parse(&text) });
         }
         (!kind.is_empty()).then(|| Self { kind: kind.to_ascii_lowercase(), parameters: Parameters::parse(rest) })

@@ -38,6 +38,9 @@ impl Parameters {
         for _ in 0..PARAMETERS_MAX {
             let Some(raw) = next_parameter(&mut rest) else { break };
             let name = PieceName::parse(raw.name);
+            if name.base.is_empty() {
+                continue;
+            }
             match gathered.iter_mut().find(|g| g.name.eq_ignore_ascii_case(name.base)) {
                 Some(known) => known.add(&name, raw.value),
                 None => {
@@ -132,10 +135,21 @@ fn parse_value(text: &str) -> (Cow<'_, str>, &str) {
         return parse_quoted(quoted);
     }
     let end = text.find(';').unwrap_or(text.len());
+    let end = next_name(text.get(..end).unwrap_or_default()).unwrap_or(end);
     let (value, rest) = text.split_at_checked(end).unwrap_or((text, ""));
     // A comment behind the value; a parenthesis inside of it is data.
     let value = value.find(" (").and_then(|at| value.get(..at)).unwrap_or(value);
     (Cow::Borrowed(value.trim()), rest)
+}
+
+/// Where in an unquoted value another `name=` begins behind a blank: the semicolon was forgotten.
+fn next_name(value: &str) -> Option<usize> {
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_*".contains(&b);
+    let equals = value.find('=')?;
+    let before = value.get(..equals)?;
+    let name_start = before.bytes().rposition(|b| !is_name(b)).map_or(0, |at| at + 1);
+    let named = name_start < equals && before.get(..name_start)?.ends_with([' ', '\t']);
+    named.then_some(name_start)
 }
 
 /// A quoted string behind its opening quote. Without a closing quote it reaches to the end.
