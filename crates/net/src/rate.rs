@@ -7,7 +7,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hash};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::listener::network;
@@ -17,12 +17,15 @@ const WAYS: usize = 8;
 
 /// Holds keys to `burst` at once and then one every `interval`.
 pub struct RateLimiter {
-    sets: Box<[Mutex<[Bucket; WAYS]>]>,
+    /// Made when first needed: on a machine that nobody bothers it costs 16 bytes a set.
+    sets: Box<[OnceLock<Box<Set>>]>,
     hasher: RandomState,
     start: Instant,
     interval: u64,
     tolerance: u64,
 }
+
+type Set = Mutex<[Bucket; WAYS]>;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Bucket {
@@ -35,7 +38,7 @@ impl RateLimiter {
     /// `keys` is how many are remembered, rounded up to a multiple of 8; each costs 16 bytes.
     pub fn new(burst: u32, interval: Duration, keys: usize, now: Instant) -> Self {
         let interval = micros(interval).max(1);
-        let sets = (0..keys.div_ceil(WAYS).max(1)).map(|_| Mutex::default()).collect();
+        let sets = (0..keys.div_ceil(WAYS).max(1)).map(|_| OnceLock::new()).collect();
         let tolerance = interval.saturating_mul(u64::from(burst.saturating_sub(1)));
         Self { sets, hasher: RandomState::new(), start: now, interval, tolerance }
     }
@@ -51,7 +54,7 @@ impl RateLimiter {
         let tag = self.hasher.hash_one(key);
         let index = usize::try_from(tag).unwrap_or(usize::MAX) % self.sets.len();
         let Some(set) = self.sets.get(index) else { return Ok(()) };
-        let mut set = set.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set = set.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner);
         let mine = set.iter().position(|bucket| bucket.tag == tag);
         let place = mine.or_else(|| (0..WAYS).min_by_key(|place| set.get(*place).map(|bucket| bucket.paid)));
         let Some(bucket) = place.and_then(|place| set.get_mut(place)) else { return Ok(()) };

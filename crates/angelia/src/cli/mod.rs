@@ -8,6 +8,7 @@ mod alias;
 mod checks;
 mod config;
 mod domain;
+mod letter;
 mod output;
 mod password;
 mod queue;
@@ -143,4 +144,27 @@ async fn ground(config: Option<&Path>) -> anyhow::Result<Ground> {
         );
     }
     Ground::open(&settings).await.with_context(|| format!("opening the store in {}", settings.data.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Line;
+
+    #[test]
+    fn the_command_line_has_no_contradiction_and_every_command_an_example() {
+        let mut line = Line::command();
+        line.build();
+        line.clone().debug_assert();
+        let mut waiting: Vec<&clap::Command> = line.get_subcommands().collect();
+        while let Some(command) = waiting.pop() {
+            if command.has_subcommands() {
+                waiting.extend(command.get_subcommands().filter(|one| one.get_name() != "help"));
+            } else if !["help", "version"].contains(&command.get_name()) {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example"), "`{}` has no example", command.get_name());
+            }
+        }
+    }
 }

@@ -82,6 +82,14 @@ pub(super) struct Selection {
     all: bool,
 }
 
+impl Command {
+    /// `angelia queue list`, which is what `mailq` shows.
+    pub(super) fn all() -> Self {
+        let which = Which { mail: None, domain: None, recipient: None, sender: None, held: false };
+        Self::List { which, json: Json { json: false } }
+    }
+}
+
 impl Which {
     fn filter(self) -> Filter {
         Filter {

@@ -12,3 +12,4 @@ pub use doors::Doors;
 pub use ground::Ground;
 pub(crate) use ground::{certificates, make_data_folder};
 pub use office::Office;
+pub(crate) use services::transfer;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use journal::{Journal, Service};
-use net::{Incoming, ServerTls, Shutdown};
+use mhs::mta::inbound::Inbound;
+use net::{Door, Incoming, ServerTls, Shutdown};
 
 use super::Ground;
 use crate::config::Settings;
@@ -19,16 +20,68 @@ pub(super) struct Parts<'a> {
 }
 
 /// All of them.
-pub(super) struct Services {}
+pub(super) struct Services {
+    world: Doors,
+    here: Doors,
+}
+
+/// The doors, as one kind of visitor meets them.
+struct Doors {
+    smtp: Arc<Inbound>,
+    submission: Arc<Inbound>,
+    submissions: Arc<Inbound>,
+}
 
 impl Services {
     pub(super) fn new(parts: &Parts<'_>) -> anyhow::Result<Self> {
-        let _ = (parts.settings, parts.ground, parts.tls, parts.journal, parts.shutdown);
-        Ok(Self {})
+        let clear = parts.settings.signin_without_tls;
+        Ok(Self { world: Doors::new(parts, clear), here: Doors::new(parts, true) })
     }
 
-    /// Serves one connection to its end.
+    /// Serves one connection to its end. Between a program and a server on one machine nobody listens, so there a
+    /// password may come in the clear.
     pub(super) async fn serve(&self, service: Service, incoming: Incoming) {
-        let _ = (service, incoming);
+        let doors = if incoming.peer.ip().is_loopback() { &self.here } else { &self.world };
+        match service {
+            Service::Smtp => Arc::clone(&doors.smtp).serve(incoming).await,
+            Service::Submission => Arc::clone(&doors.submission).serve(incoming).await,
+            Service::Submissions => Arc::clone(&doors.submissions).serve(incoming).await,
+            Service::Imap | Service::Imaps | Service::Pop3 | Service::Pop3s => {}
+            // Nobody listens there.
+            Service::Outbound | Service::Local => {}
+        }
     }
+}
+
+impl Doors {
+    fn new(parts: &Parts<'_>, clear: bool) -> Self {
+        let settings = Settings { signin_without_tls: clear, ..parts.settings.clone() };
+        let (journal, shutdown) = (Arc::clone(parts.journal), parts.shutdown.clone());
+        let context = transfer(&settings, parts.ground, Some(parts.tls.clone()), journal, shutdown);
+        Self {
+            smtp: Inbound::reception(&context),
+            submission: Inbound::submission(&context),
+            submissions: Inbound::submissions(&context),
+        }
+    }
+}
+
+/// What the Message Handling Service works with.
+pub(crate) fn transfer(
+    settings: &Settings,
+    ground: &Ground,
+    tls: Option<ServerTls>,
+    journal: Arc<dyn Journal>,
+    shutdown: Shutdown,
+) -> Arc<mhs::Context> {
+    let own = mhs::Settings {
+        message_octets_max: settings.message_octets_max,
+        recipients_max: settings.recipients_max,
+        trusted: settings.relay_networks.clone(),
+        tls,
+        cleartext_sign_in: settings.signin_without_tls,
+        ..mhs::Settings::new(settings.hostname.clone())
+    };
+    let Ground { store, directory, mailstore, queue } = ground.clone();
+    mhs::Context::new(store, directory, mailstore, queue, journal, own, shutdown)
 }
