@@ -1,0 +1,100 @@
+//! POP3: [`Door`] lets a connection in, and a [`talk::Talk`] carries out what its reader asks, one file a verb.
+//!
+//! The maildrop is INBOX, frozen at sign-in. Several sessions, POP3 and IMAP, share it without a lock: a message that
+//! another one removed is answered with `-ERR`, and one that arrives is seen by the next session. QUIT removes exactly
+//! what this session marked. Flags are left alone: a program that fetches in the background has read nothing.
+
+mod maildrop;
+mod retrieve;
+mod sign_in;
+mod talk;
+mod update;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use envelope::SessionId;
+use journal::{Event, Service};
+use net::{Conversation, Incoming, Refused, Upgrade, clock};
+use protocol::Session as _;
+use protocol::pop3::{Config, Server};
+
+use crate::{Context, Visitor};
+use talk::Talk;
+
+/// The door of one listener: `pop3` (STLS) or `pop3s` (TLS from the start).
+pub struct Door {
+    context: Arc<Context>,
+    config: Arc<Config>,
+    service: Service,
+}
+
+impl Door {
+    /// Port 110: plain, with STLS when there are certificates.
+    pub fn pop3(context: Arc<Context>) -> Arc<Self> {
+        Self::new(context, Service::Pop3)
+    }
+
+    /// Port 995: TLS from the start. Without certificates every connection is closed.
+    pub fn pop3s(context: Arc<Context>) -> Arc<Self> {
+        Self::new(context, Service::Pop3s)
+    }
+
+    fn new(context: Arc<Context>, service: Service) -> Arc<Self> {
+        let config = Config {
+            hostname: context.settings.hostname.clone(),
+            cleartext_allowed: context.settings.cleartext_sign_in,
+            stls: service == Service::Pop3 && context.settings.tls.is_some(),
+        };
+        Arc::new(Self { context, config: Arc::new(config), service })
+    }
+
+    /// The connection from its first to its last octet: why it ended, octets in and out.
+    async fn converse(&self, visitor: Visitor, incoming: Incoming) -> (String, u64, u64) {
+        let mut stream = incoming.stream;
+        if self.service == Service::Pop3s {
+            let Some(tls) = &self.context.settings.tls else { return ("no certificate".to_owned(), 0, 0) };
+            stream = match stream.accept_tls(tls).await {
+                Ok(stream) => stream,
+                Err(gone) => {
+                    self.context.record(Some(visitor.session), Event::TlsFailed { reason: gone.to_string() });
+                    return (gone.to_string(), 0, 0);
+                }
+            };
+        }
+        let upgrade = match &self.context.settings.tls {
+            Some(tls) if self.config.stls => Upgrade::Server(tls.clone()),
+            _ => Upgrade::Never,
+        };
+        let mut server = Server::new(Arc::clone(&self.config), clock::instant());
+        if let Some(tls) = stream.tls() {
+            server.tls_started(tls.clone());
+        }
+        let line = Conversation::new(stream, server, upgrade);
+        Talk::new(Arc::clone(&self.context), visitor, line).run().await
+    }
+}
+
+impl net::Door for Door {
+    fn busy_line(&self) -> &[u8] {
+        if self.service == Service::Pop3s { b"" } else { b"-ERR [SYS/TEMP] too many connections, try again later\r\n" }
+    }
+
+    fn refused(&self, peer: SocketAddr, why: Refused) {
+        let limit = match why {
+            Refused::TooMany => "connections",
+            Refused::TooManyFromHere => "connections of one address",
+            Refused::Draining => return,
+        };
+        let event = Event::Limited { service: self.service, limit: limit.to_owned(), peer: Some(peer.ip()) };
+        self.context.record(None, event);
+    }
+
+    async fn serve(self: Arc<Self>, incoming: Incoming) {
+        let (peer, local, service) = (incoming.peer, incoming.local, self.service);
+        let visitor = Visitor { service, session: SessionId::random(), peer };
+        self.context.record(Some(visitor.session), Event::Connected { service, peer, local });
+        let (reason, bytes_in, bytes_out) = Box::pin(self.converse(visitor, incoming)).await;
+        self.context.record(Some(visitor.session), Event::Disconnected { service, reason, bytes_in, bytes_out });
+    }
+}
