@@ -186,7 +186,7 @@ pub(crate) fn label_crc(body: i64, label: &[u8]) -> u32 {
 
 /// The table of a record as it grows, block by block.
 #[derive(Debug, Default)]
-pub(crate) struct TableBuilder {
+pub struct TableBuilder {
     bytes: Vec<u8>,
     octets: u64,
     stored: u64,
@@ -194,14 +194,14 @@ pub(crate) struct TableBuilder {
 
 impl TableBuilder {
     /// Takes in whole blocks, and what is left at the end of a body.
-    pub(crate) fn add(&mut self, body: i64, octets: &[u8]) {
+    pub fn add(&mut self, body: i64, octets: &[u8]) {
         for block in octets.chunks(BLOCK) {
             self.add_block(body, block.len(), block);
         }
     }
 
     /// One block of `octets`, as `stored`.
-    pub(crate) fn add_block(&mut self, body: i64, octets: usize, stored: &[u8]) {
+    pub fn add_block(&mut self, body: i64, octets: usize, stored: &[u8]) {
         let crc = block_crc(body, self.octets / BLOCK as u64, stored);
         self.bytes.extend_from_slice(&u32::try_from(stored.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.bytes.extend_from_slice(&crc.to_le_bytes());
@@ -210,7 +210,7 @@ impl TableBuilder {
     }
 
     /// The table's bytes, and the header of the record that they end.
-    pub(crate) fn finish(self, body: i64, made_at: i64, label: &[u8]) -> (Header, Vec<u8>) {
+    pub fn finish(self, body: i64, made_at: i64, label: &[u8]) -> (Header, Vec<u8>) {
         let header = Header {
             body,
             octets: self.octets,

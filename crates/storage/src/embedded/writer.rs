@@ -143,7 +143,7 @@ impl Writer {
             self.roll_back();
         }
         for work in group {
-            work.answer(outcome.as_ref().map(|()| ()).map_err(Error::again));
+            work.answer(outcome.as_ref().copied().map_err(Error::again));
         }
         other
     }
