@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use envelope::Timestamp;
 use journal::{Entry, Severity};
+use message::date::Civil;
 
 use super::describe::describe;
 
@@ -89,8 +90,8 @@ pub(crate) fn colour(severity: Severity) -> &'static str {
 
 /// `2026-11-23T14:05:03.120Z` (RFC 3339).
 pub(crate) fn date_time(at: Timestamp) -> String {
-    let (year, month, day) = civil(at.seconds().div_euclid(86_400));
-    format!("{year:04}-{month:02}-{day:02}T{}Z", time_of_day(at))
+    let civil = Civil::of(at.seconds());
+    format!("{:04}-{:02}-{:02}T{}Z", civil.year, civil.month, civil.day, time_of_day(at))
 }
 
 /// `14:05:03.120`, in UTC.
@@ -98,18 +99,4 @@ pub(crate) fn time_of_day(at: Timestamp) -> String {
     let second = at.seconds().rem_euclid(86_400);
     let millis = at.0.rem_euclid(1000);
     format!("{:02}:{:02}:{:02}.{millis:03}", second / 3600, second / 60 % 60, second % 60)
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-fn civil(days: i64) -> (i64, i64, i64) {
-    // Counted from 0000-03-01, so that the leap day is the last of its year; an era is 400 years.
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }

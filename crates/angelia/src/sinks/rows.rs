@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 
 use super::limits::{BATCH_MAX, BATCH_PATIENCE, KNOCKS_MAX, ROW_OCTETS_MAX, WAITING_MAX};
 use super::lines::loss;
-use super::store::{NewRow, day, insert, keys};
 use super::prune;
+use super::store::{NewRow, day, insert, keys};
 
 /// The way in.
 pub(super) struct Sender(mpsc::Sender<Arc<Entry>>);
@@ -164,9 +164,8 @@ impl Groups {
             let mut open: Option<NewRow> = None;
             for entry in entries {
                 let text = serde_json::to_string(&*entry).unwrap_or_default();
-                let is_full = |row: &NewRow| {
-                    row.entries.len() + text.len() > ROW_OCTETS_MAX || row.day != day(entry.at)
-                };
+                let is_full =
+                    |row: &NewRow| row.entries.len() + text.len() > ROW_OCTETS_MAX || row.day != day(entry.at);
                 rows.extend(open.take_if(|row| is_full(row)));
                 let row = open.get_or_insert_with(|| begin(&entry));
                 row.entries.push(if row.entries.is_empty() { '[' } else { ',' });

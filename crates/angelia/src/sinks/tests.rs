@@ -17,7 +17,12 @@ fn socket(text: &str) -> SocketAddr {
 }
 
 fn entry(seconds: i64, session: Option<SessionId>, mail: Option<MailId>, event: Event) -> Entry {
-    Entry { at: Timestamp(1_795_446_303_120).plus(std::time::Duration::from_secs(seconds.unsigned_abs())), session, mail, event }
+    Entry {
+        at: Timestamp(1_795_446_303_120).plus(std::time::Duration::from_secs(seconds.unsigned_abs())),
+        session,
+        mail,
+        event,
+    }
 }
 
 fn connected() -> Event {
