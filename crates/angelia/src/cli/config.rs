@@ -20,8 +20,11 @@ pub(super) enum Command {
         /// Every key, as a sample file
         #[arg(long)]
         all: bool,
-        /// Print JSON: an array of keys with their values
+        /// The reference of all keys, in Markdown
         #[arg(long, conflicts_with = "all")]
+        docs: bool,
+        /// Print JSON: an array of keys with their values
+        #[arg(long, conflicts_with_all = ["all", "docs"])]
         json: bool,
     },
 }
@@ -31,6 +34,10 @@ pub(super) fn run(command: Command, path: Option<&Path>) -> anyhow::Result<ExitC
         Command::Check => check(path),
         Command::Show { all: true, .. } => {
             output::print(&config::docs::sample())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show { docs: true, .. } => {
+            output::print(&config::docs::reference())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { json, .. } => {

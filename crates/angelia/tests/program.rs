@@ -1,0 +1,374 @@
+//! The program as its operator meets it: the real binary, a folder of its own, real ports of loopback.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// A step that takes longer than this has hung. Nothing here is judged by its time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct House {
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    /// `quickstart`, then all doors on free ports of loopback.
+    fn build() -> Self {
+        let house = Self { folder: tempfile::tempdir().unwrap() };
+        let folder = house.folder.path().to_str().unwrap().to_owned();
+        let output = run(&["quickstart", "anna@athens.test", "--skip-checks", "--dir", &folder], "");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("athens.test.  "), "the DNS records are printed");
+        let config = std::fs::read_to_string(house.config()).unwrap();
+        let doors = ["smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"];
+        let doors: String = doors.iter().map(|door| format!("[{door}]\nlisten = \"127.0.0.1:0\"\n")).collect();
+        std::fs::write(house.config(), format!("{config}\n{doors}[journal]\nformat = \"json\"\n")).unwrap();
+        house
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.path().join("angelia.toml")
+    }
+
+    fn angelia(&self, arguments: &[&str], input: &str) -> Output {
+        let config = self.config();
+        let mut all = vec!["--config", config.to_str().unwrap()];
+        all.extend(arguments);
+        run(&all, input)
+    }
+
+    /// Runs it, and wants it to succeed; answers its stdout.
+    fn done(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.angelia(arguments, input);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Runs it, and wants it to fail with this code; answers its stderr.
+    fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.angelia(arguments, "");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stdout));
+        text(&output.stderr)
+    }
+
+    fn serve(&self) -> Server {
+        Server::start(&self.config())
+    }
+}
+
+struct Server {
+    child: Child,
+    journal: Receiver<serde_json::Value>,
+    started: serde_json::Value,
+}
+
+impl Server {
+    fn start(config: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_angelia"))
+            .args(["serve", "--config", config.to_str().unwrap()])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, journal) = channel();
+        let stderr = child.stderr.take().unwrap();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if let Ok(value) = serde_json::from_str(&line) {
+                    let _ = sender.send(value);
+                }
+            }
+        });
+        let mut server = Self { child, journal, started: serde_json::Value::Null };
+        server.started = server.hear("started");
+        server
+    }
+
+    /// The next entry about this.
+    fn hear(&self, event: &str) -> serde_json::Value {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let entry = self.journal.recv_timeout(left).unwrap_or_else(|_| panic!("no entry `{event}`"));
+            if entry.to_string().contains(&format!("\"{event}\"")) {
+                return entry;
+            }
+        }
+    }
+
+    fn address(&self, service: &str) -> SocketAddr {
+        let text = self.started.to_string();
+        let (_, rest) = text.split_once(&format!("[\"{service}\",\"")).unwrap_or_else(|| panic!("{text}"));
+        rest.split('"').next().unwrap().parse().unwrap()
+    }
+
+    fn connect(&self, service: &str) -> Talk {
+        let stream = TcpStream::connect(self.address(service)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Talk(BufReader::new(stream))
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn ends(mut self) {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "{status}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it does not end");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Talk(BufReader<TcpStream>);
+
+impl Talk {
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// The last line of an SMTP reply.
+    fn reply(&mut self) -> String {
+        loop {
+            let line = self.line();
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+
+    fn say(&mut self, line: &str) -> String {
+        self.0.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        self.reply()
+    }
+
+    /// A whole letter from outside.
+    fn letter(&mut self, to: &str) -> String {
+        for (line, code) in [
+            ("EHLO patras.test", "250"),
+            ("MAIL FROM:<kostas@patras.test>", "250"),
+            (&format!("RCPT TO:<{to}>"), "250"),
+            ("DATA", "354"),
+        ] {
+            let reply = self.say(line);
+            assert!(reply.starts_with(code), "{line}: {reply}");
+        }
+        self.say("Subject: Chaire\r\n\r\nHow are you?\r\n.")
+    }
+}
+
+fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_angelia"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that reads no input has perhaps ended already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_letter_comes_in_and_its_life_can_be_told() {
+    let house = House::build();
+    let server = house.serve();
+    let mut talk = server.connect("smtp");
+    assert!(talk.reply().starts_with("220 mail.athens.test "));
+    let reply = talk.letter("anna@athens.test");
+    assert!(reply.starts_with("250 2.0.0 "), "{reply}");
+    let id = reply.split(' ').nth(2).unwrap();
+    assert!(talk.say("RSET").starts_with("250"));
+    assert!(talk.say("MAIL FROM:<kostas@patras.test>").starts_with("250"));
+    assert!(talk.say("RCPT TO:<nobody@athens.test>").starts_with("550 5.1.1"));
+    assert!(talk.say("RCPT TO:<maria@sparta.test>").starts_with("550 5.7.1"), "nobody relays");
+    assert!(talk.say("QUIT").starts_with("221"));
+    server.signal("TERM");
+    server.ends();
+    let life = house.done(&["trace", id, "--json"], "");
+    for word in ["accepted", "delivered", "kostas@patras.test", "anna@athens.test"] {
+        assert!(life.contains(word), "{word}: {life}");
+    }
+}
+
+#[test]
+fn a_reload_drops_nobody_and_a_wrong_file_changes_nothing() {
+    let house = House::build();
+    let server = house.serve();
+    let mut talk = server.connect("smtp");
+    talk.reply();
+    assert!(talk.say("EHLO a.test").starts_with("250"));
+
+    let good = std::fs::read_to_string(house.config()).unwrap();
+    std::fs::write(house.config(), good.replace("hostname", "hostnam")).unwrap();
+    server.signal("HUP");
+    assert!(server.hear("fault").to_string().contains("did you mean `hostname`?"));
+    assert!(server.connect("smtp").reply().contains("mail.athens.test"));
+
+    let new = good
+        .replace("mail.athens.test", "mx.athens.test")
+        .replace("[imap]\nlisten = \"127.0.0.1:0\"", "[imap]\nlisten = []");
+    std::fs::write(house.config(), new).unwrap();
+    server.signal("HUP");
+    server.hear("reloaded");
+    assert!(server.connect("smtp").reply().starts_with("220 mx.athens.test "));
+    assert!(TcpStream::connect(server.address("imap")).is_err(), "the door is closed");
+    assert!(talk.letter("anna@athens.test").starts_with("250"), "who was connected still is");
+}
+
+#[test]
+fn the_end_waits_for_a_letter_under_way() {
+    let house = House::build();
+    let server = house.serve();
+    let mut talk = server.connect("smtp");
+    talk.reply();
+    for line in ["EHLO a.test", "MAIL FROM:<k@p.test>", "RCPT TO:<anna@athens.test>", "DATA"] {
+        talk.say(line);
+    }
+    server.signal("TERM");
+    server.hear("stopping");
+    assert!(talk.say("Subject: late\r\n\r\n.").starts_with("250"), "it is taken all the same");
+    let mut rest = String::new();
+    talk.0.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("421"), "{rest}");
+    server.ends();
+}
+
+#[test]
+fn records_are_kept_while_the_server_runs_and_while_it_does_not() {
+    let house = House::build();
+    house.done(&["account", "add", "petros@athens.test", "--password-stdin"], "a secret word\n");
+    let server = house.serve();
+    house.done(&["domain", "add", "sparta.test"], "");
+    house.done(&["account", "add", "maria@sparta.test", "--generate"], "");
+    house.done(&["alias", "add", "all@sparta.test", "maria@sparta.test", "petros@athens.test"], "");
+    let domains = house.done(&["domain", "list", "--json"], "");
+    let domains: serde_json::Value = serde_json::from_str(&domains).unwrap();
+    assert_eq!(domains.as_array().unwrap().len(), 2);
+    assert_eq!(domains[0]["accounts"], 2);
+    assert!(house.done(&["account", "list", "sparta.test"], "").contains("maria@sparta.test"));
+    assert!(house.done(&["alias", "list"], "").contains("maria@sparta.test, petros@athens.test"));
+    // The running server has heard of it within a second or two.
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let mut talk = server.connect("smtp");
+        talk.reply();
+        talk.say("EHLO a.test");
+        talk.say("MAIL FROM:<k@p.test>");
+        if talk.say("RCPT TO:<all@sparta.test>").starts_with("250") {
+            break;
+        }
+        assert!(Instant::now() < end, "the server does not see what was added");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    house.done(&["alias", "remove", "all@sparta.test"], "");
+    house.done(&["account", "remove", "maria@sparta.test", "--yes"], "");
+    house.done(&["domain", "remove", "sparta.test"], "");
+    assert!(!house.done(&["domain", "list"], "").contains("sparta"));
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let house = House::build();
+    let table: [(i32, &[&str], &str); 10] = [
+        (1, &["account", "add", "x@nowhere.test", "--generate"], "angelia domain add nowhere.test"),
+        (1, &["account", "add", "anna@athens.test", "--generate"], "is here already"),
+        (1, &["account", "add", "b@athens.test"], "--password-stdin"),
+        (1, &["account", "remove", "anna@athens.test"], "--yes"),
+        (1, &["domain", "remove", "athens.test"], "still has 1 accounts"),
+        (2, &["account", "add", "no address"], "invalid value"),
+        (2, &["acount", "list"], "unrecognized subcommand"),
+        (2, &["queue", "show", "x"], "26 letters and digits"),
+        (2, &["send"], "to whom?"),
+        (1, &["queue", "retry"], "say which"),
+    ];
+    for (code, arguments, wanted) in table {
+        let said = house.fails(code, arguments);
+        assert!(said.contains(wanted), "{arguments:?}: {said}");
+    }
+    let folder = house.folder.path().to_str().unwrap();
+    let again = run(&["quickstart", "anna@athens.test", "--skip-checks", "--dir", folder], "");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(text(&again.stderr).contains("is there already; nothing was changed"));
+    assert!(house.done(&["config", "check"], "").is_empty());
+    std::fs::write(house.config(), "hostname = \"a.test\"\n\n[queu]\nlifetime = \"5d\"\n").unwrap();
+    let said = house.fails(1, &["config", "check"]);
+    assert!(said.contains("angelia.toml:3: there is no section `[queu]`; did you mean `[queue]`?"), "{said}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let house = House::build();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let config = std::fs::read_to_string(house.config()).unwrap();
+    std::fs::write(house.config(), config.replacen("127.0.0.1:0", &address, 1)).unwrap();
+    let said = house.fails(1, &["serve"]);
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+}
+
+/// Started as root it becomes the configured user, and so do the commands; started as another user it stays who it is.
+#[test]
+fn root_is_given_up() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    let house = House::build();
+    let folder = house.folder.path();
+    let me = std::fs::metadata(folder).unwrap().uid();
+    let wanted = if me == 0 { 65_534 } else { me };
+    if me == 0 {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut waiting = vec![folder.join("data")];
+        while let Some(path) = waiting.pop() {
+            chown(&path, Some(wanted), Some(wanted)).unwrap();
+            if path.is_dir() {
+                waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            }
+        }
+    }
+    let config = std::fs::read_to_string(house.config()).unwrap();
+    std::fs::write(house.config(), format!("user = \"nobody\"\n{config}")).unwrap();
+    let server = house.serve();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let uids = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
+    assert!(uids.split_whitespace().skip(1).all(|uid| uid == wanted.to_string()), "{uids}");
+    house.done(&["send", "anna@athens.test"], "Subject: x\n\nx\n");
+    let mut talk = server.connect("smtp");
+    talk.reply();
+    assert!(talk.letter("anna@athens.test").starts_with("250"), "the command left the store usable");
+}
+
+#[test]
+fn sent_as_sendmail_does() {
+    let house = House::build();
+    let letter = "To: anna@athens.test\nBcc: postmaster@athens.test\nSubject: From a program\n\nHello\n.\nnot this\n";
+    house.done(&["send", "-t", "-oi", "-f", "anna@athens.test"], letter);
+    house.done(&["send", "-F", "Cron Daemon", "root"], "Subject: it ran\n\nfine\n.\nnot this\n");
+    let refused = house.angelia(&["send", "nobody@athens.test"], "\nx\n");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("nobody@athens.test: 550 5.1.1"));
+    let life: serde_json::Value =
+        serde_json::from_str(&house.done(&["trace", "anna@athens.test", "--json"], "")).unwrap();
+    assert_eq!(life["letters"].as_array().unwrap().len(), 2, "{life:#}");
+}
