@@ -34,7 +34,8 @@ impl Backoff {
     /// `longest`, and is spread by a tenth either way according to `seed`, so that letters that failed together do not
     /// come back together.
     pub fn next(&self, attempts: u32, now: Timestamp, seed: u64) -> Timestamp {
-        let doubled = self.first.saturating_mul(1u32.checked_shl(attempts.saturating_sub(1).min(31)).unwrap_or(u32::MAX));
+        let doubled =
+            self.first.saturating_mul(1u32.checked_shl(attempts.saturating_sub(1).min(31)).unwrap_or(u32::MAX));
         let base = u64::try_from(doubled.min(self.longest).as_millis()).unwrap_or(u64::MAX);
         let spread = base / 5;
         let jitter = if spread == 0 { 0 } else { mix(seed ^ u64::from(attempts)) % spread };
@@ -54,4 +55,43 @@ fn mix(seed: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_grow_and_are_spread() {
+        let backoff = Backoff::default();
+        let now = Timestamp(1_000_000);
+        for (attempts, minutes) in
+            [(1, 5), (2, 10), (3, 20), (4, 40), (5, 80), (6, 160), (7, 240), (8, 240), (1000, 240)]
+        {
+            let whole = minutes * 60_000;
+            let waits: Vec<i64> = (0..100).map(|seed| backoff.next(attempts, now, seed).0 - now.0).collect();
+            assert!(
+                waits.iter().all(|wait| (whole * 9 / 10..=whole * 11 / 10).contains(wait)),
+                "{attempts}: {waits:?}"
+            );
+            let (least, most) = (waits.iter().min().unwrap(), waits.iter().max().unwrap());
+            assert!(most - least > whole / 10, "{attempts}: all at once");
+            assert_eq!(backoff.next(attempts, now, 7), backoff.next(attempts, now, 7));
+        }
+        let lab = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(2), ..backoff };
+        assert!((1..=2).contains(&(lab.next(1, now, 0).0 - now.0).max(1)));
+    }
+
+    #[test]
+    fn patience_ends() {
+        let backoff = Backoff::default();
+        let accepted = Timestamp(0);
+        let old = accepted.plus(backoff.lifetime);
+        assert!(backoff.gives_up(accepted, old, 2));
+        assert!(!backoff.gives_up(accepted, Timestamp(old.0 - 1), 200));
+        // The clock was set forward, or the server stood still for a week: it is tried again at least once.
+        assert!(!backoff.gives_up(accepted, old, 1));
+        // The clock was set back behind the acceptance.
+        assert!(!backoff.gives_up(old, accepted, 9));
+    }
 }

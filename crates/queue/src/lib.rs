@@ -10,53 +10,86 @@
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod backoff;
+mod claim;
 mod error;
 pub mod limits;
+mod operator;
+mod rows;
+mod schema;
+mod settle;
 mod types;
 
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use envelope::{MailId, Timestamp};
 use storage::{Store, Transaction};
+use tokio::sync::Notify as Bell;
 
 pub use backoff::Backoff;
 pub use error::Error;
+pub use schema::MIGRATIONS;
 pub use types::{Claim, Counts, Filter, Listed, Mail, NewMail, NewRecipient, Settlement, Verdict};
+
+use claim::{Cursors, Wanted};
+use operator::Deed;
 
 /// The queue. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
 pub struct Queue {
-    store: Store,
+    inner: Arc<Inner>,
 }
 
-#[allow(unused_variables, clippy::unused_async, clippy::todo)]
+struct Inner {
+    store: Store,
+    node: String,
+    bell: Bell,
+    cursors: Mutex<Cursors>,
+    pulled_back: Mutex<Option<Instant>>,
+}
+
 impl Queue {
     /// On an open store. `node` names this server among those that share the store; a restarted server takes back its
     /// own leases at once by [`Queue::recover`].
     pub fn new(store: Store, node: &str) -> Self {
-        Self { store }
+        let inner = Inner {
+            store,
+            node: node.to_owned(),
+            bell: Bell::new(),
+            cursors: Mutex::default(),
+            pulled_back: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Takes a letter, in the transaction that accepts it. Idempotent by the letter's id. After the commit the caller
     /// says [`Queue::wake`]. Answers false when it was there already (then the body's reference has been dropped again).
     pub fn accept_in(&self, tx: &dyn Transaction, new: &NewMail<'_>) -> Result<bool, storage::Error> {
-        todo!()
+        accept::accept(tx, new)
     }
 
     /// Something may be due.
-    pub fn wake(&self) {}
+    pub fn wake(&self) {
+        self.inner.bell.notify_one();
+    }
 
-    /// Waits until [`Queue::wake`] was called, or a second has passed (other processes, and rows due by the clock).
+    /// Waits until [`Queue::wake`] was called, or a second has passed (other processes, and rows due by the clock). For
+    /// one waiter. Cancel-safe.
     pub async fn woken(&self) {
-        todo!()
+        let poll = Duration::from_millis(limits::POLL_MILLISECONDS);
+        // A poll that ran out is as good as a bell.
+        let _ = tokio::time::timeout(poll, self.inner.bell.notified()).await;
     }
 
     /// Makes what this node had claimed before it died due at once. For the start, before the first claim.
     pub async fn recover(&self, now: Timestamp) -> Result<u64, Error> {
-        todo!()
+        const SQL: &str = "UPDATE queue_recipient SET due_at = $2, claimed_by = NULL WHERE claimed_by = $1";
+        let node = self.inner.node.clone();
+        let write = self.inner.store.write(move |tx| tx.execute(SQL, &[node.as_str().into(), now.0.into()]));
+        Ok(write.await?.0)
     }
 
     /// Claims up to `count_max` recipients that are due at `now` for the time of `lease`, at most `each_max` of one
@@ -69,57 +102,132 @@ impl Queue {
         lease: Duration,
         full: Arc<HashSet<String>>,
     ) -> Result<Vec<Claim>, Error> {
-        todo!()
+        self.pull_back(now).await?;
+        if count_max == 0 || !self.is_anything_due(now).await? {
+            return Ok(Vec::new());
+        }
+        let node = self.inner.node.clone();
+        let wanted = Wanted { now, until: now.plus(lease), node, count_max, each_max, full };
+        let cursors = lock(&self.inner.cursors).clone();
+        let write = self.inner.store.write(move |tx| {
+            // The closure may run again: each run begins where the last claim ended.
+            let mut moved = cursors.clone();
+            let claims = claim::claim(tx, &wanted, &mut moved)?;
+            Ok((claims, moved))
+        });
+        let ((claims, moved), _) = write.await?;
+        *lock(&self.inner.cursors) = moved;
+        Ok(claims)
     }
 
-    /// Prolongs leases; answers the claims that are lost.
+    /// A glance on a reader, so that an idle queue costs no transaction.
+    async fn is_anything_due(&self, now: Timestamp) -> Result<bool, Error> {
+        const SQL: &str = "SELECT due_at FROM queue_recipient WHERE held = 0 AND bucket = $1 AND due_at <= $2 LIMIT 1";
+        let glance = self.inner.store.read(move |q| {
+            for bucket in 0..limits::DUE_BUCKETS {
+                if q.query_one(SQL, &[bucket.into(), now.0.into()])?.is_some() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        });
+        Ok(glance.await?)
+    }
+
+    async fn pull_back(&self, now: Timestamp) -> Result<(), Error> {
+        let every = Duration::from_millis(limits::PULL_BACK_MILLISECONDS);
+        let present = Instant::now();
+        if lock(&self.inner.pulled_back).is_some_and(|last| present.duration_since(last) < every) {
+            return Ok(());
+        }
+        *lock(&self.inner.pulled_back) = Some(present);
+        let (pulled, _) = self.inner.store.write(move |tx| claim::pull_back(tx, now)).await?;
+        if pulled > 0 {
+            tracing::warn!(pulled, "the clock was set back; letters due far ahead are due now");
+        }
+        Ok(())
+    }
+
+    /// Prolongs leases; answers the claims (letter and number) that are lost.
     pub async fn renew(&self, claims: Vec<(MailId, i64, i64)>, until: Timestamp) -> Result<Vec<(MailId, i64)>, Error> {
-        todo!()
+        let write = self.inner.store.write(move |tx| {
+            let mut lost = Vec::new();
+            for (mail, number, fence) in &claims {
+                if !settle::renew(tx, (*mail, *number, *fence), until)? {
+                    lost.push((*mail, *number));
+                }
+            }
+            Ok(lost)
+        });
+        Ok(write.await?.0)
     }
 
     /// Ends claims, in a transaction that may also hold the notices about them. Answers for each whether the fence still
     /// was ours; when not, nothing was changed for it.
     pub fn settle_in(&self, tx: &dyn Transaction, ends: &[Settlement]) -> Result<Vec<bool>, storage::Error> {
-        todo!()
+        settle::settle(tx, ends)
     }
 
     /// [`Queue::settle_in`] in a transaction of its own.
     pub async fn settle(&self, ends: Vec<Settlement>) -> Result<Vec<bool>, Error> {
-        todo!()
+        let write = self.inner.store.write(move |tx| settle::settle(tx, &ends));
+        Ok(write.await?.0)
     }
 
-    /// Rows for the operator, soonest due first.
+    /// Rows for the operator, soonest due first; [`limits::LIST_MAX`] at most.
     pub async fn list(&self, filter: Filter, count_max: usize) -> Result<Vec<Listed>, Error> {
-        todo!()
+        Ok(self.inner.store.read(move |q| operator::list(q, &filter, count_max)).await?)
     }
 
     /// One letter's rows.
     pub async fn show(&self, mail: MailId) -> Result<Vec<Listed>, Error> {
-        todo!()
+        let filter = Filter { mail: Some(mail), ..Filter::default() };
+        let rows = self.list(filter, limits::LIST_MAX).await?;
+        if rows.is_empty() { Err(Error::NotFound) } else { Ok(rows) }
     }
 
-    /// How much there is.
+    /// How much there is, by counting: for the operator.
     pub async fn counts(&self) -> Result<Counts, Error> {
-        todo!()
+        Ok(self.inner.store.read(operator::counts).await?)
     }
 
-    /// Makes rows due now. Answers the letters and recipients touched.
+    /// Makes rows due now, but for those that are in work. Answers the rows touched, the first [`limits::LIST_MAX`].
     pub async fn retry(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
-        todo!()
+        self.act(filter, Deed::Retry(now)).await
     }
 
-    /// Keeps rows from being tried until released.
+    /// Keeps rows from being tried until released. An attempt under way ends as it ends.
     pub async fn hold(&self, filter: Filter) -> Result<Vec<Listed>, Error> {
-        todo!()
+        self.act(filter, Deed::Hold).await
     }
 
     /// Ends a hold; the rows are due now.
     pub async fn release(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
-        todo!()
+        self.act(filter, Deed::Release(now)).await
     }
 
     /// Takes rows out of the queue without a word to the sender.
     pub async fn drop_rows(&self, filter: Filter) -> Result<Vec<Listed>, Error> {
-        todo!()
+        self.act(filter, Deed::Drop).await
     }
+
+    async fn act(&self, filter: Filter, deed: Deed) -> Result<Vec<Listed>, Error> {
+        let mut all = Vec::new();
+        let mut after = Some(operator::start());
+        while let Some(from) = after {
+            let filter = filter.clone();
+            let ((mut touched, next), _) =
+                self.inner.store.write(move |tx| operator::act(tx, &filter, deed, from)).await?;
+            touched.truncate(limits::LIST_MAX - all.len());
+            all.append(&mut touched);
+            after = next;
+        }
+        self.wake();
+        Ok(all)
+    }
+}
+
+/// Nothing behind these locks can be left half done by a panic.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

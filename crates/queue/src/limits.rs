@@ -9,7 +9,7 @@ pub const DUE_BUCKETS: i64 = 8;
 pub const CLAIM_SCAN_MAX: i64 = 2000;
 
 /// Letters that one answer of `list` shows at most.
-pub const LIST_MAX: i64 = 10_000;
+pub const LIST_MAX: usize = 10_000;
 
 /// Longest last reply kept in a row, in octets.
 pub const REPLY_OCTETS_MAX: usize = 1000;
@@ -20,3 +20,9 @@ pub const POLL_MILLISECONDS: u64 = 1000;
 /// A waiting row that is due later than this from now, in milliseconds (two days), is due at once: no back-off is that
 /// long, so the clock has been set back.
 pub const DUE_AHEAD_MAX: i64 = 2 * 86_400_000;
+
+/// Rows that one transaction of an operator's command touches: mail goes on between them.
+pub const OPERATOR_BATCH: usize = 500;
+
+/// How often rows are looked for that lie impossibly far ahead, in milliseconds.
+pub const PULL_BACK_MILLISECONDS: u64 = 60_000;

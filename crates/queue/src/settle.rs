@@ -1,0 +1,81 @@
+//! The end of claims. The fence in the statement decides: whoever lost a lease changes nothing.
+
+use std::collections::BTreeMap;
+
+use envelope::{MailId, Timestamp};
+use storage::{Error, Transaction};
+
+use crate::limits::REPLY_OCTETS_MAX;
+use crate::types::{Settlement, Verdict};
+
+/// See [`crate::Queue::settle_in`].
+pub(crate) fn settle(tx: &dyn Transaction, ends: &[Settlement]) -> Result<Vec<bool>, Error> {
+    // In the order of the letters, so that two transactions never wait for each other in a circle.
+    let mut order: Vec<usize> = (0..ends.len()).collect();
+    order.sort_unstable_by_key(|place| ends.get(*place).map(|end| (end.mail, end.number)));
+    let mut ours = vec![false; ends.len()];
+    let mut done: BTreeMap<MailId, i64> = BTreeMap::new();
+    for place in order {
+        let (Some(end), Some(ours)) = (ends.get(place), ours.get_mut(place)) else { continue };
+        *ours = one(tx, end)?;
+        if *ours && end.verdict == Verdict::Done {
+            *done.entry(end.mail).or_default() += 1;
+        }
+    }
+    for (mail, count) in done {
+        less(tx, mail, count)?;
+    }
+    Ok(ours)
+}
+
+fn one(tx: &dyn Transaction, end: &Settlement) -> Result<bool, Error> {
+    const DONE: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND fence = $3";
+    const LATER: &str = "UPDATE queue_recipient SET due_at = $4, claimed_by = NULL, attempts = attempts + $5, \
+                         last_reply = $6, delay_told = CASE WHEN $7 = 1 THEN 1 ELSE delay_told END \
+                         WHERE mail_id = $1 AND number = $2 AND fence = $3";
+    let key = [end.mail.to_bytes().into(), end.number.into(), end.fence.into()];
+    let touched = match &end.verdict {
+        Verdict::Done => tx.execute(DONE, &key)?,
+        Verdict::Later { due, reply, delay_told, counts } => {
+            let reply = cut(reply.to_string());
+            let rest = [due.0.into(), i64::from(*counts).into(), reply.into(), i64::from(*delay_told).into()];
+            let parameters: Vec<_> = key.into_iter().chain(rest).collect();
+            tx.execute(LATER, &parameters)?
+        }
+    };
+    Ok(touched == 1)
+}
+
+/// `count` recipients of a letter are gone; with the last one go its row and the name on its body.
+pub(crate) fn less(tx: &dyn Transaction, mail: MailId, count: i64) -> Result<(), Error> {
+    const LAST: &str = "DELETE FROM queue_mail WHERE mail_id = $1 AND recipients = $2 RETURNING body";
+    const LESS: &str = "UPDATE queue_mail SET recipients = recipients - $2 WHERE mail_id = $1";
+    let key = [mail.to_bytes().into(), count.into()];
+    match tx.query_one(LAST, &key)? {
+        Some(row) => tx.drop_reference(row.body(0)?),
+        None => {
+            tx.execute(LESS, &key)?;
+            // Two nodes took away the last two at once, and neither saw the other: the later one looks again.
+            match tx.query_one(LAST, &[mail.to_bytes().into(), 0.into()])? {
+                Some(row) => tx.drop_reference(row.body(0)?),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// See [`crate::Queue::renew`].
+pub(crate) fn renew(tx: &dyn Transaction, claim: (MailId, i64, i64), until: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "UPDATE queue_recipient SET due_at = $4 WHERE mail_id = $1 AND number = $2 AND fence = $3";
+    let (mail, number, fence) = claim;
+    Ok(tx.execute(SQL, &[mail.to_bytes().into(), number.into(), fence.into(), until.0.into()])? == 1)
+}
+
+fn cut(mut text: String) -> String {
+    let mut end = REPLY_OCTETS_MAX.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}

@@ -1,0 +1,110 @@
+//! A store with a queue on it, and letters to put in.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use directory::RelayAllowed;
+use envelope::{Address, BodyType, MailId, Notify, Recipient, Return, ReversePath, Timestamp};
+use queue::{Claim, NewMail, NewRecipient, Queue, Settlement, Verdict};
+use storage::{BodiesConfig, Migrations, Store};
+use tempfile::TempDir;
+
+use crate::postgres::Postgres;
+
+const TABLES: &[Migrations] = &[queue::MIGRATIONS];
+
+pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
+pub const LEASE: Duration = Duration::from_secs(600);
+
+pub struct House {
+    _folder: TempDir,
+    pub store: Store,
+    pub queue: Queue,
+}
+
+pub fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+pub fn at(seconds: u64) -> Timestamp {
+    NOW.plus(Duration::from_secs(seconds))
+}
+
+impl House {
+    pub async fn embedded() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+        Self { _folder: folder, queue: Queue::new(store.clone(), "one"), store }
+    }
+
+    pub async fn cluster(postgres: &Postgres, name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = postgres.database(name);
+        let bodies = BodiesConfig::Folder(folder.path().to_owned());
+        let store = Store::open_cluster(&url, bodies, TABLES).await.unwrap();
+        Self { _folder: folder, queue: Queue::new(store.clone(), "one"), store }
+    }
+
+    /// Accepts a letter at [`NOW`]; answers its id.
+    pub async fn accept(&self, to: &[&str]) -> MailId {
+        let mail = MailId::random();
+        assert!(self.accept_as(mail, to).await);
+        mail
+    }
+
+    pub async fn accept_as(&self, mail: MailId, to: &[&str]) -> bool {
+        let mut stage = self.store.stage();
+        stage.append(Bytes::from_static(b"a letter")).await.unwrap();
+        let staged = stage.finish(Bytes::new()).await.unwrap();
+        let recipients: Vec<Recipient> = to.iter().map(|text| recipient(text)).collect();
+        let queue = self.queue.clone();
+        let write = self.store.write(move |tx| {
+            let allowed = RelayAllowed::for_own_notice();
+            let to: Vec<_> = recipients.iter().map(|recipient| NewRecipient { recipient, allowed: &allowed }).collect();
+            let new = NewMail {
+                mail,
+                body: tx.keep(&staged, 1)?,
+                octets: 8,
+                reverse_path: &ReversePath::Address(address("anna@athens.test")),
+                body_type: BodyType::EightBitMime,
+                smtputf8: true,
+                ret: Some(Return::Headers),
+                envelope_id: Some("QQ314159"),
+                accepted_at: NOW,
+                recipients: &to,
+            };
+            queue.accept_in(tx, &new)
+        });
+        write.await.unwrap().0
+    }
+
+    pub async fn claim(&self, now: Timestamp, count_max: usize) -> Vec<Claim> {
+        self.queue.claim(now, count_max, usize::MAX, LEASE, Arc::new(HashSet::new())).await.unwrap()
+    }
+
+    /// Bodies that some row still names.
+    pub async fn bodies(&self) -> usize {
+        let sql = "SELECT body FROM storage_body WHERE refs > 0";
+        self.store.read(move |q| q.query(sql, &[])).await.unwrap().len()
+    }
+}
+
+pub fn recipient(text: &str) -> Recipient {
+    Recipient {
+        address: address(text),
+        notify: Some(Notify { success: true, failure: true, delay: false }),
+        original: Some(format!("rfc822;{text}")),
+    }
+}
+
+pub fn end(claim: &Claim, verdict: Verdict) -> Settlement {
+    Settlement { mail: claim.mail.id, number: claim.number, fence: claim.fence, verdict }
+}
+
+pub fn who(claims: &[Claim]) -> Vec<String> {
+    let mut who: Vec<_> = claims.iter().map(|claim| claim.address.to_string()).collect();
+    who.sort();
+    who
+}
