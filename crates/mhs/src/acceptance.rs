@@ -6,6 +6,7 @@
 //! 3. [`accept`] writes the rows. [`Accepted`] holds the store's [`Committed`], without which nobody says 250. Or, where
 //!    the rows belong to a larger transaction, [`Ready::write_in`] and then [`Ready::tell`].
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use directory::RelayAllowed;
@@ -15,11 +16,12 @@ use mailstore::{Label, Placed};
 use queue::{NewMail, NewRecipient};
 use storage::{Committed, Stage, StagedBody, Transaction};
 
+use crate::limits::COPIES_MAX;
 use crate::recipients::{Local, Ways};
 use crate::{Context, mda};
 
 /// A letter that is about to be accepted.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Letter {
     /// Its name here, which makes accepting it idempotent.
     pub id: MailId,
@@ -47,6 +49,8 @@ pub struct Letter {
     pub local: Vec<Local>,
     /// Copies for the queue.
     pub remote: Vec<(Recipient, RelayAllowed)>,
+    /// Who has a copy: accounts by their own address and mailbox, next hops by their address.
+    copies: HashSet<(Address, Option<String>)>,
 }
 
 impl Letter {
@@ -66,23 +70,29 @@ impl Letter {
             recipients: Vec::new(),
             local: Vec::new(),
             remote: Vec::new(),
+            copies: HashSet::new(),
         }
     }
 
-    /// One more recipient. An account, or a next hop, that is there already gets one copy only.
-    pub fn add(&mut self, recipient: &Recipient, ways: Ways) {
+    /// One more recipient. A mailbox, or a next hop, that is there already gets one copy only. Answers false, and adds
+    /// nothing, when the letter would have too many copies.
+    #[must_use]
+    pub fn add(&mut self, recipient: &Recipient, ways: Ways) -> bool {
+        if self.local.len() + self.remote.len() + ways.local.len() + ways.remote.len() > COPIES_MAX {
+            return false;
+        }
         self.recipients.push(recipient.address.clone());
         for local in ways.local {
-            let same = |other: &Local| other.account == local.account && other.mailbox == local.mailbox;
-            if !self.local.iter().any(same) {
+            if self.copies.insert((local.address.clone(), local.mailbox.clone())) {
                 self.local.push(local);
             }
         }
         for (next, allowed) in ways.remote {
-            if !self.remote.iter().any(|(other, _)| other.address == next.address) {
+            if self.copies.insert((next.address.clone(), None)) {
                 self.remote.push((next, allowed));
             }
         }
+        true
     }
 
     /// Whether nobody gets it.

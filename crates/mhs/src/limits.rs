@@ -8,6 +8,10 @@ pub const HOPS_MAX: usize = 100;
 /// Octets of a header that are held in memory while the body streams to disk. A letter with a longer one is refused.
 pub const HEADER_OCTETS_MAX: usize = message::limits::HEADER_OCTETS_MAX;
 
+/// Copies of one letter, mailboxes and next hops together. Aliases multiply recipients; one transaction writes them all,
+/// and others wait for it.
+pub const COPIES_MAX: usize = 5000;
+
 /// How long a failed sign-in waits for its answer: a person does not notice, a guesser gets nowhere.
 pub const SIGN_IN_DELAY: Duration = Duration::from_secs(1);
 

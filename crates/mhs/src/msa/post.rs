@@ -106,7 +106,11 @@ async fn add_recipients(context: &Context, letter: &mut Letter, post: &Post) -> 
         let options = Options { notify: recipient.notify, original: recipient.original.clone() };
         let path = ForwardPath::Address(recipient.address.clone());
         match recipients::resolve(context, &path, options, Some(post.allowed)).await {
-            Ok((recipient, ways)) => letter.add(&recipient, ways),
+            Ok((recipient, ways)) => {
+                if !letter.add(&recipient, ways) {
+                    refused.push((recipient.address, Reply::new(452, (4, 5, 3), "too many recipients")));
+                }
+            }
             Err(refusal) => {
                 if let recipients::Refusal::Directory(error) = &refusal {
                     context.fault(None, Some(letter.id), "directory", error);

@@ -52,6 +52,7 @@ pub struct Server {
     /// When the session began to wait for what it waits for.
     since: Instant,
     input_ended: bool,
+    parting: &'static str,
 }
 
 /// What is counted against the limits.
@@ -119,6 +120,7 @@ impl Server {
             now,
             since: now,
             input_ended: false,
+            parting: "peer went away",
         }
     }
 
@@ -135,6 +137,12 @@ impl Server {
     /// Whether somebody signed in.
     pub fn signed_in(&self) -> bool {
         self.signed_in
+    }
+
+    /// How the session ended, in a few words for the journal: `quit`, `idle`, `sent away` (by a 421 or a refused
+    /// connection), `peer went away`.
+    pub fn parting(&self) -> &'static str {
+        self.parting
     }
 
     /// Ends the session from our side, as a shutdown does: 421, and close. A body under way is given up.
@@ -156,17 +164,18 @@ impl Server {
         }
         encode::reply(&mut self.out, reply);
         if reply.code == 421 {
-            self.end();
+            self.end("sent away");
         } else if reply.is_permanent() {
             self.tally.errors += 1;
             if self.tally.errors >= ERRORS_MAX {
                 encode::reply(&mut self.out, &Reply::new(421, (4, 7, 0), "too many errors"));
-                self.end();
+                self.end("sent away");
             }
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, parting: &'static str) {
+        self.parting = parting;
         self.transaction = None;
         self.input.clear();
         self.state = State::Closing;
@@ -216,7 +225,7 @@ impl Server {
             State::Closing => Step::Close,
             State::Answer(_) | State::SaslAnswer(_) => Step::NeedInput,
             _ if self.input_ended => {
-                self.end();
+                self.end("peer went away");
                 Step::Close
             }
             _ => Step::NeedInput,
@@ -257,6 +266,7 @@ impl Session for Server {
         if self.deadline().is_some_and(|deadline| deadline <= now) {
             let text = format!("{} waited long enough", self.config.hostname);
             self.say(&Reply::new(421, (4, 4, 2), text));
+            self.parting = "idle";
         }
     }
 

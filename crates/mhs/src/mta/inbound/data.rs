@@ -1,7 +1,7 @@
 //! DATA: the body streams to disk while it arrives. Only the header is held in memory, until it is whole and judged.
 
 use bytes::Bytes;
-use envelope::Reply;
+use envelope::{BodyType, MailId, Reply};
 use message::header::{Header, HeaderCollector, Progress};
 use storage::Stage;
 
@@ -28,6 +28,10 @@ impl Visit {
     /// A piece of the body. What goes wrong is told at the end, since SMTP has no place for it before.
     pub(super) async fn body(&mut self, bytes: Vec<u8>) {
         let (Some(mut intake), Some(mut letter)) = (self.intake.take(), self.letter.take()) else { return };
+        // What was called 7-bit and is not has to be announced to the next hop as what it is.
+        if letter.body == BodyType::SevenBit && !bytes.is_ascii() {
+            letter.body = BodyType::EightBitMime;
+        }
         if intake.refusal.is_none()
             && let Err(refusal) = self.take_in(&mut intake, &mut letter, Bytes::from(bytes)).await
         {
@@ -62,22 +66,22 @@ impl Visit {
     }
 
     async fn append(&self, stage: &mut Stage, letter: &Letter, bytes: Bytes) -> Result<(), Reply> {
-        stage.append(bytes).await.map_err(|error| self.store_trouble(letter, &error))
+        stage.append(bytes).await.map_err(|error| self.store_trouble(letter.id, &error))
     }
 
-    fn store_trouble(&self, letter: &Letter, error: &storage::Error) -> Reply {
-        self.context.fault(Some(self.id), Some(letter.id), "store", error);
+    fn store_trouble(&self, letter: MailId, error: &storage::Error) -> Reply {
+        self.context.fault(Some(self.id), Some(letter), "store", error);
         acceptance::trouble(error)
     }
 
     /// The body is whole: the rows are written, and then it is ours.
     pub(super) async fn body_end(&mut self) {
-        let (Some(mut intake), Some(mut letter)) = (self.intake.take(), self.letter.take()) else {
+        let (Some(intake), Some(letter)) = (self.intake.take(), self.letter.take()) else {
             return self.session().refuse(&Reply::new(451, (4, 3, 0), "our own mistake, try again later"));
         };
         let subject = format!("<{}>", letter.reverse_path);
         let id = letter.id;
-        match self.accept(&mut intake, &mut letter).await {
+        match self.accept(intake, letter).await {
             Ok(text) => self.session().accept_message(&text),
             Err(reply) => {
                 self.session().refuse(&reply);
@@ -87,19 +91,18 @@ impl Visit {
         }
     }
 
-    async fn accept(&mut self, intake: &mut Intake, letter: &mut Letter) -> Result<String, Reply> {
+    async fn accept(&mut self, mut intake: Intake, mut letter: Letter) -> Result<String, Reply> {
         if let Some(refusal) = intake.refusal.take() {
             return Err(refusal);
         }
         if let Some(collector) = intake.header.take() {
             // A letter without a body, or without an end to its header.
-            self.header_done(&mut intake.stage, letter, collector.into_bytes()).await?;
+            self.header_done(&mut intake.stage, &mut letter, collector.into_bytes()).await?;
         }
-        let stage = std::mem::replace(&mut intake.stage, self.context.store.stage());
-        let ready = letter.clone().ready(&self.context, stage).await;
-        let ready = ready.map_err(|error| self.store_trouble(letter, &error))?;
-        let accepted = acceptance::accept(&self.context, ready).await;
-        let accepted = accepted.map_err(|error| self.store_trouble(letter, &error))?;
+        let id = letter.id;
+        let trouble = |error| self.store_trouble(id, &error);
+        let ready = letter.ready(&self.context, intake.stage).await.map_err(trouble)?;
+        let accepted = acceptance::accept(&self.context, ready).await.map_err(trouble)?;
         Ok(accepted.reply_text())
     }
 

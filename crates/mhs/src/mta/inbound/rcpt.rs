@@ -15,10 +15,10 @@ impl Visit {
         let relay = self.relay_allowed();
         match recipients::resolve(&self.context, &asked.forward_path, options, relay).await {
             Ok((recipient, ways)) => match &mut self.letter {
-                Some(letter) => {
-                    letter.add(&recipient, ways);
-                    self.session().accept_recipient();
-                }
+                Some(letter) => match letter.add(&recipient, ways) {
+                    true => self.session().accept_recipient(),
+                    false => self.reject("RCPT", subject, Reply::new(452, (4, 5, 3), "too many recipients")),
+                },
                 None => self.reject("RCPT", subject, Reply::new(503, (5, 5, 1), "MAIL first")),
             },
             Err(refusal) => {

@@ -91,8 +91,7 @@ impl Visit {
             };
             match event {
                 Ok(Some(event)) => self.serve_event(event).await,
-                Ok(None) if self.conversation.timed_out() => return "idle".to_owned(),
-                Ok(None) => return "closed".to_owned(),
+                Ok(None) => return self.session().parting().to_owned(),
                 Err(gone) => {
                     if let Gone::Tls(reason) = &gone {
                         self.record(Happened::TlsFailed { reason: reason.clone() });

@@ -120,7 +120,7 @@ impl Server {
         match self.question() {
             Some(Question::Connect) => {
                 self.say(reply);
-                self.end();
+                self.end("sent away");
             }
             Some(Question::Data) => {
                 self.transaction = None;

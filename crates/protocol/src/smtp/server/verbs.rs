@@ -23,7 +23,7 @@ impl Server {
             // What stands behind a bare LF is no command, and a client that sends one cannot be talked to.
             Line::BareEnding => {
                 self.say(&Reply::new(521, (5, 5, 2), "bare CR or LF; lines end with CRLF"));
-                self.end();
+                self.end("sent away");
             }
         }
     }
@@ -197,7 +197,7 @@ impl Server {
     /// QUIT (RFC 5321 section 4.1.1.10).
     fn quit(&mut self) {
         self.say(&Reply::new(221, (2, 0, 0), "goodbye"));
-        self.end();
+        self.end("quit");
     }
 
     /// VRFY and EXPN (RFC 5321 sections 4.1.1.6 and 4.1.1.7).

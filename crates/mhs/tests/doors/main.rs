@@ -1,0 +1,6 @@
+//! The SMTP doors over real sockets on loopback, with a real store.
+
+mod office;
+mod post;
+mod reception;
+mod submission;

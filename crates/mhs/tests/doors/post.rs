@@ -1,0 +1,68 @@
+//! Letters that are submitted without a connection.
+
+use directory::RelayAllowed;
+use envelope::{Recipient, ReversePath};
+use journal::Service;
+use mhs::msa::post::{Post, PostError, post};
+
+use crate::office::{Office, address};
+
+fn to(names: &[&str]) -> Vec<Recipient> {
+    let recipient = |name: &&str| Recipient { address: address(name), notify: None, original: None };
+    names.iter().map(recipient).collect()
+}
+
+fn draft(names: &[&str], message: &'static str) -> Post {
+    Post {
+        reverse_path: ReversePath::Address(address("anna@athens.test")),
+        recipients: to(names),
+        allowed: RelayAllowed::for_operator(),
+        service: Service::Local,
+        message: message.into(),
+        complete: true,
+        smtputf8: false,
+    }
+}
+
+#[tokio::test]
+async fn a_command_sends() {
+    let office = Office::open().await;
+    let posted = post(&office.context, draft(&["kostas@athens.test", "nobody@athens.test"], "Subject: x\n\nHello\n"));
+    let posted = posted.await.unwrap();
+    assert_eq!(posted.refused.len(), 1);
+    let letters = office.letters("kostas@athens.test", "INBOX").await;
+    assert!(
+        letters[0].starts_with("Return-Path: <anna@athens.test>\r\nReceived: from localhost\r\n"),
+        "{}",
+        letters[0]
+    );
+    assert!(letters[0].contains("\r\nFrom: <anna@athens.test>\r\n"));
+    assert!(letters[0].ends_with("Subject: x\r\n\r\nHello\r\n"), "{}", letters[0]);
+    assert!(letters[0].contains(&posted.accepted.id.to_string()));
+    assert_eq!(office.heard(), ["accepted", "delivered"]);
+}
+
+#[tokio::test]
+async fn a_notice_is_sent_as_it_is() {
+    let office = Office::open().await;
+    let notice = Post {
+        reverse_path: ReversePath::Null,
+        allowed: RelayAllowed::for_own_notice(),
+        service: Service::Outbound,
+        complete: false,
+        ..draft(&["kostas@athens.test"], "Subject: sorry\r\n\r\n")
+    };
+    post(&office.context, notice).await.unwrap();
+    let letters = office.letters("kostas@athens.test", "INBOX").await;
+    assert_eq!(letters, ["Return-Path: <>\r\nSubject: sorry\r\n\r\n"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent() {
+    let office = Office::open_with(|settings| settings.message_octets_max = 100).await;
+    let nobody = post(&office.context, draft(&["nobody@athens.test"], "x")).await;
+    assert!(matches!(nobody, Err(PostError::NoRecipients { .. })));
+    let long = Post { message: vec![b'x'; 101].into(), ..draft(&["kostas@athens.test"], "") };
+    assert!(matches!(post(&office.context, long).await, Err(PostError::TooLong { octets: 101, octets_max: 100 })));
+    assert!(office.heard().is_empty());
+}

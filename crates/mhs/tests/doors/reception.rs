@@ -1,0 +1,146 @@
+//! Port 25: letters from anybody, for our own people.
+
+use journal::Event;
+
+use crate::office::{Office, Terminal};
+
+#[tokio::test]
+async fn a_letter_from_a_stranger() {
+    let office = Office::open().await;
+    let mut client = Terminal::connect(office.smtp).await;
+    client.begin("stranger@patras.test", &["kostas@athens.test"]).await;
+    client.say("Subject: hello\r\nMessage-ID: <1@patras.test>\r\n\r\nHello Kostas\r\n..\r\n").await;
+    let taken = client.ask(".").await;
+    let id = taken.strip_prefix("250 2.0.0 ").and_then(|rest| rest.strip_suffix(" accepted")).unwrap();
+    assert!(client.ask("QUIT").await.starts_with("221"));
+    drop(client);
+    assert!(office.context.shutdown.drained(std::time::Duration::from_secs(60)).await);
+    let letters = office.letters("kostas@athens.test", "INBOX").await;
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    let received = "Return-Path: <stranger@patras.test>\r\nReceived: from client.test ([127.0.0.1])\r\n\tby mx.athens.test with ESMTP\r\n\tid ";
+    let rest = letter.strip_prefix(received).unwrap();
+    assert!(rest.starts_with(&format!("{id}\r\n\tfor <kostas@athens.test>;\r\n\t")), "{rest}");
+    assert!(rest.ends_with("Subject: hello\r\nMessage-ID: <1@patras.test>\r\n\r\nHello Kostas\r\n.\r\n"), "{rest}");
+    assert!(office.letters("anna@athens.test", "INBOX").await.is_empty());
+    assert_eq!(office.heard(), ["connected", "accepted", "delivered", "disconnected"]);
+    let Event::Accepted { message_id, octets, .. } = &office.events("accepted")[0] else { unreachable!() };
+    assert_eq!((message_id.as_str(), *octets), ("<1@patras.test>", letter.len() as u64));
+}
+
+#[tokio::test]
+async fn who_is_taken_and_who_is_not() {
+    let office = Office::open().await;
+    let mut client = Terminal::connect(office.smtp).await;
+    assert!(client.ask("EHLO client.test").await.starts_with("250"));
+    assert!(client.ask("AUTH PLAIN AGFubmEAc2VjcmV0").await.starts_with("502 5.5.1"));
+    assert!(client.ask("MAIL FROM:<>").await.starts_with("250"));
+    for (to, answer) in [
+        ("anna@athens.test", "250 2.1.5"),
+        ("ANNA+some.detail@Athens.Test", "250 2.1.5"),
+        ("both@athens.test", "250 2.1.5"),
+        ("postmaster@athens.test", "250 2.1.5"),
+        ("Postmaster", "250 2.1.5"),
+        ("nobody@athens.test", "550 5.1.1"),
+        ("kostas@patras.test", "550 5.7.1"),
+        ("kostas@[127.0.0.1]", "550 5.7.1"),
+        ("kostas%patras.test@athens.test", "550 5.1.1"),
+        ("@athens.test:kostas@patras.test", "550 5.7.1"),
+    ] {
+        let reply = client.ask(&format!("RCPT TO:<{to}>")).await;
+        assert!(reply.starts_with(answer), "{to}: {reply}");
+    }
+    let rejected = office.events("rejected");
+    assert_eq!(rejected.len(), 5);
+    let Event::Rejected { phase, subject, reply } = &rejected[1] else { unreachable!() };
+    assert_eq!((phase.as_str(), subject.as_str(), reply.code), ("RCPT", "<kostas@patras.test>", 550));
+    // One copy each, however many ways lead there.
+    assert!(client.ask("DATA").await.starts_with("354"));
+    client.say("x: y\r\n\r\n").await;
+    assert!(client.ask(".").await.starts_with("250 2.0.0"));
+    assert_eq!(office.letters("anna@athens.test", "INBOX").await.len(), 1);
+    assert_eq!(office.letters("kostas@athens.test", "INBOX").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_detail_names_a_mailbox_that_stands() {
+    let office = Office::open().await;
+    let anna = office.context.directory.open_as_operator(&crate::office::address("anna@athens.test")).await.unwrap();
+    office.context.mailstore.open(&anna).await.unwrap().create("lists").await.unwrap();
+    let mut client = Terminal::connect(office.smtp).await;
+    for (to, subject) in [("anna+lists@athens.test", "one"), ("anna+other@athens.test", "two")] {
+        client.begin("a@b.test", &[to]).await;
+        client.say(&format!("Subject: {subject}\r\n\r\n")).await;
+        assert!(client.ask(".").await.starts_with("250"));
+    }
+    let lists = office.letters("anna@athens.test", "lists").await;
+    let inbox = office.letters("anna@athens.test", "INBOX").await;
+    assert!(lists.len() == 1 && lists[0].contains("Subject: one"));
+    assert!(inbox.len() == 1 && inbox[0].contains("Subject: two"));
+}
+
+#[tokio::test]
+async fn a_large_letter_in_pieces() {
+    let office = Office::open().await;
+    let mut client = Terminal::connect(office.smtp).await;
+    client.begin("a@b.test", &["anna@athens.test", "kostas@athens.test"]).await;
+    let line = "A line of a long letter, which is neither interesting nor short.\r\n";
+    let mut body = String::from("Subject: long\r\n\r\n");
+    body.push_str(&line.repeat(80_000));
+    client.say(&body).await;
+    assert!(client.ask(".").await.starts_with("250 2.0.0"));
+    for who in ["anna@athens.test", "kostas@athens.test"] {
+        let letters = office.letters(who, "INBOX").await;
+        assert!(letters[0].ends_with(&body), "{who}");
+        // With two recipients, none of them is named: one may be a blind copy.
+        assert!(!letters[0].contains("for <"));
+    }
+}
+
+#[tokio::test]
+async fn letters_that_are_refused_leave_nothing() {
+    let office = Office::open_with(|settings| settings.message_octets_max = 100_000).await;
+    let mut client = Terminal::connect(office.smtp).await;
+    let loops = "Received: from a by b; Thu, 1 Jan 1970 00:00:00 +0000\r\n".repeat(101);
+    let huge = format!("X: y\r\n\r\n{}", "0123456789\r\n".repeat(20_000));
+    for (text, answer) in [
+        (loops.as_str(), "554 5.4.6"),
+        (huge.as_str(), "552 5.3.4"),
+        ("X: y\r\n\r\na\nb\r\n", "554 5.6.0"),
+        ("X: y\r\n\r\n\n.\n\r\n", "554 5.6.0"),
+    ] {
+        client.begin("a@b.test", &["anna@athens.test"]).await;
+        client.say(text).await;
+        let reply = client.ask(".").await;
+        assert!(reply.starts_with(answer), "{reply}");
+    }
+    assert!(office.letters("anna@athens.test", "INBOX").await.is_empty());
+    assert_eq!(office.events("rejected").len(), 4);
+    client.begin("a@b.test", &["anna@athens.test"]).await;
+    assert!(client.ask("no header at all\r\n.").await.starts_with("250"));
+    assert_eq!(office.letters("anna@athens.test", "INBOX").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_header_without_end_is_refused() {
+    let office = Office::open().await;
+    let mut client = Terminal::connect(office.smtp).await;
+    client.begin("a@b.test", &["anna@athens.test"]).await;
+    client.say(&"X-Long: header\r\n".repeat(30_000)).await;
+    assert!(client.ask(".").await.starts_with("552 5.3.4"));
+    assert!(office.letters("anna@athens.test", "INBOX").await.is_empty());
+}
+
+#[tokio::test]
+async fn shutting_down_waits_for_the_letter() {
+    let office = Office::open().await;
+    let mut quiet = Terminal::connect(office.smtp).await;
+    let mut busy = Terminal::connect(office.smtp).await;
+    busy.begin("a@b.test", &["anna@athens.test"]).await;
+    office.context.shutdown.begin();
+    assert!(quiet.reply().await.starts_with("421 4.3.2"));
+    assert_eq!(quiet.reply().await, "");
+    assert!(busy.ask("Subject: x\r\n\r\n.").await.starts_with("250 2.0.0"));
+    assert!(busy.reply().await.starts_with("421 4.3.2"));
+    assert!(office.context.shutdown.drained(std::time::Duration::from_secs(60)).await);
+    assert_eq!(office.letters("anna@athens.test", "INBOX").await.len(), 1);
+}
