@@ -1,0 +1,88 @@
+//! APPEND (RFC 3501 section 6.3.11) with APPENDUID (RFC 4315): the message goes to disk while it arrives.
+
+use bytes::Bytes;
+use envelope::Timestamp;
+use mailstore::{Flags, Label};
+use net::clock;
+use protocol::imap::encode::Code;
+use protocol::imap::{Append, Mailbox};
+use storage::Stage;
+
+use super::store::flags_of;
+use super::talk::Talk;
+use super::trouble::Trouble;
+
+/// A message on its way in.
+pub(super) struct Upload {
+    mailbox: Mailbox,
+    flags: Flags,
+    date: Option<Timestamp>,
+    stage: Stage,
+}
+
+impl Talk {
+    /// Announced: the mailbox has to exist before anything is sent.
+    pub(super) async fn append(&mut self, append: Append) -> Result<(), Trouble> {
+        let account = self.account()?;
+        match account.status(append.mailbox.as_str()).await {
+            Ok(_) => {}
+            Err(mailstore::Error::NoMailbox) => {
+                self.line.session().no(Some(&Code::TryCreate), "There is no mailbox of that name");
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let stage = account.stage();
+        let flags = flags_of(&append.flags);
+        self.upload = Some(Box::new(Upload { mailbox: append.mailbox, flags, date: append.date, stage }));
+        self.line.session().append_go();
+        Ok(())
+    }
+
+    pub(super) async fn append_chunk(&mut self, chunk: Vec<u8>) -> Result<(), Trouble> {
+        let Some(upload) = &mut self.upload else { return Ok(()) };
+        if let Err(error) = upload.stage.append(Bytes::from(chunk)).await {
+            self.upload = None;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn append_end(&mut self) -> Result<(), Trouble> {
+        let account = self.account()?;
+        let Some(upload) = self.upload.take() else { return Err(storage::Error::StagedTooLong.into()) };
+        let Upload { mailbox, flags, date, stage } = *upload;
+        let octets = stage.len();
+        let internal_date = date.unwrap_or_else(clock::now);
+        let label = Label { internal_date, flags: flags.system, ..Label::default() };
+        let body = stage.finish(label.encode()).await?;
+        let message = mailstore::Append { body, octets, internal_date: Some(internal_date), flags };
+        let placed = match account.append(mailbox.as_str(), vec![message]).await {
+            Ok(placed) => placed,
+            Err(mailstore::Error::NoMailbox) => {
+                self.line.session().no(Some(&Code::TryCreate), "There is no mailbox of that name");
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.catch_up(true, false).await?;
+        let uids: Vec<u32> = placed.iter().map(|placed| placed.uid).collect();
+        let validity = placed.first().map_or(0, |placed| placed.uid_validity);
+        self.line.session().ok(Some(&Code::AppendUid { validity, uids: &uids }), "APPEND done");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mailstore::Flags;
+    use protocol::imap::Flag;
+
+    use super::flags_of;
+
+    #[test]
+    fn recent_is_not_stored() {
+        let flags = flags_of(&[Flag::Recent, Flag::Seen, Flag::Keyword("x".to_owned())]);
+        assert_eq!(flags, Flags { system: mailstore::SEEN, keywords: vec!["x".to_owned()] });
+    }
+}

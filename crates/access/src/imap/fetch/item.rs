@@ -1,0 +1,155 @@
+//! The data items of one message.
+
+use std::ops::Range;
+
+use mailstore::Message;
+use message::header::Header;
+use message::view::Envelope;
+use protocol::imap::encode::FetchLine;
+use protocol::imap::{FetchItem, Partial, Section};
+
+use super::super::convert;
+use super::super::letter::Letter;
+use super::super::talk::Talk;
+use super::super::trouble::Trouble;
+use super::section::{Found, find};
+use super::{Plan, Wanted};
+
+impl Talk {
+    /// One FETCH response. From its first octet on there is no way back: what fails then cuts the connection.
+    pub(super) async fn show(
+        &mut self,
+        row: &Message,
+        wanted: Wanted,
+        mut letter: Option<&mut Letter>,
+        plan: &Plan<'_>,
+    ) -> Result<(), Trouble> {
+        let mut line = FetchLine::begin(self.line.session().output(), wanted.seq);
+        if plan.uid {
+            line.uid(self.line.session().output(), wanted.uid);
+        }
+        if plan.wants_flags() || wanted.seen_now {
+            line.flags(self.line.session().output(), &wanted.flags);
+        }
+        for item in plan.items {
+            let out = self.line.session().output();
+            match (item, letter.as_deref_mut()) {
+                (FetchItem::InternalDate, _) => line.internal_date(out, row.internal_date),
+                (FetchItem::Rfc822Size, _) => line.size(out, row.octets),
+                (_, Some(letter)) => self.show_of_body(&mut line, item, letter).await.map_err(torn)?,
+                _ => {}
+            }
+        }
+        line.end(self.line.session().output());
+        Ok(())
+    }
+
+    async fn show_of_body(
+        &mut self,
+        line: &mut FetchLine,
+        item: &FetchItem,
+        letter: &mut Letter,
+    ) -> Result<(), Trouble> {
+        match item {
+            FetchItem::Envelope => {
+                let header = letter.header().await?;
+                let envelope = Envelope::of(&Header::parse(&header));
+                line.envelope(self.line.session().output(), &convert::envelope(&envelope));
+            }
+            FetchItem::Body | FetchItem::BodyStructure => {
+                let structure = letter.structure().await?;
+                if let Some(body) = structure.body_structure() {
+                    let body = convert::body_structure(&body);
+                    let extended = *item == FetchItem::BodyStructure;
+                    line.body_structure(self.line.session().output(), &body, extended);
+                }
+            }
+            FetchItem::Rfc822 => self.old(line, "RFC822", 0..letter.octets(), letter).await?,
+            FetchItem::Rfc822Header => {
+                let end = letter.header_end().await?;
+                self.old(line, "RFC822.HEADER", 0..end, letter).await?;
+            }
+            FetchItem::Rfc822Text => {
+                let end = letter.header_end().await?;
+                self.old(line, "RFC822.TEXT", end..letter.octets(), letter).await?;
+            }
+            FetchItem::Section { section, partial, .. } => self.section(line, section, *partial, letter).await?,
+            FetchItem::Flags | FetchItem::Uid | FetchItem::InternalDate | FetchItem::Rfc822Size => {}
+        }
+        Ok(())
+    }
+
+    /// An item of RFC 822's time.
+    async fn old(
+        &mut self,
+        line: &mut FetchLine,
+        name: &str,
+        range: Range<u64>,
+        letter: &Letter,
+    ) -> Result<(), Trouble> {
+        line.rfc822(self.line.session().output(), name, range.end.saturating_sub(range.start));
+        self.pass_through(letter, range).await
+    }
+
+    /// `BODY[section]<partial>`
+    async fn section(
+        &mut self,
+        line: &mut FetchLine,
+        section: &Section,
+        partial: Option<Partial>,
+        letter: &mut Letter,
+    ) -> Result<(), Trouble> {
+        let found = find(letter, section).await?;
+        let offset = partial.map(|partial| partial.offset);
+        match found {
+            Found::Nothing => line.section_nil(self.line.session().output(), section, offset),
+            Found::Range(range) => {
+                let range = cut(range, partial);
+                line.section(self.line.session().output(), section, offset, range.end - range.start);
+                self.pass_through(letter, range).await?;
+            }
+            Found::Gathered(bytes) => {
+                let range = cut(0..bytes.len() as u64, partial);
+                let (start, end) = (to_usize(range.start), to_usize(range.end));
+                let out = self.line.session().output();
+                line.section(out, section, offset, range.end - range.start);
+                out.extend_from_slice(bytes.get(start..end).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Octets of the body, no more at a time than one piece.
+    async fn pass_through(&mut self, letter: &Letter, range: Range<u64>) -> Result<(), Trouble> {
+        let mut at = range.start;
+        while at < range.end {
+            let piece = letter.piece(at..range.end).await?;
+            if piece.is_empty() {
+                return Err(storage::Error::Damaged("a body ended early".to_owned()).into());
+            }
+            at += piece.len() as u64;
+            self.line.session().output().extend_from_slice(&piece);
+            self.relieve().await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is left of a range (RFC 3501 section 6.4.5: a partial beyond the end is an empty string).
+fn cut(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
+    let Some(partial) = partial else { return range };
+    let start = (range.start + u64::from(partial.offset)).min(range.end);
+    start..(start + u64::from(partial.octets)).min(range.end)
+}
+
+fn to_usize(octets: u64) -> usize {
+    usize::try_from(octets).unwrap_or(usize::MAX)
+}
+
+/// In the middle of a response the store's trouble is the end.
+fn torn(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Store(error) => Trouble::Torn(error),
+        other => other,
+    }
+}

@@ -1,0 +1,232 @@
+//! FETCH and UID FETCH (RFC 3501 section 6.4.5): one message at a time, never the mailbox at once.
+//!
+//! What is known of the mailbox anyway (UID, FLAGS) costs no query, INTERNALDATE and RFC822.SIZE cost rows in batches,
+//! and only what needs a body opens one. A literal goes out piece by piece, as fast as the client reads.
+
+mod item;
+mod section;
+
+use std::sync::Arc;
+
+use mailstore::{Account, Entry, Message, SEEN, StoreMode, UidSet};
+use protocol::imap::encode::Code;
+use protocol::imap::{FetchItem, Flag, SectionText, SequenceSet};
+
+use super::letter::Letter;
+use super::selected::Named;
+use super::talk::Talk;
+use super::trouble::Trouble;
+use crate::limits::ROWS_BATCH;
+
+/// What a FETCH has to look at.
+pub(super) struct Plan<'a> {
+    items: &'a [FetchItem],
+    /// UID FETCH answers with the UID, asked for or not.
+    uid: bool,
+    needs_row: bool,
+    needs_body: bool,
+    marks_seen: bool,
+}
+
+impl<'a> Plan<'a> {
+    fn of(items: &'a [FetchItem], uid: bool) -> Self {
+        let row = |item: &FetchItem| !matches!(item, FetchItem::Uid | FetchItem::Flags);
+        let body = |item: &FetchItem| row(item) && !matches!(item, FetchItem::InternalDate | FetchItem::Rfc822Size);
+        let seen = |item: &FetchItem| match item {
+            FetchItem::Rfc822 | FetchItem::Rfc822Text => true,
+            FetchItem::Section { peek, .. } => !peek,
+            _ => false,
+        };
+        Self {
+            items,
+            uid: uid || items.contains(&FetchItem::Uid),
+            needs_row: items.iter().any(row),
+            needs_body: items.iter().any(body),
+            marks_seen: items.iter().any(seen),
+        }
+    }
+
+    fn wants_flags(&self) -> bool {
+        self.items.contains(&FetchItem::Flags)
+    }
+
+    /// Whether any item needs the tree of parts.
+    fn needs_structure(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            FetchItem::Body | FetchItem::BodyStructure => true,
+            FetchItem::Section { section, .. } => !section.part.is_empty() || section.text == SectionText::Mime,
+            _ => false,
+        })
+    }
+}
+
+/// One message of the answer.
+struct Wanted {
+    seq: u32,
+    uid: u32,
+    flags: Vec<Flag>,
+    /// `\Seen` was set by this very command.
+    seen_now: bool,
+}
+
+impl Talk {
+    pub(super) async fn fetch(&mut self, uid: bool, set: &SequenceSet, items: &[FetchItem]) -> Result<(), Trouble> {
+        self.catch_up(false, false).await?;
+        let account = self.account()?;
+        let selected = self.selected()?;
+        let named = selected.named(set, uid)?;
+        let plan = Plan::of(items, uid);
+        let mut some_gone = named.some_gone;
+        let newly_seen = if plan.marks_seen && !selected.read_only {
+            self.mark_seen(&account, &named).await?
+        } else {
+            UidSet::EMPTY
+        };
+        let mut unreadable = false;
+        if plan.needs_row {
+            let outcome = self.fetch_rows(&account, &named, &plan, &newly_seen).await?;
+            some_gone |= outcome.gone && !uid;
+            unreadable = outcome.unreadable;
+        } else {
+            self.fetch_entries(&named, &plan).await?;
+        }
+        if unreadable {
+            self.catch_up(uid, false).await?;
+            self.line.session().no(Some(&Code::Word("CORRUPTION")), "Some messages could not be read");
+            return Ok(());
+        }
+        if some_gone {
+            return self.some_gone().await;
+        }
+        self.done(uid, "FETCH").await
+    }
+
+    /// Sets `\Seen` before anything is shown: one transaction for all of them. Answers on whom it was new.
+    async fn mark_seen(&mut self, account: &Account, named: &Named) -> Result<UidSet, Trouble> {
+        let selected = self.selected()?;
+        let unseen = |entry: &&Entry| !entry.flags.has(SEEN) && !selected.is_gone(entry.uid);
+        let uids: UidSet = selected.iter(named).map(|(_, entry)| entry).filter(unseen).map(|entry| entry.uid).collect();
+        if uids.is_empty() {
+            return Ok(uids);
+        }
+        let flags = mailstore::Flags::system(SEEN);
+        let stored = account.store_flags(selected.mailbox, &uids, StoreMode::Add, &flags, None).await?;
+        let selected = self.selected.as_mut().ok_or(mailstore::Error::NoMailbox)?;
+        selected.absorb(&stored.changed, &stored.keywords, self.line.session().output());
+        Ok(stored.changed.iter().map(|entry| entry.uid).collect())
+    }
+
+    /// FLAGS and UID: nothing is asked of the store.
+    async fn fetch_entries(&mut self, named: &Named, plan: &Plan<'_>) -> Result<(), Trouble> {
+        let Some(selected) = &self.selected else { return Ok(()) };
+        for (seq, entry) in selected.iter(named).filter(|(_, entry)| !selected.is_gone(entry.uid)) {
+            let out = self.line.session().output();
+            let mut line = protocol::imap::encode::FetchLine::begin(out, seq);
+            if plan.uid {
+                line.uid(out, entry.uid);
+            }
+            if plan.wants_flags() {
+                line.flags(out, &selected.flags(entry.uid, &entry.flags));
+            }
+            line.end(out);
+            if out.len() >= crate::limits::OUTPUT_OCTETS_MAX {
+                self.line.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch_rows(
+        &mut self,
+        account: &Account,
+        named: &Named,
+        plan: &Plan<'_>,
+        newly_seen: &UidSet,
+    ) -> Result<Outcome, Trouble> {
+        let mut outcome = Outcome::default();
+        let selected = self.selected()?;
+        let mailbox = selected.mailbox;
+        // The client's numbers do not change while this command runs.
+        let all: Vec<(u32, u32)> = selected
+            .iter(named)
+            .filter(|(_, entry)| !selected.is_gone(entry.uid))
+            .map(|(seq, entry)| (seq, entry.uid))
+            .collect();
+        for batch in all.chunks(ROWS_BATCH) {
+            let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
+            let rows = account.messages(mailbox, &uids, batch.len()).await?;
+            outcome.gone |= rows.len() < batch.len();
+            let mut rows = rows.into_iter().peekable();
+            for (seq, uid) in batch {
+                while rows.next_if(|row| row.uid < *uid).is_some() {}
+                let Some(row) = rows.next_if(|row| row.uid == *uid) else { continue };
+                let flags = self.flags_now(&row);
+                let wanted = Wanted { seq: *seq, uid: *uid, flags, seen_now: newly_seen.contains(*uid) };
+                self.fetch_one(account, &row, wanted, plan, &mut outcome).await?;
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The flags as the client was last told, or as this command has changed them.
+    fn flags_now(&self, row: &Message) -> Vec<Flag> {
+        let Some(selected) = &self.selected else { return Vec::new() };
+        let entries = selected.entries();
+        let entry = entries.binary_search_by_key(&row.uid, |entry| entry.uid).ok().and_then(|at| entries.get(at));
+        selected.flags(row.uid, entry.map_or(&row.flags, |entry| &entry.flags))
+    }
+
+    async fn fetch_one(
+        &mut self,
+        account: &Account,
+        row: &Message,
+        wanted: Wanted,
+        plan: &Plan<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Trouble> {
+        let mut letter = None;
+        if plan.needs_body {
+            match self.open(account, row, plan).await {
+                Ok(opened) => letter = Some(opened),
+                // It was expunged and swept in this very moment.
+                Err(storage::Error::NoBody(_)) => {
+                    outcome.gone = true;
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.context.fault(self.visitor.session, "imap fetch", &error);
+                    outcome.unreadable = true;
+                    return Ok(());
+                }
+            }
+        }
+        self.show(row, wanted, letter.as_mut(), plan).await?;
+        self.relieve().await
+    }
+
+    /// Opens a body and reads ahead whatever the answer needs to know before its first octet.
+    async fn open(&mut self, account: &Account, row: &Message, plan: &Plan<'_>) -> Result<Letter, storage::Error> {
+        let body = account.body(row).await.map_err(|error| match error {
+            mailstore::Error::Storage(error) => error,
+            other => storage::Error::Refused(other.to_string()),
+        })?;
+        let mut letter = Letter::open(body).await?;
+        if plan.needs_structure() {
+            match &self.last_structure {
+                Some((known, structure)) if *known == row.body => letter.set_structure(Arc::clone(structure)),
+                _ => self.last_structure = Some((row.body, letter.structure().await?)),
+            }
+        }
+        letter.header_end().await?;
+        Ok(letter)
+    }
+}
+
+/// What a FETCH met.
+#[derive(Default)]
+struct Outcome {
+    /// Messages that are not there any more.
+    gone: bool,
+    /// Messages whose bytes cannot be had.
+    unreadable: bool,
+}

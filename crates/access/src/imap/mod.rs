@@ -1,0 +1,108 @@
+//! IMAP: [`Door`] lets a connection in, and a [`talk::Talk`] carries out what its reader asks, one file a verb.
+//!
+//! What a client knows of its mailbox (`selected`) changes only when it is told, so that sequence numbers mean the same
+//! on both sides; EXPUNGE is told only where RFC 3501 section 7.4.1 allows it.
+
+mod append;
+mod convert;
+mod copy;
+mod expunge;
+mod fetch;
+mod idle;
+mod letter;
+mod list;
+mod mailbox;
+mod search;
+mod select;
+mod selected;
+mod status;
+mod store;
+mod talk;
+mod trouble;
+
+use std::sync::Arc;
+
+use envelope::SessionId;
+use journal::{Event, Service};
+use net::{Conversation, Incoming, Refused, Upgrade, clock};
+use protocol::imap::{Config, Server};
+
+use crate::{Context, Visitor};
+use talk::Talk;
+
+/// The door of one listener: `imap` (STARTTLS) or `imaps` (TLS from the start).
+pub struct Door {
+    context: Arc<Context>,
+    config: Arc<Config>,
+    service: Service,
+}
+
+impl Door {
+    /// Port 143: plain, with STARTTLS when there are certificates.
+    pub fn imap(context: Arc<Context>) -> Arc<Self> {
+        Self::new(context, Service::Imap)
+    }
+
+    /// Port 993: TLS from the start. Without certificates every connection is closed.
+    pub fn imaps(context: Arc<Context>) -> Arc<Self> {
+        Self::new(context, Service::Imaps)
+    }
+
+    fn new(context: Arc<Context>, service: Service) -> Arc<Self> {
+        let mut config = Config::new(context.settings.hostname.clone());
+        config.starttls = service == Service::Imap && context.settings.tls.is_some();
+        config.cleartext_sign_in = context.settings.cleartext_sign_in;
+        config.append_octets_max = context.settings.message_octets_max;
+        Arc::new(Self { context, config: config.shared(), service })
+    }
+
+    /// The connection from its first to its last octet; why it ended.
+    async fn converse(&self, visitor: Visitor, incoming: Incoming) -> (String, u64, u64) {
+        let mut stream = incoming.stream;
+        if self.service == Service::Imaps {
+            let Some(tls) = &self.context.settings.tls else { return ("no certificate".to_owned(), 0, 0) };
+            stream = match stream.accept_tls(tls).await {
+                Ok(stream) => stream,
+                Err(gone) => {
+                    self.context.record(Some(visitor.session), Event::TlsFailed { reason: gone.to_string() });
+                    return (gone.to_string(), 0, 0);
+                }
+            };
+        }
+        let upgrade = match &self.context.settings.tls {
+            Some(tls) if self.config.starttls => Upgrade::Server(tls.clone()),
+            _ => Upgrade::Never,
+        };
+        let server = Server::new(Arc::clone(&self.config), stream.tls().cloned(), clock::instant());
+        let line = Conversation::new(stream, server, upgrade);
+        Talk::new(Arc::clone(&self.context), visitor, line).run().await
+    }
+}
+
+impl net::Door for Door {
+    fn busy_line(&self) -> &[u8] {
+        if self.service == Service::Imaps {
+            b""
+        } else {
+            b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
+        }
+    }
+
+    fn refused(&self, peer: std::net::SocketAddr, why: Refused) {
+        let limit = match why {
+            Refused::TooMany => "connections",
+            Refused::TooManyFromHere => "connections of one address",
+            Refused::Draining => return,
+        };
+        let event = Event::Limited { service: self.service, limit: limit.to_owned(), peer: Some(peer.ip()) };
+        self.context.record(None, event);
+    }
+
+    async fn serve(self: Arc<Self>, incoming: Incoming) {
+        let (peer, local, service) = (incoming.peer, incoming.local, self.service);
+        let visitor = Visitor { service, session: SessionId::random(), peer };
+        self.context.record(Some(visitor.session), Event::Connected { service, peer, local });
+        let (reason, bytes_in, bytes_out) = Box::pin(self.converse(visitor, incoming)).await;
+        self.context.record(Some(visitor.session), Event::Disconnected { service, reason, bytes_in, bytes_out });
+    }
+}

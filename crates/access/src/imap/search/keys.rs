@@ -1,0 +1,221 @@
+//! The keys of one SEARCH, made ready once, and their answers: yes, no, or "I must know more".
+
+use mailstore::{ANSWERED, DELETED, DRAFT, Entry, FLAGGED, Message, SEEN};
+use message::encoding::charset;
+use message::header::Header;
+use protocol::imap::{Date, Flag, SearchKey};
+
+use super::super::selected::{Named, Selected};
+use super::super::trouble::Trouble;
+
+/// A key, ready to be asked.
+enum Key {
+    And(Vec<Key>),
+    Or(Box<Key>, Box<Key>),
+    Not(Box<Key>),
+    /// Half-open ranges would do, but a set of UIDs serves both.
+    Uids(mailstore::UidSet),
+    System(u64),
+    Recent,
+    Keyword(String),
+    Before(Date),
+    On(Date),
+    Since(Date),
+    SentBefore(Date),
+    SentOn(Date),
+    SentSince(Date),
+    Larger(u64),
+    Smaller(u64),
+    /// Name and text, in lower case.
+    Header(String, String),
+    /// Place in [`Question::words`]; whether the header counts, too.
+    Text(usize, bool),
+}
+
+/// All keys of a SEARCH.
+pub(super) struct Question<'a> {
+    key: Key,
+    /// What BODY and TEXT look for, in lower case.
+    words: Vec<String>,
+    charset: &'a str,
+}
+
+/// What is known of a message so far.
+pub(super) struct Facts<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) row: Option<&'a Message>,
+    pub(super) header: Option<&'a HeaderText>,
+    pub(super) texts: Option<&'a Words>,
+}
+
+/// A header as SEARCH compares it: decoded, in lower case.
+pub(super) struct HeaderText {
+    fields: Vec<(String, String)>,
+    sent: Option<Date>,
+}
+
+impl HeaderText {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let header = Header::parse(bytes);
+        let sent = header.get("date").and_then(|field| message::date::parse(field.raw())).map(|date| {
+            let civil = date.local();
+            Date { year: civil.year.into(), month: civil.month, day: civil.day }
+        });
+        let fields = header.fields().map(|f| (f.name().to_ascii_lowercase(), f.text().to_lowercase())).collect();
+        Self { fields, sent }
+    }
+}
+
+/// Which of the words were found in the text of a message.
+pub(super) struct Words {
+    words: Vec<String>,
+    found: Vec<bool>,
+}
+
+impl Words {
+    pub(super) fn of(question: &Question<'_>) -> Self {
+        // The empty text is in every message.
+        let found = question.words.iter().map(String::is_empty).collect();
+        Self { words: question.words.clone(), found }
+    }
+
+    /// Whether there is nothing left to look for.
+    pub(super) fn is_done(&self) -> bool {
+        self.found.iter().all(|found| *found)
+    }
+
+    /// The longest word: what a look from piece to piece has to overlap by.
+    pub(super) fn octets_max(&self) -> usize {
+        self.words.iter().map(String::len).max().unwrap_or(0)
+    }
+
+    /// Looks into a piece of text in lower case.
+    pub(super) fn look(&mut self, text: &str) {
+        for (word, found) in self.words.iter().zip(&mut self.found) {
+            *found = *found || memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+        }
+    }
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn new(key: &SearchKey, selected: &Selected, charset: &'a str) -> Result<Self, Trouble> {
+        let mut question = Self { key: Key::And(Vec::new()), words: Vec::new(), charset };
+        question.key = question.prepare(key, selected)?;
+        Ok(question)
+    }
+
+    /// As deep as the grammar lets it be.
+    fn prepare(&mut self, key: &SearchKey, selected: &Selected) -> Result<Key, Trouble> {
+        Ok(match key {
+            SearchKey::And(keys) => {
+                Key::And(keys.iter().map(|key| self.prepare(key, selected)).collect::<Result<_, _>>()?)
+            }
+            SearchKey::Or(a, b) => Key::Or(Box::new(self.prepare(a, selected)?), Box::new(self.prepare(b, selected)?)),
+            SearchKey::Not(key) => Key::Not(Box::new(self.prepare(key, selected)?)),
+            SearchKey::Sequence(set) => named(selected, selected.named(set, false)?),
+            SearchKey::Uid(set) => named(selected, selected.named(set, true)?),
+            SearchKey::Flag(flag) => match flag {
+                Flag::Seen => Key::System(SEEN),
+                Flag::Answered => Key::System(ANSWERED),
+                Flag::Flagged => Key::System(FLAGGED),
+                Flag::Deleted => Key::System(DELETED),
+                Flag::Draft => Key::System(DRAFT),
+                Flag::Recent => Key::Recent,
+                Flag::Keyword(name) => Key::Keyword(name.clone()),
+            },
+            SearchKey::Header(name, text) => Key::Header(name.clone(), self.lower(text)),
+            SearchKey::Body(text) => self.word(text, false),
+            SearchKey::Text(text) => self.word(text, true),
+            SearchKey::Before(day) => Key::Before(*day),
+            SearchKey::On(day) => Key::On(*day),
+            SearchKey::Since(day) => Key::Since(*day),
+            SearchKey::SentBefore(day) => Key::SentBefore(*day),
+            SearchKey::SentOn(day) => Key::SentOn(*day),
+            SearchKey::SentSince(day) => Key::SentSince(*day),
+            SearchKey::Larger(octets) => Key::Larger((*octets).into()),
+            SearchKey::Smaller(octets) => Key::Smaller((*octets).into()),
+        })
+    }
+
+    fn lower(&self, text: &[u8]) -> String {
+        charset::decode(self.charset, text).to_lowercase()
+    }
+
+    fn word(&mut self, text: &[u8], with_header: bool) -> Key {
+        let word = self.lower(text);
+        let place = self.words.iter().position(|known| *known == word).unwrap_or_else(|| {
+            self.words.push(word);
+            self.words.len() - 1
+        });
+        Key::Text(place, with_header)
+    }
+
+    /// `None`: more has to be known.
+    pub(super) fn answer(&self, selected: &Selected, facts: &Facts<'_>) -> Option<bool> {
+        self.ask(&self.key, selected, facts)
+    }
+
+    fn ask(&self, key: &Key, selected: &Selected, facts: &Facts<'_>) -> Option<bool> {
+        let entry = facts.entry;
+        let day = || facts.row.map(|row| Date::of(row.internal_date));
+        let sent = |holds: fn(&Date, &Date) -> bool, day: &Date| {
+            facts.header.map(|header| header.sent.as_ref().is_some_and(|sent| holds(sent, day)))
+        };
+        match key {
+            Key::And(keys) => all(keys.iter().map(|key| self.ask(key, selected, facts))),
+            Key::Or(a, b) => match (self.ask(a, selected, facts), self.ask(b, selected, facts)) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            },
+            Key::Not(key) => self.ask(key, selected, facts).map(|answer| !answer),
+            Key::Uids(uids) => Some(uids.contains(entry.uid)),
+            Key::System(bit) => Some(entry.flags.has(*bit)),
+            Key::Recent => Some(selected.is_recent(entry.uid)),
+            Key::Keyword(name) => Some(selected.has_keyword(&entry.flags, name)),
+            Key::Before(wanted) => day().map(|day| day < *wanted),
+            Key::On(wanted) => day().map(|day| day == *wanted),
+            Key::Since(wanted) => day().map(|day| day >= *wanted),
+            Key::SentBefore(day) => sent(|sent, day| sent < day, day),
+            Key::SentOn(day) => sent(|sent, day| sent == day, day),
+            Key::SentSince(day) => sent(|sent, day| sent >= day, day),
+            Key::Larger(octets) => facts.row.map(|row| row.octets > *octets),
+            Key::Smaller(octets) => facts.row.map(|row| row.octets < *octets),
+            Key::Header(name, text) => {
+                let holds = |(known, value): &(String, String)| known == name && value.contains(text.as_str());
+                facts.header.map(|header| header.fields.iter().any(holds))
+            }
+            Key::Text(place, with_header) => self.ask_text(*place, *with_header, facts),
+        }
+    }
+
+    fn ask_text(&self, place: usize, with_header: bool, facts: &Facts<'_>) -> Option<bool> {
+        let word = self.words.get(place)?;
+        if with_header {
+            let holds = |(name, value): &(String, String)| {
+                value.contains(word.as_str()) || format!("{name}: {value}").contains(word.as_str())
+            };
+            if facts.header?.fields.iter().any(holds) {
+                return Some(true);
+            }
+        }
+        facts.texts?.found.get(place).copied()
+    }
+}
+
+/// No if one says no, yes if all say yes.
+fn all(answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut known = Some(true);
+    for answer in answers {
+        match answer {
+            Some(false) => return Some(false),
+            Some(true) => {}
+            None => known = None,
+        }
+    }
+    known
+}
+
+fn named(selected: &Selected, named: Named) -> Key {
+    Key::Uids(selected.uids(&named))
+}

@@ -1,0 +1,133 @@
+//! SEARCH and UID SEARCH (RFC 3501 section 6.4.4).
+//!
+//! A key is asked with no more knowledge than it needs: first what the session knows (flags, numbers), then the row
+//! (date, size), then the header, then the text. A message that flags decide is never opened.
+
+mod keys;
+mod text;
+
+use mailstore::{Account, Message, UidSet};
+use message::encoding::charset;
+use protocol::imap::SearchKey;
+use protocol::imap::encode::{Code, Untagged};
+
+use super::letter::Letter;
+use super::talk::Talk;
+use super::trouble::Trouble;
+use crate::limits::{ROWS_BATCH, SEARCH_YIELD_MESSAGES};
+use keys::{Facts, Question, Words};
+
+impl Talk {
+    pub(super) async fn search(
+        &mut self,
+        uid: bool,
+        charset_name: Option<&str>,
+        key: SearchKey,
+    ) -> Result<(), Trouble> {
+        self.catch_up(false, false).await?;
+        let charset_name = charset_name.unwrap_or("UTF-8");
+        if !charset::is_known(charset_name) {
+            let code = Code::BadCharset(&["US-ASCII", "UTF-8"]);
+            self.line.session().no(Some(&code), "Unknown charset");
+            return Ok(());
+        }
+        let account = self.account()?;
+        let selected = self.selected()?;
+        let question = Question::new(&key, selected, charset_name)?;
+        let mut found = Vec::new();
+        let mut open = Vec::new();
+        for (seq, entry) in (1u32..).zip(selected.entries().iter()) {
+            let facts = Facts { entry, row: None, header: None, texts: None };
+            match question.answer(selected, &facts) {
+                _ if selected.is_gone(entry.uid) => {}
+                Some(true) => found.push((seq, entry.uid)),
+                Some(false) => {}
+                None => open.push((seq, entry.uid)),
+            }
+        }
+        if !open.is_empty() {
+            found.extend(self.search_rows(&account, &question, &open).await?);
+            found.sort_unstable();
+        }
+        let numbers: Vec<u32> = found.into_iter().map(|(seq, message)| if uid { message } else { seq }).collect();
+        self.line.session().untagged(&Untagged::Search(&numbers));
+        self.done(uid, "SEARCH").await
+    }
+
+    /// The messages that what is known in the session does not decide.
+    async fn search_rows(
+        &mut self,
+        account: &Account,
+        question: &Question<'_>,
+        open: &[(u32, u32)],
+    ) -> Result<Vec<(u32, u32)>, Trouble> {
+        let mut found = Vec::new();
+        let mut looked_into = 0;
+        let selected = self.selected()?;
+        let (mailbox, entries) = (selected.mailbox, selected.entries());
+        for batch in open.chunks(ROWS_BATCH) {
+            let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
+            for row in account.messages(mailbox, &uids, batch.len()).await? {
+                let Ok(at) = batch.binary_search_by_key(&row.uid, |(_, uid)| *uid) else { continue };
+                let (Some((seq, uid)), Some(entry)) = (
+                    batch.get(at),
+                    entries.binary_search_by_key(&row.uid, |entry| entry.uid).ok().and_then(|at| entries.get(at)),
+                ) else {
+                    continue;
+                };
+                let facts = Facts { entry, row: Some(&row), header: None, texts: None };
+                let selected = self.selected()?;
+                let mut answer = question.answer(selected, &facts);
+                if answer.is_none() {
+                    answer = self.look_into(account, question, &row, facts).await?;
+                    looked_into += 1;
+                    if looked_into % SEARCH_YIELD_MESSAGES == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                if answer == Some(true) {
+                    found.push((*seq, *uid));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Header, then text. What cannot be read is not found.
+    async fn look_into(
+        &mut self,
+        account: &Account,
+        question: &Question<'_>,
+        row: &Message,
+        mut facts: Facts<'_>,
+    ) -> Result<Option<bool>, Trouble> {
+        let read = async {
+            let mut letter = Letter::open(account.body(row).await?).await?;
+            let header = letter.header().await?;
+            Ok::<_, Trouble>((letter, header))
+        };
+        let (mut letter, header) = match read.await {
+            Ok(read) => read,
+            Err(trouble) => return self.unreadable(&trouble),
+        };
+        let header = keys::HeaderText::of(&header);
+        facts.header = Some(&header);
+        let answer = question.answer(self.selected()?, &facts);
+        if answer.is_some() {
+            return Ok(answer);
+        }
+        let mut words = Words::of(question);
+        if let Err(error) = text::scan(&mut letter, &mut words).await {
+            return self.unreadable(&error.into());
+        }
+        facts.texts = Some(&words);
+        Ok(question.answer(self.selected()?, &facts))
+    }
+
+    fn unreadable(&mut self, trouble: &Trouble) -> Result<Option<bool>, Trouble> {
+        if !matches!(trouble, Trouble::Store(storage::Error::NoBody(_))) {
+            self.context.fault(self.visitor.session, "imap search", trouble);
+        }
+        Ok(Some(false))
+    }
+}

@@ -1,0 +1,269 @@
+//! One reader's connection: takes the session's events and hands each command to its verb.
+
+use std::sync::Arc;
+
+use directory::SignIn;
+use journal::Event as Noted;
+use mailstore::{Account, Feed, Hint};
+use message::mime::Structure;
+use net::{Conversation, Gone};
+use protocol::imap::{Command, Event, Server};
+use protocol::sasl::{Refusal, Request};
+use storage::BodyId;
+
+use super::append::Upload;
+use super::selected::Selected;
+use super::trouble::Trouble;
+use crate::{Context, Visitor};
+
+/// A connection and what stands behind it.
+pub(super) struct Talk {
+    pub(super) context: Arc<Context>,
+    pub(super) visitor: Visitor,
+    pub(super) line: Conversation<Server>,
+    pub(super) account: Option<Account>,
+    pub(super) selected: Option<Selected>,
+    /// Hints that the selected mailbox may have changed.
+    pub(super) feed: Option<Feed>,
+    /// A hint came and was not looked into yet.
+    pub(super) stale: bool,
+    pub(super) upload: Option<Box<Upload>>,
+    /// The parts of the message that was looked into last: clients fetch one part after another.
+    pub(super) last_structure: Option<(BodyId, Arc<Structure>)>,
+    /// Between IDLE and DONE.
+    pub(super) idling: bool,
+    draining: bool,
+    secured: bool,
+}
+
+impl Talk {
+    pub(super) fn new(context: Arc<Context>, visitor: Visitor, line: Conversation<Server>) -> Self {
+        Self {
+            context,
+            visitor,
+            line,
+            account: None,
+            selected: None,
+            feed: None,
+            stale: false,
+            upload: None,
+            last_structure: None,
+            idling: false,
+            draining: false,
+            secured: false,
+        }
+    }
+
+    /// Serves to the end: why it ended, octets in and out.
+    pub(super) async fn run(mut self) -> (String, u64, u64) {
+        let outcome = self.serve().await;
+        self.deselect().await;
+        let reason = match outcome {
+            Ok(()) if self.line.timed_out() => "idle".to_owned(),
+            Ok(()) if self.draining => "shutdown".to_owned(),
+            Ok(()) => "logout".to_owned(),
+            Err(gone) => gone.to_string(),
+        };
+        (reason, self.line.bytes_in(), self.line.bytes_out())
+    }
+
+    async fn serve(&mut self) -> Result<(), Gone> {
+        loop {
+            let waited = if self.idling { self.idle_wait().await } else { Ok(self.next_event().await?) };
+            let event = match waited {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(()),
+                Err(Trouble::Gone(gone)) => return Err(gone),
+                Err(trouble) => {
+                    self.tell(&trouble)?;
+                    continue;
+                }
+            };
+            self.note_tls();
+            // In a box of its own, so that an idle connection holds none of what a FETCH needs.
+            match Box::pin(self.take(event)).await {
+                Ok(()) => {}
+                Err(Trouble::Gone(gone)) => return Err(gone),
+                Err(trouble) => self.tell(&trouble)?,
+            }
+        }
+    }
+
+    /// The next event; on shutdown the client hears BYE as soon as it is not owed an answer.
+    pub(super) async fn next_event(&mut self) -> Result<Option<Event>, Gone> {
+        if !self.draining {
+            tokio::select! {
+                event = self.line.next() => return event,
+                () = self.context.shutdown.draining() => {
+                    self.draining = true;
+                    self.line.session().bye("Shutting down, come back in a minute");
+                }
+            }
+        }
+        self.line.next().await
+    }
+
+    fn note_tls(&mut self) {
+        if !self.secured
+            && let Some(tls) = self.line.tls()
+        {
+            self.secured = true;
+            let event = Noted::Secured { version: tls.version.clone(), cipher: tls.cipher.clone() };
+            self.context.record(Some(self.visitor.session), event);
+        }
+    }
+
+    /// Answers a verb that did not come to its end; a connection in the middle of a literal is cut.
+    fn tell(&mut self, trouble: &Trouble) -> Result<(), Gone> {
+        if trouble.is_ours() {
+            self.context.fault(self.visitor.session, "imap", trouble);
+        }
+        if trouble.is_final() {
+            return Err(Gone::Io(std::io::Error::other(trouble.to_string())));
+        }
+        trouble.answer(self.line.session());
+        Ok(())
+    }
+
+    async fn take(&mut self, event: Event) -> Result<(), Trouble> {
+        match event {
+            Event::Authenticate(request) => {
+                self.sign_in(request).await;
+                Ok(())
+            }
+            Event::SignInFailed { user, mechanism, reason } => {
+                self.context.sign_in_failed(&self.visitor, &user, mechanism, &reason.to_string()).await;
+                self.line.session().sign_in_refused(Refusal::Credentials);
+                Ok(())
+            }
+            Event::Command(command) => self.command(command).await,
+            Event::Append(append) => self.append(append).await,
+            Event::AppendChunk(chunk) => self.append_chunk(chunk).await,
+            Event::AppendEnd => self.append_end().await,
+            Event::AppendBroken => {
+                self.upload = None;
+                Ok(())
+            }
+            Event::IdleEnd => {
+                self.idling = false;
+                self.line.session().ok(None, "IDLE done");
+                Ok(())
+            }
+        }
+    }
+
+    async fn sign_in(&mut self, request: Request) {
+        let answer = self.context.sign_in(&self.visitor, &request).await;
+        match answer {
+            SignIn::Keys(keys) => self.line.session().scram_keys(keys),
+            SignIn::Refused(refusal) => self.line.session().sign_in_refused(refusal),
+            SignIn::Accepted(who) => match self.context.mailstore.open(&who).await {
+                Ok(account) => {
+                    self.account = Some(account);
+                    self.line.session().sign_in_accepted();
+                }
+                Err(error) => {
+                    self.context.fault(self.visitor.session, "mailstore", &error);
+                    self.line.session().sign_in_refused(Refusal::Temporary);
+                }
+            },
+        }
+    }
+
+    /// The account; the session asks for nothing of it before sign-in.
+    pub(super) fn account(&self) -> Result<Account, Trouble> {
+        self.account.clone().ok_or(Trouble::Mailbox(mailstore::Error::Cannot("sign in first")))
+    }
+
+    async fn command(&mut self, command: Command) -> Result<(), Trouble> {
+        match command {
+            Command::Select(mailbox) => self.select(&mailbox, false).await,
+            Command::Examine(mailbox) => self.select(&mailbox, true).await,
+            Command::Create(mailbox) => self.create(&mailbox).await,
+            Command::Delete(mailbox) => self.delete(&mailbox).await,
+            Command::Rename { from, to } => self.rename(&from, &to).await,
+            Command::Subscribe(mailbox) => self.subscribe(&mailbox).await,
+            Command::Unsubscribe(mailbox) => self.unsubscribe(&mailbox).await,
+            Command::List(query) => self.list(&query).await,
+            Command::Lsub(query) => self.lsub(&query).await,
+            Command::Status { mailbox, items } => self.status(&mailbox, &items).await,
+            Command::Idle => self.idle().await,
+            Command::Noop => self.done_with(true, "NOOP").await,
+            Command::Check => self.done_with(true, "CHECK").await,
+            Command::Close => self.close().await,
+            Command::Unselect => self.unselect().await,
+            Command::Expunge { uids } => self.expunge(uids.as_ref()).await,
+            Command::Search { uid, charset, key } => self.search(uid, charset.as_deref(), key).await,
+            Command::Fetch { uid, set, items } => self.fetch(uid, &set, &items).await,
+            Command::Store { uid, set, action, silent, flags } => self.store(uid, &set, action, silent, &flags).await,
+            Command::Copy { uid, set, mailbox } => self.copy(uid, &set, &mailbox).await,
+            Command::Move { uid, set, mailbox } => self.r#move(uid, &set, &mailbox).await,
+            // The session answers the others itself.
+            _ => {
+                self.line.session().bad("Not implemented");
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks whether hints came, without waiting.
+    async fn look_for_hints(&mut self) {
+        let Some(feed) = &mut self.feed else { return };
+        loop {
+            tokio::select! {
+                biased;
+                hint = feed.next() => {
+                    let ours = self.selected.as_ref().map(|selected| selected.mailbox);
+                    self.stale |= !matches!(hint, Hint::Mailbox(other) if Some(other) != ours);
+                }
+                () = std::future::ready(()) => return,
+            }
+        }
+    }
+
+    /// Tells the client what happened in its mailbox, if anything did. `look` asks the store even without a hint.
+    pub(super) async fn catch_up(&mut self, expunge: bool, look: bool) -> Result<(), Trouble> {
+        self.look_for_hints().await;
+        let Some(selected) = &mut self.selected else { return Ok(()) };
+        if !(self.stale || look || expunge && selected.has_gone()) {
+            return Ok(());
+        }
+        let Some(account) = &self.account else { return Ok(()) };
+        let outcome = selected.catch_up(account, expunge, self.line.session().output()).await;
+        if let Err(mailstore::Error::NoMailbox | mailstore::Error::NoSelect) = outcome {
+            // Somebody deleted it under us: RFC 2180 section 3.3 leaves no better way.
+            self.selected = None;
+            self.line.session().bye("The selected mailbox was deleted");
+            return Ok(());
+        }
+        outcome?;
+        self.stale = false;
+        Ok(())
+    }
+
+    /// `OK`, after telling what happened.
+    pub(super) async fn done(&mut self, expunge: bool, verb: &str) -> Result<(), Trouble> {
+        self.catch_up(expunge, false).await?;
+        self.line.session().ok(None, &format!("{verb} done"));
+        Ok(())
+    }
+
+    async fn done_with(&mut self, look: bool, verb: &str) -> Result<(), Trouble> {
+        self.catch_up(true, look).await?;
+        self.line.session().ok(None, &format!("{verb} done"));
+        Ok(())
+    }
+
+    /// The selected mailbox, which the session has made sure of.
+    pub(super) fn selected(&mut self) -> Result<&mut Selected, Trouble> {
+        self.selected.as_mut().ok_or(Trouble::Mailbox(mailstore::Error::Cannot("no mailbox is selected")))
+    }
+
+    /// Sends what is gathered when it is much; waits until the client has read it.
+    pub(super) async fn relieve(&mut self) -> Result<(), Trouble> {
+        if self.line.session().output().len() >= crate::limits::OUTPUT_OCTETS_MAX {
+            self.line.flush().await?;
+        }
+        Ok(())
+    }
+}

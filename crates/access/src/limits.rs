@@ -1,0 +1,42 @@
+//! The numbers of mailbox access, each with its reason.
+
+use std::time::Duration;
+
+/// How long a refused sign-in waits for its answer: a person does not notice, a guesser gets nowhere.
+pub const SIGN_IN_DELAY: Duration = Duration::from_secs(1);
+
+/// The longest that a refused sign-in is kept waiting when its address fails again and again.
+pub const SIGN_IN_DELAY_MAX: Duration = Duration::from_secs(20);
+
+/// Failed sign-ins of one address at once, and then one every [`SIGN_IN_FAILURE_INTERVAL`]: a family behind one address
+/// with a forgotten password in each of its telephones passes.
+pub const SIGN_IN_FAILURE_BURST: u32 = 20;
+
+/// See [`SIGN_IN_FAILURE_BURST`].
+pub const SIGN_IN_FAILURE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Addresses whose failures are remembered; each costs 16 octets.
+pub const SIGN_IN_ADDRESSES: usize = 64 * 1024;
+
+/// Characters of a claimed name that go into the journal.
+pub const JOURNAL_TEXT_MAX: usize = 255;
+
+/// Octets of answers that are gathered before they are sent and the client's reading is waited for: one FETCH holds
+/// this much of a mailbox in memory, whatever the mailbox holds.
+pub const OUTPUT_OCTETS_MAX: usize = 64 * 1024;
+
+/// One read of a body that passes through: one block of the store.
+pub const PIECE_OCTETS: u64 = 64 * 1024;
+
+/// Message rows read at once for FETCH and SEARCH: a query each costs more than the rows, and they are about 100
+/// octets each.
+pub const ROWS_BATCH: usize = 500;
+
+/// The longest header that is searched and parsed, and the longest that BODY[HEADER.FIELDS] looks into.
+pub const HEADER_OCTETS_MAX: u64 = message::limits::HEADER_OCTETS_MAX as u64;
+
+/// Octets of decoded text that SEARCH holds at a time.
+pub const SEARCH_PIECE_OCTETS: usize = 256 * 1024;
+
+/// Messages that SEARCH looks into before it lets other connections of this thread work.
+pub const SEARCH_YIELD_MESSAGES: usize = 16;

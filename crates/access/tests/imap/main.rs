@@ -1,0 +1,9 @@
+//! IMAP over real sockets: a server on a store of its own, and clients that speak plain lines to it.
+
+mod fetching;
+mod finding;
+mod living;
+mod mailboxes;
+mod reading;
+mod support;
+mod two_sessions;

@@ -1,0 +1,104 @@
+//! Sign-in, APPEND, STORE, COPY, MOVE, EXPUNGE by one session alone.
+
+use crate::support::{Client, House};
+
+#[tokio::test]
+async fn signing_in() {
+    let house = House::new().await;
+    let mut client = Client::connect(house.address).await;
+    assert_eq!(client.ask("LOGIN anna wrong").await, "NO [AUTHENTICATIONFAILED] Wrong name or password\n");
+    assert_eq!(client.ask("LOGIN nobody secret").await, "NO [AUTHENTICATIONFAILED] Wrong name or password\n");
+    assert_eq!(client.ask("SELECT INBOX").await, "BAD Sign in first\n");
+    // anna NUL secret
+    assert!(client.ask("AUTHENTICATE PLAIN AGFubmEAc2VjcmV0").await.starts_with("OK [CAPABILITY "));
+    assert!(client.ask("SELECT INBOX").await.ends_with("OK [READ-WRITE] SELECT done\n"));
+    assert_eq!(client.ask("LOGOUT").await, "* BYE Good-bye\nOK LOGOUT done\n");
+    assert_eq!(client.line().await, "");
+}
+
+const KEEPING: &[(&str, &str)] = &[
+    (
+        "STORE 1:2 +FLAGS (\\Seen $x)",
+        "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $x)\n\
+         * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $x \\*)] Flags that last\n\
+         * 1 FETCH (FLAGS (\\Seen $x \\Recent))\n* 2 FETCH (FLAGS (\\Seen $x \\Recent))\nOK STORE done\n",
+    ),
+    ("UID STORE 2 FLAGS (\\Deleted \\Recent)", "* 2 FETCH (UID 2 FLAGS (\\Deleted \\Recent))\nOK STORE done\n"),
+    ("STORE 1 -FLAGS.SILENT ($X)", "OK STORE done\n"),
+    ("FETCH 1:2 FLAGS", "* 1 FETCH (FLAGS (\\Seen \\Recent))\n* 2 FETCH (FLAGS (\\Deleted \\Recent))\nOK FETCH done\n"),
+    ("STORE 1 FLAGS (\\Nope)", "BAD syntax error: a known system flag expected\n"),
+    ("STORE 4 FLAGS ()", "BAD No such sequence number\n"),
+    ("UID STORE 9 FLAGS ()", "OK STORE done\n"),
+    ("COPY 1:2 Nowhere", "NO [TRYCREATE] There is no mailbox of that name\n"),
+    ("EXPUNGE", "* 2 EXPUNGE\nOK EXPUNGE done\n"),
+    ("FETCH 1:* UID", "* 1 FETCH (UID 1)\n* 2 FETCH (UID 3)\nOK FETCH done\n"),
+    ("STORE 1:2 +FLAGS.SILENT \\Deleted", "OK STORE done\n"),
+    ("UID EXPUNGE 3:9", "* 2 EXPUNGE\nOK EXPUNGE done\n"),
+    ("UID EXPUNGE 3", "OK EXPUNGE done\n"),
+    ("CHECK", "OK CHECK done\n"),
+    ("NOOP", "OK NOOP done\n"),
+];
+
+#[tokio::test]
+async fn keeping_flags() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    client.fill(&["one", "two", "three"]).await;
+    client.talks(KEEPING).await;
+}
+
+#[tokio::test]
+async fn copying_and_moving() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    client.fill(&["one", "two", "three", "four"]).await;
+    client.ask("STORE 2 +FLAGS (\\Flagged $x)").await;
+    let copied = client.ask("COPY 2:3 Archive").await;
+    assert!(copied.starts_with("OK [COPYUID ") && copied.ends_with(" 2:3 1:2] COPY done\n"), "{copied}");
+    let moved = client.ask("UID MOVE 1,4 Archive").await;
+    assert!(moved.starts_with("* OK [COPYUID "), "{moved}");
+    assert!(moved.ends_with(" 1,4 3:4] Moved\n* 1 EXPUNGE\n* 3 EXPUNGE\nOK MOVE done\n"), "{moved}");
+    assert_eq!(client.ask("UID MOVE 77 Archive").await, "OK MOVE done\n");
+    assert_eq!(client.ask("UID COPY 77 Archive").await, "OK COPY done\n");
+    client.ask("SELECT Archive").await;
+    assert_eq!(
+        client.ask("FETCH 1:* (FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])").await,
+        "* 1 FETCH (FLAGS (\\Flagged $x \\Recent) BODY[HEADER.FIELDS (SUBJECT)] {16}\nSubject: two\n\n)\n\
+         * 2 FETCH (FLAGS (\\Recent) BODY[HEADER.FIELDS (SUBJECT)] {18}\nSubject: three\n\n)\n\
+         * 3 FETCH (FLAGS (\\Recent) BODY[HEADER.FIELDS (SUBJECT)] {16}\nSubject: one\n\n)\n\
+         * 4 FETCH (FLAGS (\\Recent) BODY[HEADER.FIELDS (SUBJECT)] {17}\nSubject: four\n\n)\nOK FETCH done\n"
+    );
+}
+
+#[tokio::test]
+async fn appending() {
+    let house = House::with(|settings| settings.message_octets_max = 1000).await;
+    let mut client = house.reader().await;
+    let answer = client.append("INBOX", "(\\Seen $y) \"17-Jul-1996 02:44:25 -0700\" ", "a: b\r\n\r\nhi\r\n").await;
+    assert!(answer.contains("* 1 EXISTS\n* 1 RECENT\n"), "{answer}");
+    assert!(answer.contains("OK [APPENDUID ") && answer.ends_with(" 1] APPEND done\n"), "{answer}");
+    assert_eq!(
+        client.ask("FETCH 1 (FLAGS INTERNALDATE RFC822.SIZE BODY[])").await,
+        "* 1 FETCH (FLAGS (\\Seen $y \\Recent) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" RFC822.SIZE 12 \
+         BODY[] {12}\na: b\n\nhi\n)\nOK FETCH done\n"
+    );
+    assert_eq!(client.append("Nowhere", "", "x").await, "NO [TRYCREATE] There is no mailbox of that name\n");
+    assert_eq!(client.append("INBOX", "", &"x".repeat(1001)).await, "NO [TOOBIG] Message is too large\n");
+    // The connection is still in step.
+    assert_eq!(client.ask("NOOP").await, "OK NOOP done\n");
+    client.send("s APPEND INBOX {3}\r\n").await;
+    assert_eq!(client.line().await, "+ OK\n");
+    client.send("abc\r\n").await;
+    assert_eq!(client.line().await, "* 2 EXISTS\n");
+}
+
+#[tokio::test]
+async fn a_message_that_breaks_off_is_not_kept() {
+    let house = House::new().await;
+    let mut client = house.client().await;
+    client.send("a APPEND INBOX {100000+}\r\nSubject: half").await;
+    drop(client);
+    let mut client = house.reader().await;
+    assert_eq!(client.ask("FETCH 1:* UID").await, "BAD No such sequence number\n");
+    assert_eq!(client.ask("UID FETCH 1:* UID").await, "OK FETCH done\n");
+}

@@ -1,0 +1,151 @@
+//! A post office with one account, and a client that speaks plain IMAP to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::{Context, Settings, imap};
+use directory::Directory;
+use envelope::{Address, Domain};
+use mailstore::Mailstore;
+use net::{Connections, Listener, Shutdown, clock};
+use protocol::sasl::Secret;
+use storage::Store;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+/// Stands until it is dropped.
+pub struct House {
+    pub folder: tempfile::TempDir,
+    pub store: Store,
+    pub context: Arc<Context>,
+    pub address: SocketAddr,
+    pub shutdown: Shutdown,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS];
+        let store = Store::open_embedded(folder.path(), &areas).await.unwrap();
+        let directory = Directory::open(store.clone(), directory::Settings::default(), clock::now).await.unwrap();
+        directory.add_domain(&Domain::parse("athens.test").unwrap()).await.unwrap();
+        let anna = Address::parse("anna@athens.test").unwrap();
+        directory.add_account(&anna, &Secret::new(b"secret".to_vec())).await.unwrap();
+        let mailstore = Mailstore::new(store.clone(), clock::now);
+        let mut settings = Settings::new("mx.athens.test");
+        settings.cleartext_sign_in = true;
+        settings.sign_in_delay = Duration::ZERO;
+        change(&mut settings);
+        let shutdown = Shutdown::new();
+        let context = Context::new(directory, mailstore, Arc::new(journal::Silent), settings, shutdown.clone());
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local();
+        let places = Connections::new(1000, 1000, |_| false);
+        tokio::spawn(listener.run(places, shutdown.clone(), imap::Door::imap(Arc::clone(&context))));
+        Self { folder, store, context, address, shutdown }
+    }
+
+    /// A client, signed in.
+    pub async fn client(&self) -> Client {
+        let mut client = Client::connect(self.address).await;
+        assert!(client.ask("LOGIN anna secret").await.starts_with("OK "));
+        client
+    }
+
+    /// A client, signed in, INBOX selected.
+    pub async fn reader(&self) -> Client {
+        let mut client = self.client().await;
+        client.ask("SELECT INBOX").await;
+        client
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.shutdown.begin();
+    }
+}
+
+/// One connection.
+pub struct Client {
+    from: BufReader<OwnedReadHalf>,
+    to: OwnedWriteHalf,
+    tags: u32,
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        let (from, to) = TcpStream::connect(address).await.unwrap().into_split();
+        let mut client = Self { from: BufReader::new(from), to, tags: 0 };
+        assert!(client.line().await.starts_with("* OK [CAPABILITY IMAP4rev1 "));
+        client
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.to.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// One response line with its literals, line ends as LF. Empty at the end of the connection.
+    pub async fn line(&mut self) -> String {
+        let read = async {
+            let mut line = Vec::new();
+            loop {
+                self.from.read_until(b'\n', &mut line).await.unwrap();
+                let Some(octets) = literal(&line) else { return String::from_utf8_lossy(&line).replace("\r\n", "\n") };
+                let start = line.len();
+                line.resize(start + octets, 0);
+                self.from.read_exact(&mut line[start..]).await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, read).await.expect("the server says nothing")
+    }
+
+    /// A command and all of its answer; the tagged line is the last and comes without its tag.
+    pub async fn ask(&mut self, command: &str) -> String {
+        self.tags += 1;
+        let tag = format!("t{} ", self.tags);
+        self.send(format!("{tag}{command}\r\n")).await;
+        let mut answer = String::new();
+        loop {
+            let line = self.line().await;
+            assert!(!line.is_empty(), "closed after {command}: {answer}");
+            if let Some(last) = line.strip_prefix(&tag) {
+                return answer + last;
+            }
+            answer += &line;
+        }
+    }
+
+    /// Appends a message; the answer.
+    pub async fn append(&mut self, mailbox: &str, options: &str, message: &str) -> String {
+        self.ask(&format!("APPEND {mailbox} {options}{{{}+}}\r\n{message}", message.len())).await
+    }
+
+    /// Appends small messages with these subjects to INBOX.
+    pub async fn fill(&mut self, subjects: &[&str]) {
+        for subject in subjects {
+            let answer = self.append("INBOX", "", &format!("Subject: {subject}\r\n\r\n{subject} text\r\n")).await;
+            assert!(answer.contains("OK [APPENDUID "), "{answer}");
+        }
+    }
+
+    /// What a client says and hears, line by line.
+    pub async fn talks(&mut self, talk: &[(&str, &str)]) {
+        for (command, answer) in talk {
+            assert_eq!(self.ask(command).await, *answer, "after {command}");
+        }
+    }
+}
+
+fn literal(line: &[u8]) -> Option<usize> {
+    let line = std::str::from_utf8(line).ok()?;
+    line.strip_suffix("}\r\n")?.rsplit_once('{')?.1.parse().ok()
+}
