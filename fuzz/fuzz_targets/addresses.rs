@@ -14,6 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let written = fields.into_string();
     // Nothing in the field ends it.
     assert!(Header::parse(written.as_bytes()).fields().count() <= 1);
+    assert!(written.split("\r\n").all(|line| line.len() <= 998));
     for mailbox in mailboxes {
         if let Some(address) = mailbox.address() {
             assert_eq!(message::address::mailboxes(address.to_string().as_bytes())[0].address(), Some(address));

@@ -10,6 +10,11 @@ use super::fold::{Folder, WORD_OCTETS_MAX};
 /// Octets of one piece of a long parameter (RFC 2231 section 3).
 const PIECE_OCTETS_MAX: usize = 50;
 
+/// Octets of a local part that are written, as many as `envelope` takes at most; quoting may double them.
+const LOCAL_PART_OCTETS_MAX: usize = 255;
+/// Octets of a domain that are written (RFC 5321 section 4.5.3.1.2).
+const DOMAIN_OCTETS_MAX: usize = 255;
+
 /// Writes fields one behind the other. No text that is handed in can end a field or begin another one.
 #[derive(Debug, Clone, Default)]
 pub struct FieldWriter {
@@ -42,11 +47,11 @@ impl FieldWriter {
     }
 
     /// A field whose value has a syntax of its own, such as `MIME-Version: 1.0`: folded at its blanks, nothing is
-    /// encoded.
+    /// encoded. A word that no line could hold is cut.
     pub fn structured(&mut self, name: &str, value: &str) -> &mut Self {
         let mut folder = Folder::begin(&mut self.out, name);
         for word in value.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-            folder.word(1, word);
+            cut(word, |piece| folder.word(1, piece));
         }
         folder.end();
         self
@@ -57,18 +62,22 @@ impl FieldWriter {
         self.structured(name, &date.to_rfc5322())
     }
 
-    /// Message ids, given without angle brackets.
+    /// Message ids, given without angle brackets. One that no line could hold is left out.
     pub fn message_ids<'a>(&mut self, name: &str, ids: impl IntoIterator<Item = &'a str>) -> &mut Self {
         let mut folder = Folder::begin(&mut self.out, name);
         for id in ids {
             let id: String = id.chars().filter(|c| c.is_ascii_graphic() && !"<>".contains(*c)).collect();
+            if id.len() > WORD_OCTETS_MAX {
+                continue;
+            }
             folder.word(1, &format!("<{id}>"));
         }
         folder.end();
         self
     }
 
-    /// An address field; nothing at all when there is no entry. A local part that is not ASCII is written as UTF-8
+    /// An address field; nothing at all when there is no entry. What is longer than a line is no address (RFC 5321
+    /// section 4.5.3.1.3) and loses its end. A local part that is not ASCII is written as UTF-8
     /// whatever the mode: such a letter needs SMTPUTF8.
     pub fn addresses(&mut self, name: &str, entries: &[Entry]) -> &mut Self {
         if entries.is_empty() {
@@ -151,7 +160,30 @@ fn spec(mailbox: &Mailbox, utf8: bool) -> String {
     let ascii = if utf8 { None } else { envelope::Domain::parse(&mailbox.domain).ok() };
     let domain = ascii.map_or_else(|| mailbox.domain.clone(), |domain| domain.to_string());
     let domain = domain.chars().filter(|c| !c.is_control() && !c.is_whitespace() && !"<>,;()\"".contains(*c));
-    Mailbox::new(mailbox.local.clone(), domain.collect::<String>()).spec()
+    let domain: String = domain.collect();
+    Mailbox::new(head(&mailbox.local, LOCAL_PART_OCTETS_MAX), head(&domain, DOMAIN_OCTETS_MAX)).spec()
+}
+
+/// The first characters of a text, at most so many octets.
+fn head(text: &str, octets_max: usize) -> &str {
+    let mut end = text.len().min(octets_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// Hands over a word in pieces that a line can hold.
+fn cut(word: &str, mut piece: impl FnMut(&str)) {
+    let mut rest = word;
+    while rest.len() > WORD_OCTETS_MAX {
+        let first = head(rest, WORD_OCTETS_MAX);
+        piece(first);
+        rest = rest.get(first.len()..).unwrap_or_default();
+    }
+    if !rest.is_empty() {
+        piece(rest);
+    }
 }
 
 fn is_token(text: &str) -> bool {

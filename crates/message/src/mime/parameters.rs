@@ -8,6 +8,9 @@ use std::borrow::Cow;
 use crate::encoding::{charset, words};
 use crate::limits::{PARAMETER_OCTETS_MAX, PARAMETERS_MAX};
 
+/// Characters of a parameter's name that are kept; the longest registered has about 30.
+const NAME_CHARS_MAX: usize = 127;
+
 /// One parameter, its pieces joined.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Parameter {
@@ -229,7 +232,8 @@ impl<'a> Gathered<'a> {
     }
 
     fn join(mut self) -> Parameter {
-        let name: String = self.name.chars().filter(|c| !c.is_control()).map(|c| c.to_ascii_lowercase()).collect();
+        let name = self.name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX);
+        let name: String = name.map(|c| c.to_ascii_lowercase()).collect();
         if let Some(whole) = self.whole {
             self.pieces = vec![Piece { section: 0, extended: true, value: whole }];
         }
