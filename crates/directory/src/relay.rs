@@ -39,7 +39,7 @@ impl RelayAllowed {
 
     /// An alias of ours leads outside. `None` when the target is an account here.
     pub fn for_alias(target: &Target) -> Option<Self> {
-        matches!(target, Target::Remote(..)).then_some(Self(Why::Alias))
+        matches!(target, Target::Remote { .. }).then_some(Self(Why::Alias))
     }
 
     /// A command on this machine that opened the store itself (`angelia send`): who can write the store need not ask.

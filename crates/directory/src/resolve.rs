@@ -28,7 +28,7 @@ pub(crate) fn resolve(q: &dyn Query, settings: &Settings, address: &Address) -> 
     }
     while let Some((address, detail)) = walk.pending.pop() {
         match walk.find(&canonical(&address), detail)? {
-            Found::Foreign => targets.push(Target::Remote(address)),
+            Found::Foreign => targets.push(Target::Remote { address }),
             Found::Nobody => tracing::warn!(%address, "an alias leads to an address that nobody has"),
             Found::Account(target) => targets.push(target),
             Found::Expanded => {}
@@ -43,7 +43,7 @@ fn keep_first(targets: &mut Vec<Target>) {
     let (mut accounts, mut remotes) = (HashSet::new(), HashSet::new());
     targets.retain(|target| match target {
         Target::Account { id, .. } => accounts.insert(*id),
-        Target::Remote(address) => remotes.insert(address.clone()),
+        Target::Remote { address } => remotes.insert(address.clone()),
     });
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn postmaster(q: &dyn Query, settings: &Settings) -> Result<Lookup, E
     if let Some(named) = &settings.postmaster {
         // The operator's address may be outside: then it is a target, as an alias' would be.
         return Ok(match resolve(q, settings, named)? {
-            Lookup::Foreign => Lookup::Local(vec![Target::Remote(named.clone())]),
+            Lookup::Foreign => Lookup::Local(vec![Target::Remote { address: named.clone() }]),
             found => found,
         });
     }

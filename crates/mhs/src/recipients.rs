@@ -101,7 +101,7 @@ fn ways(recipient: &Recipient, targets: &[Target]) -> Ways {
                 recipient: recipient.address.clone(),
                 mailbox: detail.clone(),
             }),
-            Target::Remote { 0: address, .. } => {
+            Target::Remote { address, .. } => {
                 // Whoever reads a notice about it knows the address that he wrote to (RFC 3461 section 5.2.7.1).
                 let text = recipient.address.to_string();
                 let written = || text.is_ascii().then(|| format!("rfc822;{}", encode_xtext(text.as_bytes())));
