@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use access::{imap, pop3};
 use journal::{Journal, Service};
 use mhs::mta::inbound::Inbound;
 use net::{Door, Incoming, ServerTls, Shutdown};
@@ -30,6 +31,10 @@ struct Doors {
     smtp: Arc<Inbound>,
     submission: Arc<Inbound>,
     submissions: Arc<Inbound>,
+    imap: Arc<imap::Door>,
+    imaps: Arc<imap::Door>,
+    pop3: Arc<pop3::Door>,
+    pop3s: Arc<pop3::Door>,
 }
 
 impl Services {
@@ -46,7 +51,10 @@ impl Services {
             Service::Smtp => Arc::clone(&doors.smtp).serve(incoming).await,
             Service::Submission => Arc::clone(&doors.submission).serve(incoming).await,
             Service::Submissions => Arc::clone(&doors.submissions).serve(incoming).await,
-            Service::Imap | Service::Imaps | Service::Pop3 | Service::Pop3s => {}
+            Service::Imap => Arc::clone(&doors.imap).serve(incoming).await,
+            Service::Imaps => Arc::clone(&doors.imaps).serve(incoming).await,
+            Service::Pop3 => Arc::clone(&doors.pop3).serve(incoming).await,
+            Service::Pop3s => Arc::clone(&doors.pop3s).serve(incoming).await,
             // Nobody listens there.
             Service::Outbound | Service::Local => {}
         }
@@ -58,12 +66,29 @@ impl Doors {
         let settings = Settings { signin_without_tls: clear, ..parts.settings.clone() };
         let (journal, shutdown) = (Arc::clone(parts.journal), parts.shutdown.clone());
         let context = transfer(&settings, parts.ground, Some(parts.tls.clone()), journal, shutdown);
+        let readers = readers(&settings, parts);
         Self {
             smtp: Inbound::reception(&context),
             submission: Inbound::submission(&context),
             submissions: Inbound::submissions(&context),
+            imap: imap::Door::imap(Arc::clone(&readers)),
+            imaps: imap::Door::imaps(Arc::clone(&readers)),
+            pop3: pop3::Door::pop3(Arc::clone(&readers)),
+            pop3s: pop3::Door::pop3s(readers),
         }
     }
+}
+
+/// What the doors of the Message Store work with.
+fn readers(settings: &Settings, parts: &Parts<'_>) -> Arc<access::Context> {
+    let own = access::Settings {
+        message_octets_max: settings.message_octets_max,
+        tls: Some(parts.tls.clone()),
+        cleartext_sign_in: settings.signin_without_tls,
+        ..access::Settings::new(settings.hostname.to_string())
+    };
+    let (directory, mailstore) = (parts.ground.directory.clone(), parts.ground.mailstore.clone());
+    access::Context::new(directory, mailstore, Arc::clone(parts.journal), own, parts.shutdown.clone())
 }
 
 /// What the Message Handling Service works with.
