@@ -25,3 +25,51 @@ pub const SIGN_IN_ADDRESSES: usize = 64 * 1024;
 
 /// Characters of a claimed name, of a Message-ID and the like that go into the journal.
 pub const JOURNAL_TEXT_MAX: usize = 255;
+
+/// Recipients of one outbound transaction: every server takes 100 (RFC 5321 section 4.5.3.1.8).
+pub const OUTBOUND_RECIPIENTS_MAX: usize = 100;
+
+/// Recipients that the outbound side holds in memory, of all destinations: each costs about a kilobyte. The rest of the
+/// backlog stays in the store.
+pub const OUTBOUND_WINDOW: usize = 4000;
+
+/// Of these, for one destination at most, so that a large backlog for one leaves room for the others.
+pub const OUTBOUND_WINDOW_EACH: usize = 1000;
+
+/// Recipients that one claim takes: one transaction, and others wait for it.
+pub const OUTBOUND_CLAIM_MAX: usize = 500;
+
+/// Attempts under way at once. A slow peer costs a task and a connection, little more.
+pub const OUTBOUND_ATTEMPTS_MAX: usize = 500;
+
+/// Of these, for one destination at most: as many connections as a stranger puts up with.
+pub const OUTBOUND_ATTEMPTS_EACH: usize = 10;
+
+/// Batches that a worker carries to one destination before others have their turn.
+pub const OUTBOUND_BATCHES_A_TURN: usize = 100;
+
+/// Outcomes that are settled in one transaction.
+pub const OUTBOUND_SETTLE_MAX: usize = 500;
+
+/// How long a claim is ours without renewal. It is renewed long before; a server that died and is not the only one on
+/// its store gives its letters to the others after this time.
+pub const OUTBOUND_LEASE: Duration = Duration::from_secs(15 * 60);
+
+/// How long a destination that nobody answered for is left alone, at most: letters that come meanwhile wait without an
+/// attempt of their own.
+pub const OUTBOUND_DOWN: Duration = Duration::from_secs(30);
+
+/// Addresses of a destination that one attempt tries. Each may cost a connect timeout.
+pub const OUTBOUND_HOSTS_MAX: usize = 10;
+
+/// How long the attempts under way have to end in order when the server stops.
+pub const OUTBOUND_DRAIN: Duration = Duration::from_secs(20);
+
+/// Attempts to settle what an attempt came to, when the store does not take it. Between them passes a second and more.
+pub const OUTBOUND_SETTLE_ATTEMPTS: u32 = 10;
+
+/// A notice returns the whole letter up to this size where the sender did not say; his sent mail has it too.
+pub const NOTICE_LETTER_OCTETS: u64 = 64 * 1024;
+
+/// And up to this size where he asked for it by RET=FULL.
+pub const NOTICE_LETTER_OCTETS_MAX: u64 = 1024 * 1024;

@@ -4,3 +4,4 @@ mod office;
 mod post;
 mod reception;
 mod submission;
+mod trouble;

@@ -2,6 +2,7 @@
 //! free ports.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use directory::{AliasSource, Directory};
@@ -34,7 +35,7 @@ pub(crate) struct Office {
     pub(crate) smtp: SocketAddr,
     pub(crate) submission: SocketAddr,
     pub(crate) submissions: SocketAddr,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 pub(crate) fn address(text: &str) -> Address {
@@ -48,17 +49,23 @@ impl Office {
 
     pub(crate) async fn open_with(set: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut office = Self::open_in(folder.path(), set).await;
+        office._folder = Some(folder);
+        office
+    }
+
+    /// In a folder where there may be one already.
+    pub(crate) async fn open_in(folder: &Path, set: impl FnOnce(&mut Settings)) -> Self {
         let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS];
-        let store = Store::open_embedded(folder.path(), &areas).await.unwrap();
+        let store = Store::open_embedded(folder, &areas).await.unwrap();
         let people = Directory::open(store.clone(), directory::Settings::default(), clock::now).await.unwrap();
-        people.add_domain(&Domain::parse("athens.test").unwrap()).await.unwrap();
-        for name in ["anna@athens.test", "kostas@athens.test"] {
-            people.add_account(&address(name), &Secret::new(b"secret".to_vec())).await.unwrap();
+        if people.domains().await.unwrap().is_empty() {
+            found(&people).await;
         }
-        let alias = "both@athens.test".parse::<AliasSource>().unwrap();
-        people.add_alias(&alias, &[address("anna@athens.test"), address("kostas@athens.test")]).await.unwrap();
-        let files = CertificateFiles { chain: folder.path().join("chain.pem"), key: folder.path().join("key.pem") };
-        files.make_self_signed(&["mx.athens.test".to_owned()]).unwrap();
+        let files = CertificateFiles { chain: folder.join("chain.pem"), key: folder.join("key.pem") };
+        if !files.exist() {
+            files.make_self_signed(&["mx.athens.test".to_owned()]).unwrap();
+        }
         let mut settings = Settings::new(Domain::parse("mx.athens.test").unwrap());
         settings.tls = Some(ServerTls::open(vec![files]).unwrap());
         set(&mut settings);
@@ -72,7 +79,7 @@ impl Office {
             submissions: listen(&context, Inbound::submissions(&context)),
             context,
             notes,
-            _folder: folder,
+            _folder: None,
         }
     }
 
@@ -102,6 +109,16 @@ impl Office {
         let notes = self.notes.0.lock().unwrap();
         notes.iter().map(|entry| entry.event.clone()).filter(|event| event.name() == name).collect()
     }
+}
+
+async fn found(people: &Directory) {
+    people.add_domain(&Domain::parse("athens.test").unwrap()).await.unwrap();
+    let accounts = ["anna@athens.test", "kostas@athens.test"];
+    for name in accounts {
+        people.add_account(&address(name), &Secret::new(b"secret".to_vec())).await.unwrap();
+    }
+    let alias = "both@athens.test".parse::<AliasSource>().unwrap();
+    people.add_alias(&alias, &accounts.map(address)).await.unwrap();
 }
 
 fn listen(context: &Arc<Context>, door: Arc<Inbound>) -> SocketAddr {

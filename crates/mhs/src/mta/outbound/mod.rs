@@ -1,0 +1,69 @@
+//! Mail out: takes what is due from the queue and hands it to the next hop.
+//!
+//! - [`schedule`] claims what is due, fair per destination, and keeps a bounded window of it in memory.
+//! - [`target`] asks [`crate::route`] where a destination's mail goes.
+//! - [`connection`], [`tls`], [`transaction`] speak with the next hop; connections are used again.
+//! - [`trouble`] turns each failure into an [`Outcome`] by its blast radius.
+//! - [`settle`] ends the claims, and tells senders through [`crate::bounce`] in the same transaction.
+//!
+//! Knows no disk but the body it streams, and no mailbox.
+
+pub mod connection;
+mod local;
+pub mod schedule;
+pub mod settings;
+mod settle;
+pub mod target;
+pub mod tls;
+pub mod transaction;
+pub mod trouble;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use envelope::{Outcome, Recipient, Reply};
+
+pub use connection::Connections;
+pub use schedule::Outbound;
+pub use settings::Settings;
+pub use transaction::deliver;
+
+/// A host that takes the mail of a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its name, or the address literal.
+    pub name: String,
+    /// One of its addresses, with the port.
+    pub address: SocketAddr,
+}
+
+/// Where a destination's mail goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// A domain or an address literal, as the queue has it.
+    pub destination: String,
+    /// In the order of trying; never empty.
+    pub hosts: Vec<Host>,
+}
+
+/// One letter for some recipients of one destination.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The letter.
+    pub mail: Arc<queue::Mail>,
+    /// At least one, and no more than [`crate::limits::OUTBOUND_RECIPIENTS_MAX`].
+    pub recipients: Vec<Recipient>,
+}
+
+/// How a batch went.
+#[derive(Debug, Clone)]
+pub struct Attempted {
+    /// One for each recipient, in order.
+    pub outcomes: Vec<Outcome>,
+    /// The host whose answers these are, for the notices; none when nobody was reached.
+    pub host: Option<String>,
+    /// Nobody of the target talked to us: the whole destination waits.
+    pub site_down: Option<Reply>,
+    /// The next hop offered DSN, so that telling the sender of success is its business (RFC 3461 section 5.2.2).
+    pub dsn_offered: bool,
+}
