@@ -372,3 +372,21 @@ fn sent_as_sendmail_does() {
         serde_json::from_str(&house.done(&["trace", "anna@athens.test", "--json"], "")).unwrap();
     assert_eq!(life["letters"].as_array().unwrap().len(), 2, "{life:#}");
 }
+
+#[test]
+fn a_lost_database_is_rebuilt_from_the_segments() {
+    let house = House::build();
+    house.done(&["send", "anna@athens.test"], "Subject: precious\n\nx\n");
+    assert!(house.done(&["verify", "--json"], "").contains("\"bodies\": 1"));
+    let data = house.folder.path().join("data");
+    for file in ["store.db", "store.db-wal", "store.db-shm"] {
+        let _ = std::fs::remove_file(data.join(file));
+    }
+    assert!(house.fails(1, &["rebuild"]).contains("anna@athens.test, who have no account here"));
+    house.done(&["domain", "add", "athens.test"], "");
+    house.done(&["account", "add", "anna@athens.test", "--generate"], "");
+    let said = text(&house.angelia(&["rebuild"], "").stderr);
+    assert!(said.contains("1 letters brought back"), "{said}");
+    let said = text(&house.angelia(&["rebuild"], "").stderr);
+    assert!(said.contains("0 letters brought back, 1 were there already"), "{said}");
+}

@@ -1,6 +1,10 @@
-//! What the commands about records share: asking before something is lost.
+//! `angelia verify` and `angelia rebuild`, and what the commands about records share: asking before something is lost.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::output;
 
 /// Asks on the terminal; without one the answer is no.
 pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
@@ -12,4 +16,56 @@ pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  angelia verify --json\n\nThe server may run meanwhile. Exit code 1 when something is damaged."
+)]
+pub(super) struct VerifyArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  angelia domain add example.org && angelia account add anna@example.org && angelia rebuild\n\n\
+    The accounts were in the lost database too: make them first. What is there already is not doubled, so it can be run \
+    again."
+)]
+pub(super) struct RebuildArgs {}
+
+pub(super) async fn verify(args: VerifyArgs, config: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let store = super::ground(config).await?.store;
+    let found = store.verify().await?;
+    if args.json {
+        let value = serde_json::json!({ "bodies": found.bodies, "octets": found.octets, "segments": found.segments,
+            "orphans": found.orphans, "damage": found.damage });
+        output::print(&format!("{value:#}\n"))?;
+    } else {
+        for damage in &found.damage {
+            output::print(&format!("{damage}\n"))?;
+        }
+        let (bodies, octets, damaged) = (found.bodies, found.octets, found.damage.len());
+        eprintln!("{bodies} letters with {octets} octets in {} segments; {damaged} damaged", found.segments);
+    }
+    Ok(if found.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(super) async fn rebuild(_args: RebuildArgs, config: Option<&Path>) -> anyhow::Result<()> {
+    let ground = super::ground(config).await?;
+    let done = mailstore::rebuild(&ground.mailstore, &ground.directory, &ground.store).await?;
+    eprintln!("{} letters brought back, {} were there already", done.delivered, done.present);
+    for damage in &done.damaged {
+        eprintln!("damaged: {damage}");
+    }
+    if !done.unknown.is_empty() {
+        let unknown: Vec<String> = done.unknown.iter().map(ToString::to_string).collect();
+        anyhow::bail!(
+            "there are letters for {}, who have no account here: add them with `angelia account add`, and run this again",
+            unknown.join(", ")
+        );
+    }
+    Ok(())
 }

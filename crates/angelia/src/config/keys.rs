@@ -249,6 +249,18 @@ pub(crate) const KEYS: &[Key] = &[
               bucket. The keys of a bucket come from the environment (AWS_ACCESS_KEY_ID and its like).",
     },
     Key {
+        name: "storage.region",
+        kind: Kind::Text,
+        default: is("\"us-east-1\"", "What servers other than Amazon's mostly expect."),
+        doc: "The region of the bucket.",
+    },
+    Key {
+        name: "storage.endpoint",
+        kind: Kind::Text,
+        default: unset("\"https://objects.example.net\"", "Amazon's."),
+        doc: "The server that keeps the bucket, when it is not Amazon's.",
+    },
+    Key {
         name: "journal.format",
         kind: Kind::Choice(&["auto", "text", "json", "off"]),
         default: is("\"auto\"", "Lines for people, in colours on a terminal."),

@@ -95,8 +95,17 @@ pub enum Engine {
 pub enum Bodies {
     /// In a folder.
     Folder(PathBuf),
-    /// In a bucket, by its URL.
-    Bucket(String),
+    /// In a bucket that speaks S3.
+    Bucket {
+        /// The bucket.
+        name: String,
+        /// What our names in it begin with.
+        prefix: String,
+        /// Where it is.
+        region: String,
+        /// Who keeps it, if not Amazon.
+        endpoint: Option<String>,
+    },
 }
 
 /// How the journal looks on stderr.
@@ -316,8 +325,15 @@ impl Reader<'_> {
         let engine = self.choice("storage.engine")?;
         let url = self.text("storage.url");
         let bodies = self.text("storage.bodies");
+        let region = self.text("storage.region").unwrap_or_default();
+        let endpoint = self.text("storage.endpoint");
         if engine == "embedded" {
-            for (name, given) in [("storage.url", url.is_some()), ("storage.bodies", bodies.is_some())] {
+            let for_postgres = [
+                ("storage.url", url.is_some()),
+                ("storage.bodies", bodies.is_some()),
+                ("storage.endpoint", endpoint.is_some()),
+            ];
+            for (name, given) in for_postgres {
                 if given {
                     self.problem(name, 0, "is for the engine \"postgres\"; set `storage.engine` or take this away");
                 }
@@ -330,9 +346,12 @@ impl Reader<'_> {
         if bodies.is_none() {
             self.problem("storage.bodies", 0, "is missing; the engine \"postgres\" needs a folder or an s3:// address");
         }
-        let bodies = bodies.map(|text| match text.starts_with("s3://") {
-            true => Bodies::Bucket(text),
-            false => Bodies::Folder(self.folder.join(text)),
+        let bodies = bodies.map(|text| match text.strip_prefix("s3://") {
+            Some(bucket) => {
+                let (name, prefix) = bucket.split_once('/').unwrap_or((bucket, ""));
+                Bodies::Bucket { name: name.to_owned(), prefix: prefix.to_owned(), region, endpoint }
+            }
+            None => Bodies::Folder(self.folder.join(text)),
         });
         Some(Engine::Postgres { url: url?, bodies: bodies? })
     }

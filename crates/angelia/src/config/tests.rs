@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::keys::{Default, KEYS};
-use super::{Engine, Settings, docs, parse};
+use super::{Bodies, Engine, Settings, docs, parse};
 
 fn read(text: &str) -> Result<Settings, Vec<String>> {
     let named = |problems: Vec<super::Problem>| {
@@ -100,7 +100,9 @@ fn postgres_needs_its_address_and_its_bodies() {
     assert_eq!(problems.len(), 2);
     let text =
         "hostname = \"a.test\"\n[storage]\nengine = \"postgres\"\nurl = \"postgres://x\"\nbodies = \"s3://b/p\"\n";
-    assert!(matches!(read(text).unwrap().storage, Engine::Postgres { .. }));
+    let Engine::Postgres { bodies, .. } = read(text).unwrap().storage else { panic!("it is PostgreSQL") };
+    let (name, prefix, region) = ("b".to_owned(), "p".to_owned(), "us-east-1".to_owned());
+    assert_eq!(bodies, Bodies::Bucket { name, prefix, region, endpoint: None });
 }
 
 #[test]
@@ -113,7 +115,7 @@ fn every_default_and_every_example_can_be_read() {
         let file = match key.name {
             "hostname" => format!("hostname = {text}"),
             "tls.certificate" | "tls.key" => continue,
-            "storage.url" | "storage.bodies" => continue,
+            "storage.url" | "storage.bodies" | "storage.endpoint" => continue,
             name => format!("hostname = \"a.test\"\n{name} = {text}"),
         };
         read(&file).unwrap_or_else(|problems| panic!("{}: {problems:?}", key.name));

@@ -7,7 +7,7 @@ use directory::Directory;
 use mailstore::Mailstore;
 use net::ServerTls;
 use queue::Queue;
-use storage::{BodiesConfig, Store};
+use storage::{BodiesConfig, Bucket, Store};
 
 use crate::config::{Bodies, Engine, Settings};
 
@@ -30,18 +30,29 @@ impl Ground {
         let migrations = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS, crate::sinks::MIGRATIONS];
         let store = match &settings.storage {
             Engine::Embedded => Store::open_embedded(&settings.data, &migrations).await?,
-            Engine::Postgres { url, bodies: Bodies::Folder(folder) } => {
-                Store::open_cluster(url, BodiesConfig::Folder(folder.clone()), &migrations).await?
-            }
-            Engine::Postgres { bodies: Bodies::Bucket(_), .. } => {
-                anyhow::bail!("`storage.bodies`: buckets are not built yet; name a folder that all machines share")
-            }
+            Engine::Postgres { url, bodies } => Store::open_cluster(url, bodies_config(bodies), &migrations).await?,
         };
         let people = directory::Settings { postmaster: settings.postmaster.clone(), ..Default::default() };
         let directory = Directory::open(store.clone(), people, net::clock::now).await?;
         let mailstore = Mailstore::new(store.clone(), net::clock::now);
         let queue = Queue::new(store.clone(), settings.hostname.as_str());
         Ok(Self { store, directory, mailstore, queue })
+    }
+}
+
+fn bodies_config(bodies: &Bodies) -> BodiesConfig {
+    match bodies {
+        Bodies::Folder(folder) => BodiesConfig::Folder(folder.clone()),
+        Bodies::Bucket { name, prefix, region, endpoint } => BodiesConfig::S3(Bucket {
+            name: name.clone(),
+            prefix: prefix.clone(),
+            region: region.clone(),
+            allow_http: endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")),
+            endpoint: endpoint.clone(),
+            // The keys come from the environment, or from the machine's own role.
+            access_key_id: None,
+            secret_access_key: None,
+        }),
     }
 }
 
