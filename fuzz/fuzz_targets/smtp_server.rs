@@ -26,6 +26,7 @@ fn serve(server: &mut Server, event: Event, whim: u8) {
         Event::Body(piece) => assert!(!piece.is_empty()),
         Event::BodyRefused(_) | Event::Reset => {}
         Event::Authenticate(_) if whim & 8 == 8 => server.scram_keys(None),
+        Event::SignInFailed { .. } => server.sign_in_refused(Refusal::Credentials),
         Event::Authenticate(_) if refuse => server.sign_in_refused(Refusal::Credentials),
         Event::Authenticate(_) => server.sign_in_accepted(),
         Event::Verify(_) | Event::Expand(_) => server.answer(&no),

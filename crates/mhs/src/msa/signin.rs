@@ -23,20 +23,29 @@ impl Visit {
                 self.who = Some(who);
                 self.session().sign_in_accepted();
             }
-            Ok(SignIn::Refused(refusal)) => self.sign_in_failed(request, refusal).await,
+            Ok(SignIn::Refused(refusal)) => {
+                self.sign_in_failed(request.user(), mechanism(request), &refusal, refusal).await;
+            }
             Err(error) => {
                 self.context.fault(Some(self.id), None, "directory", &error);
-                self.sign_in_failed(request, Refusal::Temporary).await;
+                let refusal = Refusal::Temporary;
+                self.sign_in_failed(request.user(), mechanism(request), &refusal, refusal).await;
             }
         }
     }
 
-    async fn sign_in_failed(&mut self, request: &Request, refusal: Refusal) {
+    pub(crate) async fn sign_in_failed(
+        &mut self,
+        user: &str,
+        mechanism: &str,
+        reason: &(dyn std::fmt::Display + Sync),
+        refusal: Refusal,
+    ) {
         self.record(Event::SignInRefused {
             service: self.service,
-            user: request.user().chars().filter(|c| !c.is_control()).take(JOURNAL_TEXT_MAX).collect(),
-            mechanism: mechanism(request).to_owned(),
-            reason: refusal.to_string(),
+            user: user.chars().filter(|c| !c.is_control()).take(JOURNAL_TEXT_MAX).collect(),
+            mechanism: mechanism.to_owned(),
+            reason: reason.to_string(),
             peer: Some(self.peer),
         });
         tokio::time::sleep(SIGN_IN_DELAY).await;

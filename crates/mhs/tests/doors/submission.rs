@@ -140,6 +140,9 @@ async fn without_a_sign_in_nothing_goes() {
     let replies = submit(office.submission, false, "nobody@athens.test", "secret", envelope, "x").await;
     assert_eq!(replies, ["535 5.7.8 sign-in failed"]);
     assert!(office.events("signed-in").is_empty());
+    let refused = office.events("sign-in-refused");
+    let Event::SignInRefused { user, .. } = &refused[1] else { unreachable!() };
+    assert_eq!((refused.len(), user.as_str()), (2, "nobody@athens.test"));
 }
 
 #[tokio::test]

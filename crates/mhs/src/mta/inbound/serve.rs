@@ -8,6 +8,7 @@ use envelope::{MailId, Reply, SessionId};
 use journal::{Event as Happened, Service};
 use net::{Conversation, Gone, Incoming, Upgrade, clock};
 use protocol::Session;
+use protocol::sasl::Refusal;
 use protocol::smtp::server::{Event, Server};
 
 use super::data::Intake;
@@ -114,6 +115,9 @@ impl Visit {
             Event::BodyRefused(reply) => self.body_refused(&reply),
             Event::Reset => self.forget(),
             Event::Authenticate(request) => self.sign_in(&request).await,
+            Event::SignInFailed { user, mechanism, reason } => {
+                self.sign_in_failed(&user, mechanism, &reason, Refusal::Credentials).await;
+            }
             Event::Verify(_) => self.session().answer(&Reply::new(252, (2, 1, 5), "send it and see")),
             Event::Expand(_) => self.session().answer(&Reply::new(502, (5, 5, 1), "lists are not shown here")),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use envelope::{Host, Reply};
 
-use crate::sasl::Request;
+use crate::sasl::{Reason, Request};
 use crate::smtp::grammar::{Mail, Recipient};
 use crate::smtp::limits;
 
@@ -120,6 +120,16 @@ pub enum Event {
     Reset,
     /// AUTH asks the directory. Answer `sign_in_accepted()`, `sign_in_refused(refusal)` or `scram_keys()`.
     Authenticate(Request),
+    /// The exchange failed by itself: a wrong proof, or a channel binding that does not fit. Answer
+    /// `sign_in_refused(Refusal::Credentials)`, as late as with a wrong password.
+    SignInFailed {
+        /// Who the client claimed to be, as far as it said.
+        user: String,
+        /// The mechanism's name.
+        mechanism: &'static str,
+        /// What was wrong; the client is not told more than "failed".
+        reason: Reason,
+    },
     /// VRFY. Answer `answer(reply)`.
     Verify(String),
     /// EXPN. Answer `answer(reply)`.

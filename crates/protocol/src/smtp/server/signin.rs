@@ -66,9 +66,15 @@ impl Server {
                 self.state = State::SaslAnswer(exchange);
                 self.events.push_back(Event::Authenticate(request));
             }
-            Next::Failed(reason) => {
+            Next::Failed(reason @ (Reason::Malformed | Reason::Unsupported | Reason::Temporary)) => {
                 self.state = State::Command;
                 self.sign_in_failed(&failure(reason));
+            }
+            Next::Failed(reason @ (Reason::Credentials | Reason::ChannelBinding | Reason::Downgrade)) => {
+                let user = exchange.user().unwrap_or_default().to_owned();
+                let mechanism = exchange.mechanism().name();
+                self.events.push_back(Event::SignInFailed { user, mechanism, reason });
+                self.state = State::SaslAnswer(exchange);
             }
         }
     }
@@ -81,7 +87,7 @@ impl Server {
         }
     }
 
-    /// To [`Event::Authenticate`]: no. Every refusal counts against the limit of this connection.
+    /// To [`Event::Authenticate`] and [`Event::SignInFailed`]: no. Every refusal counts against the limit of this connection.
     pub fn sign_in_refused(&mut self, refusal: Refusal) {
         if self.sasl_answered().is_some() {
             self.sign_in_failed(&match refusal {

@@ -91,6 +91,10 @@ impl Door {
             Event::BodyRefused(_) => self.seen.push("body refused".into()),
             Event::Reset => self.seen.push("reset".into()),
             Event::Authenticate(request) => self.authenticate(&request),
+            Event::SignInFailed { user, .. } => {
+                self.seen.push(format!("failed {user}"));
+                self.server.sign_in_refused(Refusal::Credentials);
+            }
             Event::Verify(name) | Event::Expand(name) => {
                 self.server.answer(&Reply::new(252, (2, 1, 5), format!("perhaps {name}")));
             }
