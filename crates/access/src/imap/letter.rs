@@ -122,9 +122,16 @@ impl Letter {
 /// Finds the first empty line in what comes in pieces.
 #[derive(Default)]
 struct BlankLine {
-    /// Octets of the unfinished line; a CR that may end it is not counted but kept in `cr`.
-    line: usize,
-    cr: bool,
+    so_far: LineSoFar,
+}
+
+/// What the unfinished line holds.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum LineSoFar {
+    #[default]
+    Nothing,
+    Cr,
+    Something,
 }
 
 impl BlankLine {
@@ -134,16 +141,13 @@ impl BlankLine {
         while let Some(rest) = piece.get(at..).filter(|rest| !rest.is_empty()) {
             let end = memchr::memchr(b'\n', rest);
             for octet in rest.iter().take(end.unwrap_or(rest.len()).min(2)) {
-                self.line += usize::from(self.cr) + usize::from(*octet != b'\r');
-                self.cr = *octet == b'\r';
-            }
-            if end.is_none_or(|end| end > 2) {
-                self.line += 1;
+                self.so_far = match (self.so_far, octet) {
+                    (LineSoFar::Nothing, b'\r') => LineSoFar::Cr,
+                    _ => LineSoFar::Something,
+                };
             }
             at += end? + 1;
-            let empty = self.line == 0;
-            *self = Self::default();
-            if empty {
+            if std::mem::take(&mut self.so_far) != LineSoFar::Something {
                 return Some(at);
             }
         }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use net::{CertificateFiles, ServerTls};
-
 use crate::support::{Client, House};
 
 #[tokio::test]
@@ -70,15 +68,7 @@ async fn shutdown_says_bye() {
 
 #[tokio::test]
 async fn starttls_before_any_password() {
-    let folder = tempfile::tempdir().unwrap();
-    let files = CertificateFiles { chain: folder.path().join("chain.pem"), key: folder.path().join("key.pem") };
-    files.make_self_signed(&["mx.athens.test".to_owned()]).unwrap();
-    let tls = ServerTls::open(vec![files]).unwrap();
-    let house = House::with(|settings| {
-        settings.tls = Some(tls);
-        settings.cleartext_sign_in = false;
-    })
-    .await;
+    let house = House::with_tls().await;
     let mut client = Client::connect(house.address).await;
     let capabilities = client.ask("CAPABILITY").await;
     assert!(capabilities.contains(" STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256\n"), "{capabilities}");
@@ -86,4 +76,14 @@ async fn starttls_before_any_password() {
     // What is sent ahead of the handshake is not obeyed.
     client.send("a STARTTLS\r\nb LOGIN anna secret\r\n").await;
     assert_eq!(client.line().await, "a OK Begin TLS\n");
+}
+
+#[tokio::test]
+async fn many_that_say_nothing() {
+    let house = House::new().await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(tokio::net::TcpStream::connect(house.address).await.unwrap());
+    }
+    assert_eq!(house.client().await.ask("NOOP").await, "OK NOOP done\n");
 }

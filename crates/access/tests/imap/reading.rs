@@ -1,5 +1,8 @@
 //! Sign-in, APPEND, STORE, COPY, MOVE, EXPUNGE by one session alone.
 
+use protocol::sasl::client::{Client as _, Scram};
+use protocol::sasl::{Secret, decode_base64, encode_base64};
+
 use crate::support::{Client, House};
 
 #[tokio::test]
@@ -101,4 +104,32 @@ async fn a_message_that_breaks_off_is_not_kept() {
     let mut client = house.reader().await;
     assert_eq!(client.ask("FETCH 1:* UID").await, "BAD No such sequence number\n");
     assert_eq!(client.ask("UID FETCH 1:* UID").await, "OK FETCH done\n");
+}
+
+/// With and without the initial response, the right password and a wrong one.
+#[tokio::test]
+async fn signing_in_by_scram() {
+    let house = House::new().await;
+    for (password, initial, welcome) in [("secret", true, true), ("secret", false, true), ("wrong", true, false)] {
+        let mut line = Client::connect(house.address).await;
+        let secret = Secret::new(password.as_bytes().to_vec());
+        let mut scram = Scram::new("anna@athens.test", &secret, None, false).unwrap();
+        let first = encode_base64(&scram.initial().unwrap());
+        if initial {
+            line.send(format!("a AUTHENTICATE SCRAM-SHA-256 {first}\r\n")).await;
+        } else {
+            line.send("a AUTHENTICATE SCRAM-SHA-256\r\n").await;
+            assert_eq!(line.line().await, "+ \n");
+            line.send(format!("{first}\r\n")).await;
+        }
+        let mut answer = line.line().await;
+        while let Some(challenge) = answer.strip_prefix("+ ") {
+            let challenge = decode_base64(challenge.trim_end().as_bytes()).unwrap();
+            let response = scram.respond(&challenge).unwrap();
+            line.send(format!("{}\r\n", encode_base64(&response))).await;
+            answer = line.line().await;
+        }
+        assert_eq!(answer.starts_with("a OK [CAPABILITY "), welcome, "{answer}");
+        assert_eq!(scram.is_satisfied(), welcome);
+    }
 }

@@ -1,6 +1,7 @@
 //! A post office with one account, and a client that speaks plain IMAP to it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use access::{Context, Settings, imap};
 use directory::Directory;
 use envelope::{Address, Domain};
 use mailstore::Mailstore;
-use net::{Connections, Listener, Shutdown, clock};
+use net::{CertificateFiles, Connections, Listener, ServerTls, Shutdown, clock};
 use protocol::sasl::Secret;
 use storage::Store;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -20,7 +21,10 @@ pub struct House {
     pub folder: tempfile::TempDir,
     pub store: Store,
     pub context: Arc<Context>,
+    /// The door with STARTTLS.
     pub address: SocketAddr,
+    /// The door with TLS from the start; closed where there is no certificate.
+    pub tls_address: SocketAddr,
     pub shutdown: Shutdown,
 }
 
@@ -44,11 +48,29 @@ impl House {
         change(&mut settings);
         let shutdown = Shutdown::new();
         let context = Context::new(directory, mailstore, Arc::new(journal::Silent), settings, shutdown.clone());
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local();
-        let places = Connections::new(1000, 1000, |_| false);
-        tokio::spawn(listener.run(places, shutdown.clone(), imap::Door::imap(Arc::clone(&context))));
-        Self { folder, store, context, address, shutdown }
+        let address = open(imap::Door::imap(Arc::clone(&context)), &shutdown);
+        let tls_address = open(imap::Door::imaps(Arc::clone(&context)), &shutdown);
+        Self { folder, store, context, address, tls_address, shutdown }
+    }
+
+    /// With a certificate of its own, in `chain.pem`, and passwords over TLS only.
+    pub async fn with_tls() -> Self {
+        let certificates = tempfile::tempdir().unwrap();
+        let at = |name: &str| certificates.path().join(name);
+        let files = CertificateFiles { chain: at("chain.pem"), key: at("key.pem") };
+        files.make_self_signed(&["localhost".to_owned()]).unwrap();
+        let tls = ServerTls::open(vec![files]).unwrap();
+        let house = Self::with(|settings| {
+            settings.tls = Some(tls);
+            settings.cleartext_sign_in = false;
+        });
+        let house = house.await;
+        std::fs::copy(at("chain.pem"), house.path("chain.pem")).unwrap();
+        house
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// A client, signed in.
@@ -64,6 +86,14 @@ impl House {
         client.ask("SELECT INBOX").await;
         client
     }
+}
+
+/// Lets connections in at a free port.
+fn open(door: Arc<imap::Door>, shutdown: &Shutdown) -> SocketAddr {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local();
+    tokio::spawn(listener.run(Connections::new(6000, 6000, |_| false), shutdown.clone(), door));
+    address
 }
 
 impl Drop for House {

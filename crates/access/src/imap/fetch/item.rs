@@ -79,7 +79,7 @@ impl Talk {
         Ok(())
     }
 
-    /// An item of RFC 822's time.
+    /// An item under its old name.
     async fn old(
         &mut self,
         line: &mut FetchLine,
