@@ -1,0 +1,71 @@
+//! `kill -9` under load: every letter that was answered with 250 is there afterwards, once and whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::raw::{inbox, smtp};
+use crate::server::{PASSWORD, Server, USER};
+
+const SENDERS: usize = 8;
+const ROUNDS: usize = 15;
+
+/// Sends letters until the server is gone, and notes each that was answered with 250.
+fn send_until_the_end(place: SocketAddr, name: &str, answered: &Mutex<Vec<String>>, stop: &AtomicBool) {
+    let mut number = 0;
+    let mut work = || -> std::io::Result<()> {
+        let mut raw = smtp(place)?;
+        while !stop.load(Ordering::Relaxed) {
+            number += 1;
+            let id = format!("<{name}.{number}@athens.test>");
+            raw.ask("MAIL FROM:<anna@athens.test>")?;
+            raw.ask(&format!("RCPT TO:<{USER}>"))?;
+            raw.ask("DATA")?;
+            let filler = "0123456789abcdef\r\n".repeat(10 + number % 500);
+            raw.send(format!("Message-ID: {id}\r\nSubject: load\r\n\r\n{filler}end of {id}\r\n.\r\n"))?;
+            if raw.reply()?.starts_with("250") {
+                answered.lock().unwrap().push(id);
+            }
+        }
+        Ok(())
+    };
+    let _ = work();
+}
+
+#[test]
+fn every_letter_answered_with_250_is_there_once_and_whole() {
+    let mut server = Server::start("");
+    let answered = Arc::new(Mutex::new(Vec::new()));
+    for round in 0..ROUNDS {
+        let stop = Arc::new(AtomicBool::new(false));
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|sender| {
+                let (answered, stop, place) = (Arc::clone(&answered), Arc::clone(&stop), server.smtp);
+                let name = format!("r{round}.s{sender}");
+                std::thread::spawn(move || send_until_the_end(place, &name, &answered, &stop))
+            })
+            .collect();
+        // Different moments of the store's life: in the first group, in the middle of many.
+        std::thread::sleep(Duration::from_millis(40 + (round as u64 * 97) % 500));
+        server.process.as_mut().unwrap().kill();
+        stop.store(true, Ordering::Relaxed);
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        server.up();
+    }
+    let answered = answered.lock().unwrap().clone();
+    assert!(answered.len() > ROUNDS * 10, "only {} letters were taken", answered.len());
+    let mut there: BTreeMap<String, usize> = BTreeMap::new();
+    for letter in inbox(server.imap, USER, PASSWORD) {
+        let id = letter.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap_or_default().to_owned();
+        assert!(letter.ends_with(&format!("end of {id}\r\n")), "half a letter:\n{letter}");
+        *there.entry(id).or_default() += 1;
+    }
+    let lost: BTreeSet<&String> = answered.iter().filter(|id| !there.contains_key(*id)).collect();
+    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), answered.len());
+    let doubled: Vec<_> = there.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(doubled.is_empty(), "doubled: {doubled:?}");
+}
