@@ -16,6 +16,12 @@ use crate::{BodyId, Error, Query, Store, Transaction};
 /// Rows changed in one transaction.
 const ROWS_AT_A_TIME: i64 = 500;
 
+/// A sealed segment under a sixteenth of the full size is small …
+const SMALL_SHARE: u64 = 16;
+
+/// … and so many of them are brought together.
+const SMALL_SEGMENTS_MAX: usize = 8;
+
 /// What one pass did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Housekeeping {
@@ -50,7 +56,8 @@ impl Store {
         })
         .await?;
         let Some(_lock) = lock else { return Ok(Housekeeping { elsewhere: true, ..Housekeeping::default() }) };
-        let mut keeper = Keeper { store: self, segments, done: Housekeeping::default() };
+        let compactor = Some(Compactor::new(Arc::clone(&segments)));
+        let mut keeper = Keeper { store: self, segments, compactor, done: Housekeeping::default() };
         loop {
             let freed = self.free_some().await?.len() as u64;
             keeper.done.bodies_freed += freed;
@@ -59,8 +66,12 @@ impl Store {
             }
         }
         let folder = Arc::clone(&keeper.segments);
-        for name in blocking(move || folder.sealed()).await? {
-            keeper.keep_segment(name).await?;
+        let sealed = blocking(move || folder.sealed()).await?;
+        let small_max = keeper.segments.roll_at() / SMALL_SHARE;
+        // Each start of a program begins a segment of its own: those that stayed small are brought together.
+        let gather = sealed.iter().filter(|(_, octets)| *octets < small_max).count() >= SMALL_SEGMENTS_MAX;
+        for (name, octets) in sealed {
+            keeper.keep_segment(name, gather && octets < small_max).await?;
         }
         Ok(keeper.done)
     }
@@ -111,11 +122,14 @@ impl Store {
 struct Keeper<'a> {
     store: &'a Store,
     segments: Arc<Segments>,
+    /// Its segment takes in what lives in all the others of this pass. Lent to the blocking threads.
+    compactor: Option<Compactor>,
     done: Housekeeping,
 }
 
 impl Keeper<'_> {
-    async fn keep_segment(&mut self, name: i64) -> Result<(), Error> {
+    /// `gather` moves it even if it is alive.
+    async fn keep_segment(&mut self, name: i64, gather: bool) -> Result<(), Error> {
         let known = self.store.read(move |query| segment_row(query, name)).await?;
         let state = match known {
             Some(state) => state,
@@ -132,7 +146,7 @@ impl Keeper<'_> {
             }
             return Ok(());
         }
-        if state.live.saturating_mul(2) >= state.octets {
+        if state.live.saturating_mul(2) >= state.octets && !gather {
             return Ok(());
         }
         let counted = self.count(name).await?;
@@ -216,10 +230,12 @@ impl Keeper<'_> {
     async fn move_forward(&mut self, name: i64) -> Result<bool, Error> {
         let (records, ..) = self.records(name).await?;
         let mut records = self.living(records).await?.into_iter();
-        let mut compactor = Compactor::new(Arc::clone(&self.segments));
         let mut whole = true;
         loop {
             let segments = Arc::clone(&self.segments);
+            // One that was lost to an error has sealed its segment; its copies are nobody's and are swept.
+            let compactor = self.compactor.take();
+            let mut compactor = compactor.unwrap_or_else(|| Compactor::new(Arc::clone(&self.segments)));
             let (back, rest, moves, damaged) = blocking(move || {
                 let file = segments.reader(name).map_err(|error| Error::io("reading a segment", &error))?;
                 let mut damaged = 0;
@@ -231,7 +247,7 @@ impl Keeper<'_> {
                 Ok((compactor, records, moves, damaged))
             })
             .await?;
-            (compactor, records) = (back, rest);
+            (self.compactor, records) = (Some(back), rest);
             self.done.damaged += damaged;
             whole &= damaged == 0;
             if moves.is_empty() {

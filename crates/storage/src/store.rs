@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::bodies::{Bodies, Body, Missing, Objects, Salvage, Segments, Stage, table};
+use crate::bodies::{Bodies, Body, Missing, Objects, Salvage, Segments, Stage, sync_folder, table};
 use crate::bucket::Bucket;
 use crate::cluster::Cluster;
 use crate::embedded::Embedded;
@@ -107,6 +107,7 @@ impl Store {
             let names = Arc::new(Names::new(true));
             let bodies = Bodies::Segments(Segments::open(&folder.join("bodies"), &options, names)?);
             let engine = Engine::Embedded(Embedded::open(&folder, &areas, &options)?);
+            sync_names(&folder)?;
             Ok((engine, bodies, options))
         };
         let (engine, bodies, options) = blocking(open).await?;
@@ -245,5 +246,15 @@ impl Store {
             Engine::Embedded(engine) => engine.foreign_version().await,
             Engine::Cluster(engine) => Ok(engine.foreign_version()),
         }
+    }
+}
+
+/// Makes the store's folder and what was made in it durable: files are of no use in a folder that a power cut undoes.
+fn sync_names(folder: &Path) -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::io("syncing the store's folder", &error);
+    sync_folder(folder).map_err(failed)?;
+    match folder.canonicalize().map_err(failed)?.parent() {
+        Some(parent) => sync_folder(parent).map_err(failed),
+        None => Ok(()),
     }
 }

@@ -16,6 +16,8 @@ use storage::{BodiesConfig, Error, Migrations, Options, Store};
 #[tokio::test(flavor = "multi_thread")]
 async fn the_conformance_suite_and_more_on_postgresql() {
     let Some(mut postgres) = Postgres::start() else { return };
+    // First: a server that starts after a crash syncs all files of all databases there are.
+    a_server_that_went_away_is_found_again(&mut postgres).await;
     for (name, statement_cache) in [("cached", true), ("uncached", false)] {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { statement_cache, connections: 6, ..Options::default() };
@@ -31,7 +33,7 @@ async fn the_conformance_suite_and_more_on_postgresql() {
     tables_are_brought_up_by_one_of_many(&postgres).await;
     a_conflict_is_run_again(&postgres).await;
     a_race_for_a_key_is_decided(&postgres).await;
-    a_server_that_went_away_is_found_again(&mut postgres).await;
+    a_lost_answer_to_commit_is_an_unknown_outcome(&postgres).await;
 }
 
 async fn open(url: &str, folder: &tempfile::TempDir, tables: &[Migrations]) -> Result<Store, Error> {
@@ -194,6 +196,69 @@ async fn a_race_for_a_key_is_decided(postgres: &Postgres) {
         made += u32::from(task.await.unwrap());
     }
     assert_eq!(made, 1);
+}
+
+/// The server commits, and its answer is lost on the way: that is neither a yes nor a no.
+async fn a_lost_answer_to_commit_is_an_unknown_outcome(postgres: &Postgres) {
+    let folder = tempfile::tempdir().unwrap();
+    postgres.database("lost");
+    let proxy = Proxy::start(postgres.folder());
+    let url = format!("host={} user=postgres dbname=lost sslmode=disable", proxy.folder.path().display());
+    let store = open(&url, &folder, TABLES).await.unwrap();
+    const INSERT: &str = "INSERT INTO check_name (name, number) VALUES ($1, 1)";
+    store.write(|tx| tx.execute(INSERT, &["whole".into()])).await.unwrap();
+    proxy.cut.store(true, Ordering::Relaxed);
+    let outcome = store.write(|tx| tx.execute(INSERT, &["unknown".into()])).await;
+    assert!(matches!(outcome, Err(Error::OutcomeUnknown(_))), "{outcome:?}");
+    proxy.cut.store(false, Ordering::Relaxed);
+    // It did happen; who asks again with the same name finds out.
+    let again = store.write(|tx| tx.execute(INSERT, &["unknown".into()])).await;
+    assert!(matches!(again, Err(Error::Constraint(_))), "{again:?}");
+}
+
+/// A socket in front of the server's. With `cut`, a connection ends when a COMMIT was passed on.
+struct Proxy {
+    folder: tempfile::TempDir,
+    cut: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Proxy {
+    fn start(server: &std::path::Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cut = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let listener = tokio::net::UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+        let (server, cutting) = (server.join(".s.PGSQL.5432"), Arc::clone(&cut));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = tokio::net::UnixStream::connect(&server).await.unwrap();
+                tokio::spawn(Self::pass(client, server, Arc::clone(&cutting)));
+            }
+        });
+        Self { folder, cut }
+    }
+
+    async fn pass(
+        client: tokio::net::UnixStream,
+        server: tokio::net::UnixStream,
+        cut: Arc<std::sync::atomic::AtomicBool>,
+    ) -> std::io::Result<()> {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+        let mut bytes = vec![0; 64 * 1024];
+        loop {
+            let length = from_client.read(&mut bytes).await?;
+            let cuts = cut.load(Ordering::Relaxed) && bytes[..length].windows(7).any(|seven| seven == b"COMMIT\0");
+            if cuts {
+                back.abort();
+            }
+            to_server.write_all(&bytes[..length]).await?;
+            if length == 0 || cuts {
+                return to_server.shutdown().await;
+            }
+        }
+    }
 }
 
 async fn a_server_that_went_away_is_found_again(postgres: &mut Postgres) {

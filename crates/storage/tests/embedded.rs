@@ -109,3 +109,64 @@ async fn a_segment_that_vanished_is_damage() {
     let error = store.open(id).await.err().unwrap();
     assert!(matches!(&error, Error::Damaged(why) if why.contains("missing")), "{error}");
 }
+
+/// Each start begins a segment: many short ones become one.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_segments_are_brought_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let bodies = folder.path().join("bodies");
+    let segments = || std::fs::read_dir(&bodies).unwrap().count() - 1;
+    let mut ids = Vec::new();
+    let options = Options { segment_octets: 200_000, ..conformance::upkeep::options() };
+    for _ in 0..12 {
+        let store = Store::open_embedded_with(folder.path(), TABLES, options.clone()).await.unwrap();
+        ids.push(conformance::bodies::keep(&store, b"one of many").await);
+    }
+    let store = Store::open_embedded_with(folder.path(), TABLES, options).await.unwrap();
+    // The threads of the stores that were dropped let go of their segments in their own time.
+    for _ in 0..2000 {
+        store.keep_house().await.unwrap();
+        if segments() <= 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(segments() <= 3, "{} segments", segments());
+    for id in ids {
+        assert_eq!(store.open(id).await.unwrap().read_all(99).await.unwrap(), "one of many");
+    }
+    assert!(store.verify().await.unwrap().is_sound());
+}
+
+/// A body of 96 MiB is written and read with a few of them in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_bounded_whatever_the_size() {
+    const CHUNK: usize = 64 * 1024;
+    const CHUNKS: u64 = 1536;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
+    let chunk = bytes::Bytes::from(conformance::octets(CHUNK, 1));
+    let before = memory_peak_kib();
+    let mut stage = store.stage();
+    for _ in 0..CHUNKS {
+        stage.append(chunk.clone()).await.unwrap();
+    }
+    let staged = stage.finish(bytes::Bytes::new()).await.unwrap();
+    let (id, _) = store.write(move |tx| tx.keep(&staged, 1)).await.unwrap();
+    let body = store.open(id).await.unwrap();
+    assert_eq!(body.len(), CHUNKS * CHUNK as u64);
+    let mut at = 0;
+    while at < body.len() {
+        let read = body.read(at..u64::MAX).await.unwrap();
+        assert!(read.chunks(CHUNK).all(|read| read == chunk));
+        at += read.len() as u64;
+    }
+    let grown = memory_peak_kib() - before;
+    assert!(grown < 24 * 1024, "{grown} KiB");
+}
+
+fn memory_peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}

@@ -26,6 +26,7 @@ pub use stage::Stage;
 pub(crate) use appender::located as located_at;
 pub(crate) use compact::{Compactor, label};
 pub(crate) use scan::{Found, Scan};
+pub(crate) use segment::sync_folder;
 
 pub(crate) use objects::{Objects, next_of};
 pub(crate) use segments::{Segments, lock as segments_lock};

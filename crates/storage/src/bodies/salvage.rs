@@ -1,5 +1,6 @@
 //! Reads bodies and their labels back out of the segments when the database is lost.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,10 +25,11 @@ pub struct Salvaged {
     pub made_at: i64,
 }
 
-/// All bodies on disk, segment by segment. A body that was moved by compaction may come twice, under one name and with
-/// the same bytes; one that no row named any more comes back.
+/// All bodies on disk, each once. One that no row named any more comes back as well: nothing on disk says so.
 pub struct Salvage {
     from: From,
+    /// Compaction may have left a body in two places: sixteen octets of memory for each there is.
+    seen: HashSet<i64>,
 }
 
 enum From {
@@ -52,11 +54,20 @@ impl Salvage {
             }
             Bodies::Objects(objects) => From::Objects { objects: Arc::clone(objects), list: objects.list() },
         };
-        Ok(Self { from })
+        Ok(Self { from, seen: HashSet::new() })
     }
 
     /// The next one, or what is damaged, or none at the end.
     pub async fn next(&mut self) -> Option<Result<Salvaged, Error>> {
+        loop {
+            match self.any().await? {
+                Ok(salvaged) if !self.seen.insert(salvaged.staged.id().0) => {}
+                other => return Some(other),
+            }
+        }
+    }
+
+    async fn any(&mut self) -> Option<Result<Salvaged, Error>> {
         match &mut self.from {
             From::Segments { segments, names, found } => loop {
                 if let Some(found) = found.next() {

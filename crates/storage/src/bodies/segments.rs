@@ -155,8 +155,8 @@ impl Segments {
         Ok(names)
     }
 
-    /// Segments that nobody writes to, and of which no body can be waiting for its transaction.
-    pub(crate) fn sealed(&self) -> Result<Vec<i64>, Error> {
+    /// Segments that nobody writes to, and of which no body can be waiting for its transaction; and their octets.
+    pub(crate) fn sealed(&self) -> Result<Vec<(i64, u64)>, Error> {
         let mut sealed = Vec::new();
         for name in self.all()? {
             if lock(&self.holds).get(&name).is_some_and(|hold| hold.strong_count() > 0) {
@@ -168,9 +168,10 @@ impl Segments {
             if file.try_lock().is_err() {
                 continue;
             }
-            let written = file.metadata().and_then(|about| about.modified()).map_err(failed)?;
+            let about = file.metadata().map_err(failed)?;
+            let written = about.modified().map_err(failed)?;
             if written.elapsed().is_ok_and(|age| age >= self.options.grace) {
-                sealed.push(name);
+                sealed.push((name, about.len()));
             }
         }
         Ok(sealed)

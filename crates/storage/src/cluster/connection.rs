@@ -2,8 +2,7 @@
 
 use std::cell::{Cell as StdCell, RefCell};
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{self, Context};
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::{join, poll_fn};
@@ -21,12 +20,57 @@ use crate::{Error, Query, Row, Transaction, Value};
 /// Rows fetched at a time for a long answer.
 const ROWS_AT_A_TIME: i32 = 256;
 
-/// A connection. Its socket is served by a task of its own, which ends with it.
+/// A connection. Nothing runs behind it: whoever waits for an answer moves the bytes meanwhile, in its own thread. (A
+/// task of its own cost three more changes of thread for each statement.)
 pub(super) struct Connection {
     client: Client,
-    /// A notice came: at COMMIT that puts the outcome in doubt.
-    noticed: Arc<AtomicBool>,
+    driver: RefCell<Driver>,
     statements: Option<RefCell<HashMap<(usize, usize), Statement>>>,
+}
+
+type Poll = dyn FnMut(&mut Context<'_>) -> task::Poll<Option<Result<AsyncMessage, tokio_postgres::Error>>> + Send;
+
+/// The bytes' side of a connection.
+struct Driver {
+    /// None when the connection has ended.
+    poll: Option<Box<Poll>>,
+    /// A notice came: at COMMIT that puts the outcome in doubt.
+    noticed: bool,
+}
+
+impl Driver {
+    /// Waits for an answer, and moves the bytes that bring it.
+    async fn drive<T>(&mut self, answer: impl Future<Output = T>) -> T {
+        let mut answer = std::pin::pin!(answer);
+        poll_fn(|context| {
+            if let task::Poll::Ready(answer) = answer.as_mut().poll(context) {
+                return task::Poll::Ready(answer);
+            }
+            self.turn(context);
+            answer.as_mut().poll(context)
+        })
+        .await
+    }
+
+    fn turn(&mut self, context: &mut Context<'_>) {
+        while let Some(poll) = &mut self.poll {
+            match poll(context) {
+                task::Poll::Ready(Some(Ok(AsyncMessage::Notice(notice)))) => {
+                    self.noticed = true;
+                    tracing::debug!(notice = notice.message(), "the database gave a notice");
+                }
+                task::Poll::Ready(Some(Ok(_))) => {}
+                task::Poll::Ready(ended) => {
+                    if let Some(Err(error)) = ended {
+                        tracing::debug!(%error, "a connection to the database ended");
+                    }
+                    // Dropped, so that whoever waits for an answer is told.
+                    self.poll = None;
+                }
+                task::Poll::Pending => return,
+            }
+        }
+    }
 }
 
 impl Connection {
@@ -38,35 +82,23 @@ impl Connection {
                 error => Fault { error, ..fault },
             }
         })?;
-        let noticed = Arc::new(AtomicBool::new(false));
-        let note = Arc::clone(&noticed);
-        tokio::spawn(async move {
-            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                match message {
-                    Ok(AsyncMessage::Notice(notice)) => {
-                        note.store(true, Ordering::Release);
-                        tracing::debug!(notice = notice.message(), "the database gave a notice");
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::debug!(%error, "a connection to the database ended");
-                        return;
-                    }
-                }
-            }
-        });
-        let statements = cache.then(RefCell::default);
-        let this = Self { client, noticed, statements };
+        let poll = Box::new(move |context: &mut Context<'_>| connection.poll_message(context));
+        let mut driver = Driver { poll: Some(poll), noticed: false };
         // What a write promises is durable: a server or a role that says otherwise is overruled.
-        let row = this.client.query_one("SHOW synchronous_commit", &[]).await?;
+        let row = driver.drive(client.query_one("SHOW synchronous_commit", &[])).await?;
         if row.try_get::<_, &str>(0).is_ok_and(|setting| setting == "off") {
-            this.client.batch_execute("SET synchronous_commit = on").await?;
+            driver.drive(client.batch_execute("SET synchronous_commit = on")).await?;
         }
-        Ok(this)
+        Ok(Self { client, driver: RefCell::new(driver), statements: cache.then(RefCell::default) })
     }
 
     pub(super) fn is_usable(&self) -> bool {
-        !self.client.is_closed()
+        !self.client.is_closed() && self.driver.borrow().poll.is_some()
+    }
+
+    /// Waits, in a blocking thread.
+    fn wait<T>(&self, runtime: &Handle, answer: impl Future<Output = T>) -> T {
+        runtime.block_on(self.driver.borrow_mut().drive(answer))
     }
 
     async fn prepare(
@@ -178,9 +210,9 @@ impl<'a> Writing<'a> {
             return Ok(());
         }
         crate::failpoint::pass("before-commit");
-        self.connection.noticed.store(false, Ordering::Release);
-        match self.runtime.block_on(self.connection.client.batch_execute("COMMIT")) {
-            Ok(()) if self.connection.noticed.load(Ordering::Acquire) => {
+        self.connection.driver.borrow_mut().noticed = false;
+        match self.connection.wait(&self.runtime, self.connection.client.batch_execute("COMMIT")) {
+            Ok(()) if self.connection.driver.borrow().noticed => {
                 Err(unknown("the database gave a notice at COMMIT".to_owned()))
             }
             Ok(()) => {
@@ -196,11 +228,12 @@ impl<'a> Writing<'a> {
 
     /// Rolls back; false when the connection cannot be used again.
     pub(super) fn roll_back(&self) -> bool {
-        !self.begun.get() || self.runtime.block_on(self.connection.client.batch_execute("ROLLBACK")).is_ok()
+        !self.begun.get()
+            || self.connection.wait(&self.runtime, self.connection.client.batch_execute("ROLLBACK")).is_ok()
     }
 
     fn run(&self, sql: &'static str, parameters: &[Value], rows: &mut dyn FnMut(Row)) -> Result<u64, Error> {
-        let outcome = self.runtime.block_on(async {
+        let outcome = self.connection.wait(&self.runtime, async {
             let connection = self.connection;
             if self.failed.borrow().is_some() {
                 return Err(Fault {
@@ -274,7 +307,7 @@ impl Transaction for Writing<'_> {
 impl Migrate for Writing<'_> {
     fn batch(&self, sql: &str) -> Result<(), Error> {
         let client = &self.connection.client;
-        self.runtime.block_on(client.batch_execute(sql)).map_err(|error| {
+        self.connection.wait(&self.runtime, client.batch_execute(sql)).map_err(|error| {
             let fault = Fault::from(error);
             let error = fault.error.same();
             self.failed.borrow_mut().get_or_insert(fault);
@@ -286,24 +319,32 @@ impl Migrate for Writing<'_> {
 /// A closure's view of one snapshot.
 pub(super) struct Reading<'a> {
     transaction: tokio_postgres::Transaction<'a>,
+    driver: &'a RefCell<Driver>,
     statements: Option<&'a RefCell<HashMap<(usize, usize), Statement>>>,
     runtime: Handle,
     pub(super) broken: StdCell<bool>,
 }
 
 impl Connection {
-    /// Begins a snapshot.
-    pub(super) async fn reading(&mut self, runtime: Handle) -> Result<Reading<'_>, Fault> {
-        let statements = self.statements.as_ref();
-        let begin = self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-        let transaction = begin.start().await?;
-        Ok(Reading { transaction, statements, runtime, broken: StdCell::new(false) })
+    /// Begins a snapshot. Blocks.
+    pub(super) fn reading(&mut self, runtime: Handle) -> Result<Reading<'_>, Fault> {
+        let Self { client, driver, statements } = self;
+        let begin = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let transaction = runtime.block_on(driver.get_mut().drive(begin.start()))?;
+        let broken = StdCell::new(false);
+        Ok(Reading { transaction, driver, statements: statements.as_ref(), runtime, broken })
     }
 }
 
 impl Reading<'_> {
+    /// Ends it; false when the connection cannot be used again.
     pub(super) fn end(self) -> bool {
-        self.runtime.block_on(self.transaction.commit()).is_ok() && !self.broken.get()
+        let mut driver = self.driver.borrow_mut();
+        self.runtime.block_on(driver.drive(self.transaction.commit())).is_ok() && !self.broken.get()
+    }
+
+    fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(self.driver.borrow_mut().drive(answer))
     }
 
     async fn prepare(&self, sql: &'static str, parameters: &[Value]) -> Result<Statement, Fault> {
@@ -349,10 +390,10 @@ impl Query for Reading<'_> {
             check(Some(&statement), parameters)?;
             Ok(self.transaction.bind_raw(&statement, parameters).await?)
         };
-        let portal = self.noting(self.runtime.block_on(bind))?;
+        let portal = self.noting(self.wait(bind))?;
         loop {
             let fetch = async { Ok(self.transaction.query_portal(&portal, ROWS_AT_A_TIME).await?) };
-            let found: Vec<tokio_postgres::Row> = self.noting(self.runtime.block_on(fetch))?;
+            let found: Vec<tokio_postgres::Row> = self.noting(self.wait(fetch))?;
             for found in &found {
                 if !each(&self.noting(row(found))?)? {
                     return Ok(());
@@ -365,7 +406,7 @@ impl Query for Reading<'_> {
     }
 
     fn query(&self, sql: &'static str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        self.noting(self.runtime.block_on(self.rows(sql, parameters)))
+        self.noting(self.wait(self.rows(sql, parameters)))
     }
 
     fn query_one(&self, sql: &'static str, parameters: &[Value]) -> Result<Option<Row>, Error> {

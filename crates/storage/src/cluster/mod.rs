@@ -209,12 +209,12 @@ impl Pool {
         runtime: &Handle,
         work: impl FnOnce(&dyn Query) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut reading = runtime.block_on(connection.reading(runtime.clone()));
+        let mut reading = connection.reading(runtime.clone());
         if reading.as_ref().is_err_and(|fault| fault.broken) {
             // The server was started again since: that costs a new connection, not the caller.
             drop(reading);
             connection = runtime.block_on(self.fresh()).map_err(|fault| fault.error)?;
-            reading = runtime.block_on(connection.reading(runtime.clone()));
+            reading = connection.reading(runtime.clone());
         }
         let reading = reading.map_err(|fault| fault.error)?;
         let outcome = work(&reading);

@@ -1,6 +1,7 @@
 //! A throw-away PostgreSQL from Debian's package: its own folder, a socket there, no port, synced as in earnest.
 //!
 //! It refuses to run as root, so root hands it to the user that the package made.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -51,6 +52,11 @@ impl Postgres {
 
     pub fn url(&self, name: &str) -> String {
         format!("host={} user=postgres dbname={name} sslmode=disable", self.folder.path().display())
+    }
+
+    /// Where its socket is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Kills all its processes and starts it again.
