@@ -73,3 +73,22 @@ pub const NOTICE_LETTER_OCTETS: u64 = 64 * 1024;
 
 /// And up to this size where he asked for it by RET=FULL.
 pub const NOTICE_LETTER_OCTETS_MAX: u64 = 1024 * 1024;
+
+/// How long a connection to a next hop may take to come to stand (RFC 1123 section 5.3.1.1 leaves it open; networks that
+/// answer at all do so in seconds).
+pub const OUTBOUND_CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Idle connections that are kept for the next letter, in all; each costs some kilobytes on both sides.
+pub const OUTBOUND_IDLE_MAX: usize = 200;
+
+/// Of these, to one host.
+pub const OUTBOUND_IDLE_EACH: usize = 10;
+
+/// How long an idle connection is kept. A server counts idle clients against its limits, so not for long.
+pub const OUTBOUND_IDLE_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Letters on one connection, before load balancing gets its turn. Where LIMITS names fewer, that counts.
+pub const OUTBOUND_MAILS_MAX: u64 = 100;
+
+/// Octets of a letter that are read and sent at once.
+pub const OUTBOUND_PIECE_OCTETS: u64 = 128 * 1024;

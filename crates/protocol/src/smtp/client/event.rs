@@ -135,6 +135,9 @@ pub struct Report {
     /// The last reply that counts for each recipient, in the order of the envelope: 2yz when the peer took
     /// responsibility for it. Where no reply came it is one of ours (`451 4.4.2` lost, `550 5.6.7` cannot be sent there …).
     pub recipients: Vec<Reply>,
+    /// For each recipient, whether something was decided before the connection broke; where not, another host may be
+    /// asked. All true when it did not break.
+    pub decided: Vec<bool>,
     /// How far it came.
     pub phase: Phase,
     /// Set when the connection broke during the transaction.

@@ -377,8 +377,9 @@ impl Transaction {
             }
             None => Reply::new(451, (4, 5, 0), "the server gave no answer"),
         };
+        let decided = self.verdicts.iter().map(|verdict| problem.is_none() || verdict.is_some()).collect();
         self.settle(&reply);
-        Report { recipients: self.verdicts.into_iter().flatten().collect(), phase, problem }
+        Report { decided, recipients: self.verdicts.into_iter().flatten().collect(), phase, problem }
     }
 }
 

@@ -1,0 +1,33 @@
+//! Whether a letter travels encrypted. Between mail servers of strangers the rule is: encrypt with whoever can, in the
+//! clear rather than not at all (RFC 7435); what became of it stands in the journal.
+
+use envelope::Reply;
+use net::{Conversation, Verdict};
+use protocol::smtp::client::Client;
+
+/// What the operator wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsPolicy {
+    /// Encrypt where it is offered. A handshake that fails is followed by a connection in the clear.
+    #[default]
+    Opportunistic,
+    /// Encrypt or wait.
+    Required,
+    /// In the clear, for a lab.
+    Never,
+}
+
+/// The reply of a host that offers no TLS where it is required (RFC 3207 section 4.1).
+pub(super) fn missing() -> Reply {
+    Reply::new(451, (4, 7, 10), "TLS is required, and the server offers none")
+}
+
+/// For the journal: version, cipher, and whether a root that we believe vouches for the name.
+pub(super) fn describe(conversation: &Conversation<Client>) -> Option<String> {
+    let tls = conversation.tls()?;
+    let verdict = match conversation.verdict() {
+        Some(Verdict::Verified) => "verified",
+        Some(Verdict::Unverified(_)) | None => "unverified",
+    };
+    Some(format!("{} {} {verdict}", tls.version, tls.cipher))
+}

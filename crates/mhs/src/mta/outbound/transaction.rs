@@ -1,0 +1,315 @@
+//! One letter to one destination: host after host until each recipient has its outcome.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use envelope::{Envelope, Outcome, Recipient, Reply};
+use journal::Event as Happened;
+use net::clock;
+use protocol::smtp::client::{Event, Phase, Problem, Report};
+use protocol::{Session, Step};
+use storage::Body;
+
+use super::connection::{Connection, Connections, Journaled};
+use super::target::word;
+use super::trouble::{self, Verdict};
+use super::{Attempted, Batch, Host, Target};
+use crate::Context;
+use crate::bounce::after_return_path;
+use crate::limits::{HEADER_OCTETS_MAX, OUTBOUND_PIECE_OCTETS};
+
+/// The letter's bytes.
+struct Letter {
+    body: Body,
+    /// Where it begins for others: a Return-Path is for our own mailboxes only (RFC 5321 section 4.4).
+    start: u64,
+}
+
+/// What has become of a batch so far.
+struct Progress<'a> {
+    context: &'a Context,
+    batch: &'a Batch,
+    outcomes: Vec<Option<Outcome>>,
+    host: Option<String>,
+    dsn_offered: bool,
+    /// Why the last host was of no use.
+    last: Reply,
+    /// Hosts that could not be talked to.
+    passed_over: Vec<(Host, Reply)>,
+}
+
+/// Brings a letter to its next hop. Never fails: what cannot be done now is deferred.
+pub async fn deliver(context: &Context, connections: &Connections, target: &Target, batch: &Batch) -> Attempted {
+    let mut progress = Progress {
+        context,
+        batch,
+        outcomes: vec![None; batch.recipients.len()],
+        host: None,
+        dsn_offered: false,
+        last: Reply::new(451, (4, 4, 1), "no host to ask"),
+        passed_over: Vec::new(),
+    };
+    let letter = match Letter::open(context, batch).await {
+        Ok(letter) => letter,
+        Err(error) => {
+            context.fault(None, Some(batch.mail.id), "store", &error);
+            progress.last = crate::acceptance::trouble(&error);
+            return progress.finish(false);
+        }
+    };
+    let journaled = Journaled::of(context);
+    let mut reached = false;
+    for host in &target.hosts {
+        if progress.open().is_empty() {
+            break;
+        }
+        reached |= progress.ask(connections, &journaled, host, &letter).await;
+    }
+    progress.finish(!reached)
+}
+
+impl Letter {
+    async fn open(context: &Context, batch: &Batch) -> Result<Self, storage::Error> {
+        let body = context.store.open(batch.mail.body).await?;
+        let start = after_return_path(&body).await?;
+        Ok(Self { body, start })
+    }
+
+    fn octets(&self) -> u64 {
+        self.body.len() - self.start
+    }
+
+    /// Whether the header holds what only SMTPUTF8 may carry (RFC 6531 section 3.4).
+    async fn has_utf8_header(&self) -> Result<bool, storage::Error> {
+        let head = self.body.read(self.start..self.start + HEADER_OCTETS_MAX as u64).await?;
+        let end = head.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(head.len());
+        Ok(head.get(..end).is_some_and(|header| !header.is_ascii()))
+    }
+}
+
+impl Progress<'_> {
+    /// Those without an outcome.
+    fn open(&self) -> Vec<usize> {
+        let open = self.outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_none());
+        open.map(|(index, _)| index).collect()
+    }
+
+    /// Asks one host. Answers whether it talked to us.
+    async fn ask(
+        &mut self,
+        connections: &Connections,
+        journaled: &Arc<Journaled>,
+        host: &Host,
+        letter: &Letter,
+    ) -> bool {
+        let mut cached = connections.take(host);
+        loop {
+            let connection = match cached.take() {
+                Some(connection) => connection,
+                None => match connections.open(journaled, host).await {
+                    Ok(connection) => connection,
+                    Err(reply) => {
+                        self.passed_over.push((host.clone(), reply.clone()));
+                        self.last = reply;
+                        return false;
+                    }
+                },
+            };
+            self.tell_passed_over();
+            match self.carry(connection, letter).await {
+                Carried::Usable(connection) => connections.put(journaled, *connection),
+                Carried::Broken(connection, reason) => {
+                    journaled.disconnected(connection.session, &connection.conversation, reason);
+                }
+                // An idle connection had been closed by the peer: not its fault, nor the letter's.
+                Carried::Stale(connection) => {
+                    journaled.disconnected(connection.session, &connection.conversation, "closed while idle".into());
+                    cached = connections.take(host);
+                    continue;
+                }
+            }
+            return true;
+        }
+    }
+
+    /// As many transactions on one connection as it takes.
+    async fn carry(&mut self, mut connection: Connection, letter: &Letter) -> Carried {
+        loop {
+            let mut open = self.open();
+            let at_once = connection.extensions.recipients_max.filter(|max| *max > 0).unwrap_or(u64::MAX);
+            open.truncate(usize::try_from(at_once).unwrap_or(usize::MAX));
+            if open.is_empty() {
+                return Carried::Usable(Box::new(connection));
+            }
+            let envelope = match self.envelope(connection.extensions.smtputf8, letter, &open).await {
+                Ok(envelope) => envelope,
+                Err(error) => return self.body_failed(connection, &error),
+            };
+            let report = match transact(&mut connection, envelope, letter).await {
+                Ok(report) => report,
+                Err(error) => return self.body_failed(connection, &error),
+            };
+            if connection.reused && is_stale(&report) {
+                return Carried::Stale(Box::new(connection));
+            }
+            connection.mails += 1;
+            connection.reused = false;
+            self.host = Some(connection.host.name.clone());
+            self.dsn_offered = connection.extensions.dsn;
+            self.note(&connection, &open, &report);
+            if let Some(problem) = report.problem {
+                return Carried::Broken(Box::new(connection), problem.to_string());
+            }
+            if !connection.conversation.session().usable() {
+                return Carried::Broken(Box::new(connection), "out of step".to_owned());
+            }
+        }
+    }
+
+    async fn envelope(
+        &self,
+        smtputf8_offered: bool,
+        letter: &Letter,
+        open: &[usize],
+    ) -> Result<Envelope, storage::Error> {
+        let mail = &self.batch.mail;
+        let recipients: Vec<Recipient> =
+            open.iter().filter_map(|index| self.batch.recipients.get(*index).cloned()).collect();
+        let mut smtputf8 = mail.smtputf8;
+        if smtputf8 && !smtputf8_offered {
+            // It was asked for; perhaps it is not needed.
+            let sender = mail.reverse_path.address().is_some_and(envelope::Address::needs_smtputf8);
+            let named = recipients.iter().any(|recipient| recipient.address.needs_smtputf8());
+            smtputf8 = sender || named || letter.has_utf8_header().await?;
+        }
+        Ok(Envelope {
+            reverse_path: mail.reverse_path.clone(),
+            recipients,
+            body: mail.body_type,
+            smtputf8,
+            ret: mail.ret,
+            envelope_id: mail.envelope_id.clone(),
+        })
+    }
+
+    /// Our own store failed in the middle: the connection cannot be used, and nobody else will get it now either.
+    fn body_failed(&mut self, connection: Connection, error: &storage::Error) -> Carried {
+        self.context.fault(Some(connection.session), Some(self.batch.mail.id), "store", error);
+        let reply = crate::acceptance::trouble(error);
+        for index in self.open() {
+            self.settle(index, &connection.host, None, Outcome::Deferred(reply.clone()));
+        }
+        Carried::Broken(Box::new(connection), error.to_string())
+    }
+
+    /// Turns a report into outcomes.
+    fn note(&mut self, connection: &Connection, open: &[usize], report: &Report) {
+        let some_taken = report.recipients.iter().any(Reply::is_positive);
+        for (place, index) in open.iter().enumerate() {
+            match trouble::verdict(report, place, some_taken) {
+                Verdict::Settled(outcome) => {
+                    self.settle(*index, &connection.host, connection.tls.clone(), outcome);
+                }
+                Verdict::Elsewhere(reply) => {
+                    self.attempted(*index, &connection.host, connection.tls.clone(), &Outcome::Deferred(reply.clone()));
+                    self.last = reply;
+                }
+                // Asked again on the same connection.
+                Verdict::Again(_) => {}
+            }
+        }
+    }
+
+    fn settle(&mut self, index: usize, host: &Host, tls: Option<String>, outcome: Outcome) {
+        self.attempted(index, host, tls, &outcome);
+        if let Some(place) = self.outcomes.get_mut(index) {
+            *place = Some(outcome);
+        }
+    }
+
+    /// Writes down the hosts that could not be talked to, now that one can be. Where none can, the caller tells.
+    fn tell_passed_over(&mut self) {
+        for (host, reply) in std::mem::take(&mut self.passed_over) {
+            for index in self.open() {
+                self.attempted(index, &host, None, &Outcome::Deferred(reply.clone()));
+            }
+        }
+    }
+
+    /// Writes one attempt down.
+    fn attempted(&self, index: usize, host: &Host, tls: Option<String>, outcome: &Outcome) {
+        let Some(recipient) = self.batch.recipients.get(index) else { return };
+        let event = Happened::Attempt {
+            recipient: recipient.address.clone(),
+            host: host.name.clone(),
+            ip: Some(host.address.ip()),
+            tls,
+            outcome: word(outcome),
+            reply: outcome.reply().clone(),
+        };
+        self.context.record(None, Some(self.batch.mail.id), event);
+    }
+
+    fn finish(self, nobody_reached: bool) -> Attempted {
+        let last = self.last;
+        let later = || Outcome::Deferred(last.clone());
+        let outcomes = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(later)).collect();
+        let site_down = nobody_reached.then_some(last.clone());
+        Attempted { outcomes, host: self.host, site_down, dsn_offered: self.dsn_offered }
+    }
+}
+
+/// What is left of a connection after it carried a letter.
+enum Carried {
+    Usable(Box<Connection>),
+    Broken(Box<Connection>, String),
+    Stale(Box<Connection>),
+}
+
+/// Broken before anything was answered.
+fn is_stale(report: &Report) -> bool {
+    report.phase <= Phase::Mail && matches!(report.problem, Some(Problem::Closed | Problem::Refused(_)))
+}
+
+/// One transaction. An error is our own store's.
+async fn transact(connection: &mut Connection, envelope: Envelope, letter: &Letter) -> Result<Report, storage::Error> {
+    let recipients = envelope.recipients.len();
+    let octets = letter.octets();
+    let conversation = &mut connection.conversation;
+    conversation.session().send(clock::instant(), envelope, Some(octets));
+    let mut at = letter.start;
+    loop {
+        match conversation.next().await {
+            Ok(Some(Event::WantBody)) => {
+                let piece: Bytes = letter.body.read(at..at + OUTBOUND_PIECE_OCTETS).await?;
+                at += piece.len() as u64;
+                let last = at >= letter.body.len() || piece.is_empty();
+                conversation.session().body(clock::instant(), &piece, last);
+            }
+            Ok(Some(Event::Done(report))) => return Ok(report),
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return Ok(broken(connection, recipients)),
+        }
+    }
+}
+
+/// The connection ended under the session: it tells what it knew.
+fn broken(connection: &mut Connection, recipients: usize) -> Report {
+    let session = connection.conversation.session();
+    let phase = session.phase();
+    session.end_of_input();
+    loop {
+        match session.next() {
+            Step::Event(Event::Done(report)) => return report,
+            Step::Event(_) | Step::Send(_) => {}
+            Step::NeedInput | Step::Close | Step::StartTls => break,
+        }
+    }
+    let reply = Reply::new(451, (4, 4, 2), "the connection ended");
+    Report {
+        recipients: vec![reply; recipients],
+        decided: vec![false; recipients],
+        phase,
+        problem: Some(Problem::Closed),
+    }
+}
