@@ -90,15 +90,19 @@ impl Listener {
     /// Lets connections in until the program drains. Each is served in a task of its own, which the drain waits for.
     pub async fn run<D: Door>(self, places: Arc<Connections>, shutdown: Shutdown, door: Arc<D>) -> io::Result<()> {
         let listener = TcpListener::from_std(self.socket)?;
+        let mut trouble_told = false;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = shutdown.draining() => return Ok(()),
             };
             let tcp = match accepted {
-                Ok((tcp, _)) => tcp,
+                Ok((tcp, _)) => {
+                    trouble_told = false;
+                    tcp
+                }
                 Err(error) => {
-                    wait_after(&error).await;
+                    wait_after(&error, &mut trouble_told).await;
                     continue;
                 }
             };
@@ -109,8 +113,12 @@ impl Listener {
                 Ok(place) => {
                     let busy = shutdown.busy();
                     let door = Arc::clone(&door);
+                    let shutdown = shutdown.clone();
                     tokio::spawn(async move {
-                        door.serve(Incoming { stream, peer, local }).await;
+                        tokio::select! {
+                            () = door.serve(Incoming { stream, peer, local }) => {}
+                            () = shutdown.is_cut_off() => {}
+                        }
                         drop((place, busy));
                     });
                 }
@@ -139,9 +147,11 @@ fn is_v6_missing(error: &io::Error) -> bool {
 
 /// A connection that ended before we took it is its own affair; a process without descriptors or memory has to wait
 /// for some of its connections to end.
-async fn wait_after(error: &io::Error) {
+async fn wait_after(error: &io::Error, told: &mut bool) {
     if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)) {
-        tracing::warn!(%error, "cannot accept connections");
+        if !std::mem::replace(told, true) {
+            tracing::warn!(%error, "cannot accept connections");
+        }
         tokio::time::sleep(DESCRIPTOR_PAUSE).await;
     }
 }
@@ -165,6 +175,8 @@ pub struct Connections {
 #[derive(Default)]
 struct Taken {
     total: usize,
+    /// The most there were since somebody asked.
+    peak: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
@@ -206,7 +218,15 @@ impl Connections {
         }
         taken.by_address.insert(key, count + 1);
         taken.total += 1;
+        taken.peak = taken.peak.max(taken.total);
         Ok(Place { places: Arc::clone(self), key })
+    }
+
+    /// How many were taken at most since the last call of this.
+    pub fn take_peak(&self) -> usize {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = taken.total;
+        std::mem::replace(&mut taken.peak, now)
     }
 
     /// How many are taken.

@@ -1,6 +1,6 @@
 //! The end of work: one signal that everything listens for, and a count of what is still under way.
 //!
-//! Draining means: no new connections, no new work, and what has been begun is ended in order.
+//! Draining means: no new connections, no new work, and what has been begun is ended in order. Cutting off means: now.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +14,16 @@ pub struct Shutdown(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    draining: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
     busy: AtomicUsize,
     idle: Notify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Working,
+    Draining,
+    CutOff,
 }
 
 impl Default for Shutdown {
@@ -28,25 +35,47 @@ impl Default for Shutdown {
 impl Shutdown {
     /// A signal that has not been given yet.
     pub fn new() -> Self {
-        let (draining, _) = watch::channel(false);
-        Self(Arc::new(Inner { draining, busy: AtomicUsize::new(0), idle: Notify::new() }))
+        let (stage, _) = watch::channel(Stage::Working);
+        Self(Arc::new(Inner { stage, busy: AtomicUsize::new(0), idle: Notify::new() }))
     }
 
     /// Gives the signal. Giving it again does nothing.
     pub fn begin(&self) {
-        self.0.draining.send_replace(true);
+        self.advance(Stage::Draining);
     }
 
-    /// Whether it was given.
+    /// The end of patience: what is still under way is dropped where it stands.
+    pub fn cut_off(&self) {
+        self.advance(Stage::CutOff);
+    }
+
+    /// Whether the signal was given.
     pub fn is_draining(&self) -> bool {
-        *self.0.draining.borrow()
+        *self.0.stage.borrow() >= Stage::Draining
     }
 
     /// Waits until it is given. Cancel-safe.
     pub async fn draining(&self) {
-        let mut receiver = self.0.draining.subscribe();
+        self.reached(Stage::Draining).await;
+    }
+
+    /// Waits until the end of patience. Cancel-safe.
+    pub async fn is_cut_off(&self) {
+        self.reached(Stage::CutOff).await;
+    }
+
+    fn advance(&self, to: Stage) {
+        self.0.stage.send_if_modified(|stage| {
+            let further = to > *stage;
+            *stage = to.max(*stage);
+            further
+        });
+    }
+
+    async fn reached(&self, wanted: Stage) {
+        let mut receiver = self.0.stage.subscribe();
         // An error means that the sender is gone, and `self` holds it.
-        let _ = receiver.wait_for(|draining| *draining).await;
+        let _ = receiver.wait_for(|stage| *stage >= wanted).await;
     }
 
     /// Says that something is under way; it ends when the guard is dropped.

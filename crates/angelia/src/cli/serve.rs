@@ -24,7 +24,6 @@ pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()
     let settings = crate::config::read(&path)?;
     let mut signals = Signals::listen()?;
     trace();
-    privileges::raise_file_limit();
     let doors = Doors::open(&settings)?;
     if let Some(user) = &settings.user {
         privileges::become_user(user)?;

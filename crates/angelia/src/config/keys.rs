@@ -142,7 +142,8 @@ pub(crate) const KEYS: &[Key] = &[
             "\"/etc/letsencrypt/live/mail.example.org/privkey.pem\"",
             "It belongs to `tls.certificate`: both or none.",
         ),
-        doc: "The private key of the certificate, in PEM; as many as certificates, in the same order.",
+        doc: "The private key of the certificate, in PEM; as many as certificates, in the same order. A renewed \
+              one is read as `user`, so it must be readable by that user.",
     },
     Key {
         name: "tls.authorities",

@@ -33,23 +33,46 @@ pub(super) struct Places {
     submission: Arc<Connections>,
     imap: Arc<Connections>,
     pop3: Arc<Connections>,
+    /// What each may have at most, by the limit of open files.
+    room: usize,
 }
 
+/// Open files that the program needs beside its connections: the store, the certificates, the outbound client.
+const OTHER_FILES: u64 = 512;
+
 impl Places {
-    pub(super) fn new(settings: &Settings) -> Self {
+    /// Each connection is an open file; where the process may not have so many, there are fewer places, and a word
+    /// about it.
+    pub(super) fn new(settings: &Settings, files_max: u64) -> (Self, Option<String>) {
+        let room = usize::try_from(files_max.saturating_sub(OTHER_FILES) / 4).unwrap_or(usize::MAX).max(1);
         let make = || {
             let trusted: TrustedNetworks = settings.relay_networks.clone();
             let exempt = move |ip: IpAddr| ip.to_canonical().is_loopback() || trusted.contains(ip);
-            Connections::new(settings.connections_max, settings.connections_per_address_max, exempt)
+            let connections_max = settings.connections_max.min(room);
+            Connections::new(connections_max, settings.connections_per_address_max, exempt)
         };
-        Self { smtp: make(), submission: make(), imap: make(), pop3: make() }
+        let warning = (room < settings.connections_max).then(|| {
+            format!(
+                "this process may open {files_max} files, so each kind of door has {room} places in place of {}; raise \
+                 the limit (LimitNOFILE, ulimit -n)",
+                settings.connections_max
+            )
+        });
+        (Self { smtp: make(), submission: make(), imap: make(), pop3: make(), room }, warning)
     }
 
     /// New limits, for whoever comes from now on.
     pub(super) fn set_limits(&self, settings: &Settings) {
+        let connections_max = settings.connections_max.min(self.room);
         for places in [&self.smtp, &self.submission, &self.imap, &self.pop3] {
-            places.set_limits(settings.connections_max, settings.connections_per_address_max);
+            places.set_limits(connections_max, settings.connections_per_address_max);
         }
+    }
+
+    /// How many were taken since the last call that are not any more.
+    pub(super) fn take_gone(&self) -> usize {
+        let all = [&self.smtp, &self.submission, &self.imap, &self.pop3];
+        all.iter().map(|places| places.take_peak().saturating_sub(places.taken())).sum()
     }
 
     pub(super) fn of(&self, service: Service) -> Arc<Connections> {

@@ -5,6 +5,7 @@
 
 mod doors;
 mod ground;
+mod memory;
 mod office;
 mod services;
 

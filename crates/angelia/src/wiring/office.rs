@@ -11,12 +11,17 @@ use tokio::task::JoinHandle;
 
 use super::doors::{Doors, Doorway, Places};
 use super::ground::{Ground, certificates, make_data_folder};
+use super::memory;
 use super::services::{Parts, Services};
 use crate::config::{JournalFormat, ListenSettings, Settings};
+use crate::privileges;
 use crate::sinks::{self, Format, Sinks};
 
 /// How often certificate files are looked at. A renewal is in use within this; SIGHUP makes it at once.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(60);
+
+/// How long tasks that were cut off may take to notice.
+const CUT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Doors, services and the journal over one [`Ground`].
 pub struct Office {
@@ -27,7 +32,7 @@ pub struct Office {
     sinks: Sinks,
     shutdown: Shutdown,
     services: Arc<ArcSwap<Services>>,
-    places: Places,
+    places: Arc<Places>,
     doors: Vec<OpenDoor>,
     background: Vec<JoinHandle<()>>,
 }
@@ -59,7 +64,7 @@ impl Office {
         let shutdown = Shutdown::new();
         let parts = Parts { settings: &settings, ground: &ground, tls: &tls, journal: &journal, shutdown: &shutdown };
         let services = Arc::new(ArcSwap::from_pointee(Services::new(&parts)?));
-        let places = Places::new(&settings);
+        let (places, warning) = Places::new(&settings, privileges::raise_file_limit());
         let mut office = Self {
             background: Vec::new(),
             doors: Vec::new(),
@@ -70,12 +75,17 @@ impl Office {
             sinks,
             shutdown,
             services,
-            places,
+            places: Arc::new(places),
         };
         for (asked, listener) in doors.0 {
             office.serve(asked, listener);
         }
+        if let Some(reason) = warning {
+            office.record(Event::Fault { place: "limits.connections".to_owned(), reason });
+        }
         office.background.push(office.watch_certificates());
+        let counted = Arc::clone(&office.places);
+        office.background.push(tokio::spawn(memory::give_back(move || counted.take_gone())));
         office.record(Event::Started { version: env!("CARGO_PKG_VERSION").to_owned(), listeners: office.addresses() });
         Ok(office)
     }
@@ -178,6 +188,8 @@ impl Office {
         if !drained {
             let reason = format!("{} connections were cut off", self.shutdown.under_way());
             record(&*self.journal, Event::Fault { place: "shutdown".to_owned(), reason });
+            self.shutdown.cut_off();
+            self.shutdown.drained(CUT_PATIENCE).await;
         }
         for task in self.background {
             task.abort();
