@@ -10,7 +10,7 @@ use crate::raw::{inbox, smtp};
 use crate::server::{PASSWORD, Server, USER};
 
 const SENDERS: usize = 8;
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 30;
 
 /// Sends letters until the server is gone, and notes each that was answered with 250.
 fn send_until_the_end(place: SocketAddr, name: &str, answered: &Mutex<Vec<String>>, stop: &AtomicBool) {

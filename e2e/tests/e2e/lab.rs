@@ -75,11 +75,6 @@ impl Lab {
         home
     }
 
-    /// What the lab has said so far.
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
     /// Anna submits a letter to somebody, by curl, over TLS.
     #[track_caller]
     pub fn anna_writes(&self, to: &str, subject: &str) {

@@ -65,6 +65,11 @@ impl Raw {
         Ok(octets)
     }
 
+    /// Closes our side.
+    pub fn say_no_more(&self) -> std::io::Result<()> {
+        self.stream.get_ref().shutdown(std::net::Shutdown::Write)
+    }
+
     /// The connection itself, to read and to write at the same time.
     pub fn split(self) -> std::io::Result<(BufReader<TcpStream>, TcpStream)> {
         let write = self.stream.get_ref().try_clone()?;

@@ -32,6 +32,7 @@ impl Server {
              dns.server = \"127.0.0.1:9\"\njournal.format = \"text\"\n{more}\n"
         );
         std::fs::write(folder.path().join("angelia.toml"), config).unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
         let mut server = Self { process: None, folder, smtp, submission, imap, pop3 };
         server.command(&["domain", "add", "patras.test"], b"");
         server.command(&["account", "add", USER, "--password-stdin"], PASSWORD.as_bytes());

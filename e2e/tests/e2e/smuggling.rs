@@ -72,6 +72,7 @@ fn what_comes_with_starttls_is_thrown_away() {
     if reply.starts_with("220") {
         // A reply to the second command would be plain text before the handshake.
         raw.send("\x16\x03\x01\x00\x01\x00").unwrap();
+        raw.say_no_more().unwrap();
         let rest = raw.line().unwrap_or_default();
         assert!(!rest.starts_with("250"), "a command in the clear was carried over STARTTLS: {rest}");
     }
