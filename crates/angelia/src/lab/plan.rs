@@ -50,7 +50,6 @@ pub(super) struct Door {
 /// Somebody with an account.
 #[derive(Debug, Clone)]
 pub(super) struct Person {
-    pub(super) name: &'static str,
     pub(super) address: Address,
     pub(super) password: &'static str,
 }
@@ -111,7 +110,7 @@ impl OfficePlan {
         Ok(Self {
             hostname: format!("mail.{domain}"),
             ip: IpAddr::V4(ip),
-            person: Person { name: person, address, password },
+            person: Person { address, password },
             folder: folder.join(name),
             doors: doors
                 .map(|((service, name, _), port)| Door {

@@ -89,7 +89,9 @@ impl Screen {
                 continue;
             }
             let (on, off) = self.paint(colour);
-            self.print(&format!("    {on}{mark} {}{off}\n", clean(&line.text)));
+            let text = clean(&line.text);
+            let gap = if text.is_empty() { "" } else { " " };
+            self.print(&format!("    {on}{mark}{gap}{text}{off}\n"));
         }
     }
 
