@@ -1,6 +1,8 @@
 //! The SMTP doors over real sockets on loopback, with a real store.
 
 mod office;
+mod outbound;
+mod peer;
 mod post;
 mod reception;
 mod submission;

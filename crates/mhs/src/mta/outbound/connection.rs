@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use envelope::{Host as HostName, Reply, SessionId};
 use journal::{Event as Happened, Service};
 use net::{Conversation, Gone, Stream, Upgrade, clock};
-use protocol::smtp::client::{Client, Config, Event, Extensions};
+use protocol::smtp::client::{Client, Config, Event, Extensions, Phase};
 
 use super::tls::{self, TlsPolicy};
 use super::{Host, Settings, trouble};
@@ -242,6 +242,8 @@ async fn greet(
             Ok(Some(_)) => {}
             Ok(None) => return Err(Failure::Other(trouble::gone(&Gone::Peer))),
             Err(Gone::Tls(reason)) => return Err(Failure::Tls(reason)),
+            // Some hang up where they cannot agree.
+            Err(gone) if session.phase() == Phase::StartTls => return Err(Failure::Tls(gone.to_string())),
             Err(gone) => return Err(Failure::Other(trouble::gone(&gone))),
         }
     }

@@ -1,0 +1,113 @@
+//! Letters arrive: whole, once, over few connections.
+
+use envelope::{Domain, Recipient, ReversePath};
+use journal::Event;
+use mhs::mta::outbound::Outbound;
+use net::Shutdown;
+
+use crate::peer::{Manner, Peer};
+use crate::world::{Wishes, World, address};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_arrives_as_it_is() {
+    let world = World::new().await;
+    let peer = Peer::start(world.at(1), Manner::default()).await;
+    world.send(&["kostas@patras.test"]).await;
+    world.until_empty().await;
+    let letters = peer.letters();
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].from.starts_with("MAIL FROM:<anna@athens.test>"), "{}", letters[0].from);
+    assert_eq!(letters[0].to, ["RCPT TO:<kostas@patras.test>"]);
+    assert!(letters[0].text.starts_with("Received: "), "{}", letters[0].text);
+    assert!(letters[0].text.ends_with("\r\n\r\n.hello\r\n\r\n"), "{}", letters[0].text);
+    assert_eq!(peer.seen.lock().unwrap().commands[0], "EHLO mx.athens.test");
+    assert_eq!(world.attempts(), ["250 2.0.0"]);
+    let [Event::Routed { destination, hosts }] = &world.events("routed")[..] else { panic!() };
+    assert_eq!((destination.as_str(), hosts.len()), ("patras.test", 1));
+    assert!(hosts[0].starts_with("mx.patras.test["), "{hosts:?}");
+    assert_eq!(world.bodies().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recipients_share_a_transaction_and_letters_a_connection() {
+    let world = World::new().await;
+    let peer = Peer::start(world.at(1), Manner::default()).await;
+    world.send(&["a@patras.test", "b@patras.test", "c@patras.test"]).await;
+    world.until_empty().await;
+    for n in 0..40 {
+        world.send(&[&format!("r{n}@patras.test")]).await;
+    }
+    world.until_empty().await;
+    let letters = peer.letters();
+    assert_eq!(letters.len(), 41);
+    assert_eq!(letters[0].to.len(), 3);
+    let seen = peer.seen.lock().unwrap();
+    assert!(seen.most <= mhs::limits::OUTBOUND_ATTEMPTS_EACH, "{} at once", seen.most);
+    assert!(seen.connections < 41, "{} connections", seen.connections);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_here_and_there_leaves_our_own_field_here() {
+    let world = World::new().await;
+    let peer = Peer::start(world.at(1), Manner::default()).await;
+    world.send(&["anna@athens.test", "kostas@patras.test"]).await;
+    world.until_empty().await;
+    assert!(world.letters().await[0].starts_with("Return-Path: <anna@athens.test>\r\n"));
+    assert!(peer.letters()[0].text.starts_with("Received: "));
+    assert_eq!(world.bodies().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_that_was_closed_costs_nothing() {
+    let world = World::new().await;
+    let peer = Peer::start(world.at(1), Manner { letters_max: 1, ..Manner::default() }).await;
+    for _ in 0..3 {
+        world.send(&["kostas@patras.test"]).await;
+        world.until_empty().await;
+    }
+    assert_eq!(world.attempts(), ["250 2.0.0"; 3]);
+    assert_eq!(peer.letters().last().unwrap().connection, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_in_hand_goes_back_when_the_server_stops() {
+    let mut world = World::new().await;
+    // A next hop that lets everybody wait for ever.
+    let silent = Peer::start(world.at(1), Manner { greeting: |_| "", ..Manner::default() }).await;
+    for n in 0..5 {
+        world.send(&[&format!("r{n}@patras.test")]).await;
+    }
+    world.until("a connection", async || silent.seen.lock().unwrap().connections > 0).await;
+    world.running.take().unwrap().abort();
+    drop(silent);
+    // The next life of this node takes its letters up at once, however long the lease.
+    let peer = Peer::start(world.at(1), Manner::default()).await;
+    let running = tokio::spawn(Outbound::run(world.context.clone(), world.settings.clone()));
+    world.until_empty().await;
+    assert_eq!(peer.letters().len(), 5);
+    // In order: it ends by itself, and nothing is lost.
+    world.context.shutdown.begin();
+    running.await.unwrap();
+    world.send(&["late@patras.test"]).await;
+    assert_eq!(world.queued().await.len(), 1);
+    assert!(Shutdown::clone(&world.context.shutdown).is_draining());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_that_has_become_ours_is_delivered_here() {
+    let wishes = Wishes { mx: vec![("later.test.", 10, "mx.later.test.")], hosts: vec![], ..Wishes::default() };
+    let mut world = World::with(wishes).await;
+    world.running.take().unwrap().abort();
+    let to = |text: &str| Recipient { address: address(text), notify: None, original: None };
+    let sender = ReversePath::Address(address("anna@athens.test"));
+    world.send_as(sender, vec![to("anna@later.test"), to("nobody@later.test")]).await;
+    world.context.directory.add_domain(&Domain::parse("later.test").unwrap()).await.unwrap();
+    let alias = "anna@later.test".parse::<directory::AliasSource>().unwrap();
+    world.context.directory.add_alias(&alias, &[address("anna@athens.test")]).await.unwrap();
+    tokio::spawn(Outbound::run(world.context.clone(), world.settings.clone()));
+    world.until_empty().await;
+    world.until("the letter and the notice", async || world.letters().await.len() == 2).await;
+    let letters = world.letters().await;
+    assert!(letters.iter().any(|letter| letter.contains("\r\n.hello\r\n") && letter.starts_with("Return-Path: <anna")));
+    assert!(letters.iter().any(|letter| letter.contains("Final-Recipient: rfc822; nobody@later.test")));
+}

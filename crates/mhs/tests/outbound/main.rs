@@ -1,0 +1,9 @@
+//! Mail out over real sockets: a real name server, real stores, and next hops that do what they are told, good and bad.
+
+mod delivery;
+mod notices;
+mod offices;
+mod peer;
+mod routes;
+mod trouble;
+mod world;

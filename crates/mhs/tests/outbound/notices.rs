@@ -1,0 +1,153 @@
+//! What senders are told, and when they are left in peace.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use directory::RelayAllowed;
+use envelope::{BodyType, MailId, Notify, Recipient, Return, ReversePath};
+use journal::Event;
+use net::clock;
+use queue::{Backoff, NewMail, NewRecipient};
+
+use crate::peer::{Manner, Peer};
+use crate::world::{Wishes, World, address};
+
+fn recipient(notify: Option<(bool, bool, bool)>) -> Recipient {
+    let notify = notify.map(|(success, failure, delay)| Notify { success, failure, delay });
+    Recipient { address: address("kostas@patras.test"), notify, original: Some("rfc822;K+2BA@patras.test".into()) }
+}
+
+fn anna() -> ReversePath {
+    ReversePath::Address(address("anna@athens.test"))
+}
+
+fn refusing() -> Manner {
+    Manner { recipient: |_, _| "550 5.7.1 no", ..Manner::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bounce_says_what_happened_to_what() {
+    let world = World::new().await;
+    let _peer = Peer::start(world.at(1), refusing()).await;
+    world.send(&["kostas@patras.test"]).await;
+    world.until_empty().await;
+    let notices = world.letters().await;
+    let notice = &notices[0];
+    for part in [
+        "Return-Path: <>\r\n",
+        "MAILER-DAEMON@mx.athens.test",
+        "Content-Type: multipart/report",
+        "Reporting-MTA: dns; mx.athens.test",
+        "Action: failed",
+        "Remote-MTA: dns; mx.patras.test",
+        "Message-ID: <1@athens.test>",
+        ".hello",
+    ] {
+        assert!(notice.contains(part), "{part} is missing in {notice}");
+    }
+    let [Event::Notified { to, kind, about }] = &world.events("notified")[..] else { panic!() };
+    assert_eq!((to, kind.as_str(), about.len()), (&anna(), "failed", 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bounce_is_never_bounced() {
+    let world = World::new().await;
+    let _peer = Peer::start(world.at(1), refusing()).await;
+    world.send_as(ReversePath::Null, vec![recipient(None)]).await;
+    world.until_empty().await;
+    assert_eq!(world.attempts(), ["550 5.7.1"]);
+    assert!(world.events("notified").is_empty() && world.letters().await.is_empty());
+    assert_eq!(world.bodies().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_to_hear_nothing_hears_nothing() {
+    let world = World::new().await;
+    let _peer = Peer::start(world.at(1), refusing()).await;
+    world.send_as(anna(), vec![recipient(Some((false, false, false)))]).await;
+    world.until_empty().await;
+    assert!(world.letters().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_whose_address_is_gone_keeps_nothing_in_the_queue() {
+    let world = World::new().await;
+    let _peer = Peer::start(world.at(1), refusing()).await;
+    let gone = ReversePath::Address(address("gone@athens.test"));
+    world.send_as(gone, vec![recipient(None)]).await;
+    world.until_empty().await;
+    assert!(world.letters().await.is_empty());
+    assert_eq!(world.bodies().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn success_is_told_where_the_next_hop_will_not() {
+    let world = World::new().await;
+    let _peer = Peer::start(world.at(1), Manner::default()).await;
+    world.send_as(anna(), vec![recipient(Some((true, false, false)))]).await;
+    world.until_empty().await;
+    let notices = world.letters().await;
+    assert!(notices[0].contains("Action: relayed") && notices[0].contains("Status: 2.0.0"), "{}", notices[0]);
+    assert!(notices[0].contains("Original-Recipient: rfc822;"), "{}", notices[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn success_is_the_next_hops_to_tell_where_it_can() {
+    let world = World::new().await;
+    let peer = Peer::start(world.at(1), Manner { extensions: &["DSN"], ..Manner::default() }).await;
+    world.send_as(anna(), vec![recipient(Some((true, true, false)))]).await;
+    world.until_empty().await;
+    let to = &peer.letters()[0].to[0];
+    assert!(to.contains("NOTIFY=SUCCESS,FAILURE") && to.contains("ORCPT=rfc822;K+2BA@patras.test"), "{to}");
+    assert!(world.letters().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn late_is_told_once_and_the_end_as_well() {
+    let backoff = Backoff {
+        first: Duration::from_millis(100),
+        longest: Duration::from_millis(200),
+        lifetime: Duration::from_secs(4),
+        delay_notice: Duration::from_secs(1),
+    };
+    let world = World::with(Wishes { backoff, ..Wishes::default() }).await;
+    world.send(&["kostas@patras.test"]).await;
+    world.until("both notices", async || world.letters().await.len() >= 2).await;
+    world.until_empty().await;
+    let notices = world.letters().await;
+    assert_eq!(notices.len(), 2);
+    assert!(notices[0].contains("Action: delayed") && notices[0].contains("Status: 4.4.1"), "{}", notices[0]);
+    assert!(notices[0].contains("Will-Retry-Until: "));
+    assert!(notices[1].contains("Action: failed") && notices[1].contains("Status: 5.4.7"), "{}", notices[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ret_and_envid_are_honoured() {
+    let world = World::new().await;
+    let _peer = Peer::start(world.at(1), refusing()).await;
+    let mut stage = world.context.store.stage();
+    stage.append(Bytes::from_static(b"Subject: s\r\n\r\nthe body\r\n")).await.unwrap();
+    let staged = stage.finish(Bytes::new()).await.unwrap();
+    let queue = world.context.queue.clone();
+    let write = world.context.store.write(move |tx| {
+        let new = NewMail {
+            mail: MailId::random(),
+            body: tx.keep(&staged, 1)?,
+            octets: staged.len(),
+            reverse_path: &anna(),
+            body_type: BodyType::SevenBit,
+            smtputf8: false,
+            ret: Some(Return::Headers),
+            envelope_id: Some("QQ+2B314159"),
+            accepted_at: clock::now(),
+            recipients: &[NewRecipient { recipient: &recipient(None), allowed: &RelayAllowed::for_operator() }],
+        };
+        queue.accept_in(tx, &new)
+    });
+    write.await.unwrap();
+    world.context.queue.wake();
+    world.until_empty().await;
+    let notices = world.letters().await;
+    assert!(notices[0].contains("Original-Envelope-Id: QQ+314159"), "{}", notices[0]);
+    assert!(notices[0].contains("Subject: s") && !notices[0].contains("the body"), "{}", notices[0]);
+}
