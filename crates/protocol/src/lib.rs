@@ -3,6 +3,10 @@
 //! Knows no socket, no disk and no clock. The protocol folders never import each other; what they share is
 //! [`session`], [`lines`] and [`sasl`].
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)
+)]
 
 pub mod imap;
 pub mod lines;
