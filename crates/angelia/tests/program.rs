@@ -390,3 +390,28 @@ fn a_lost_database_is_rebuilt_from_the_segments() {
     let said = text(&house.angelia(&["rebuild"], "").stderr);
     assert!(said.contains("0 letters brought back, 1 were there already"), "{said}");
 }
+
+#[test]
+fn the_queue_obeys_without_a_server() {
+    let house = House::build();
+    house.done(&["send", "-f", "anna@athens.test", "kostas@patras.test", "maria@sparta.test"], "Subject: x\n\nx\n");
+    let listed = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        let mut all = vec!["queue", "list", "--json"];
+        all.extend(arguments);
+        serde_json::from_str(&house.done(&all, "")).unwrap()
+    };
+    let rows = listed(&[]);
+    assert_eq!(rows.len(), 2);
+    let id = rows[0]["id"].as_str().unwrap().to_owned();
+    assert!(house.done(&["queue", "show", &id], "").contains("to maria@sparta.test"));
+    assert!(house.done(&["queue", "hold", "--domain", "patras.test"], "").contains("kostas@patras.test"));
+    assert_eq!(listed(&["--held"]).len(), 1);
+    assert_eq!(listed(&["--held"])[0]["state"], "held");
+    house.done(&["queue", "release", &id], "");
+    assert!(listed(&["--held"]).is_empty());
+    house.done(&["queue", "retry", "--all"], "");
+    assert!(house.fails(1, &["queue", "drop", &id]).contains("--yes"));
+    house.done(&["queue", "drop", &id, "--yes"], "");
+    assert!(listed(&[]).is_empty());
+    assert!(house.fails(1, &["queue", "show", &id]).contains("angelia trace"));
+}

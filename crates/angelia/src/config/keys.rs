@@ -204,6 +204,23 @@ pub(crate) const KEYS: &[Key] = &[
         doc: "The port of other mail servers. Another one is for laboratories only.",
     },
     Key {
+        name: "outbound.source",
+        kind: Kind::Ip,
+        default: unset("\"192.0.2.25\"", "The machine chooses."),
+        doc: "The address that our connections to others come from, on a machine that has several. Its PTR should be \
+              `hostname`.",
+    },
+    Key {
+        name: "outbound.tls",
+        kind: Kind::Choice(&["opportunistic", "required", "never"]),
+        default: is(
+            "\"opportunistic\"",
+            "RFC 7435: better encrypted to a stranger than in the clear, better in the clear than not at all.",
+        ),
+        doc: "Whether letters travel encrypted: where the other side offers it; always, and else they wait; or never, for \
+              laboratories.",
+    },
+    Key {
         name: "queue.retry_first",
         kind: Kind::Duration,
         default: is("\"5m\"", "A server that restarts is back by then."),

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// Socket addresses to listen on.
     Addresses,
+    /// One address, without a port.
+    Ip,
     /// One socket address; `port` when it names none.
     SocketAddress { port: u16 },
     /// Addresses and networks: `"192.0.2.0/24"`.
@@ -49,6 +51,7 @@ impl Kind {
             Self::Duration => "duration: a text such as \"30s\", \"5m\", \"4h\", \"5d\"".into(),
             Self::Choice(words) => words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or "),
             Self::Addresses => "list of addresses such as \"[::]:25\", \"192.0.2.1:25\"".into(),
+            Self::Ip => "address such as \"192.0.2.1\"".into(),
             Self::SocketAddress { .. } => "address such as \"127.0.0.1:53\"".into(),
             Self::Networks => "list of networks such as \"192.0.2.0/24\"".into(),
         }

@@ -1,12 +1,13 @@
 //! The second step: each value gets its type, or a problem with its line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use directory::{Network, TrustedNetworks};
 use envelope::{Address, Domain};
 use journal::Service;
+use mhs::mta::outbound::tls::TlsPolicy;
 use net::CertificateFiles;
 use queue::Backoff;
 
@@ -46,6 +47,10 @@ pub struct Settings {
     pub dns_server: Option<SocketAddr>,
     /// The port of other mail servers.
     pub outbound_port: u16,
+    /// Where connections to them come from.
+    pub outbound_source: Option<IpAddr>,
+    /// Whether letters travel encrypted.
+    pub outbound_tls: TlsPolicy,
     /// The queue's patience.
     pub backoff: Backoff,
     /// The store.
@@ -153,6 +158,15 @@ pub(super) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Problem>) -> Opt
         connections_per_address_max: reader.count("limits.connections_per_address"),
         dns_server: reader.socket_address("dns.server"),
         outbound_port: u16::try_from(reader.number("outbound.port")).unwrap_or(25),
+        outbound_source: reader.read("outbound.source", |value| {
+            let text = as_text(value, "outbound.source")?;
+            text.parse().map_err(|_| format!("{text:?} is no address; {}", wanted("outbound.source")))
+        }),
+        outbound_tls: match reader.choice("outbound.tls") {
+            Some("required") => TlsPolicy::Required,
+            Some("never") => TlsPolicy::Never,
+            _ => TlsPolicy::Opportunistic,
+        },
         backoff,
         journal_format: reader.journal_format(),
         journal_days: u32::try_from(reader.number("journal.days")).unwrap_or(30),

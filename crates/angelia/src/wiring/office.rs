@@ -12,13 +12,16 @@ use tokio::task::JoinHandle;
 use super::doors::{Doors, Doorway, Places};
 use super::ground::{Ground, certificates, make_data_folder};
 use super::memory;
-use super::services::{Parts, Services};
+use super::services::{self, Parts, Services};
 use crate::config::{JournalFormat, ListenSettings, Settings};
 use crate::privileges;
 use crate::sinks::{self, Format, Sinks};
 
 /// How often certificate files are looked at. A renewal is in use within this; SIGHUP makes it at once.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(60);
+
+/// How long mail out may take to end. It has a patience of its own, which is shorter.
+const OUTBOUND_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long tasks that were cut off may take to notice.
 const CUT_PATIENCE: Duration = Duration::from_secs(1);
@@ -35,6 +38,8 @@ pub struct Office {
     places: Arc<Places>,
     doors: Vec<OpenDoor>,
     background: Vec<JoinHandle<()>>,
+    /// Mail out, and the signal of its end: a reload restarts it apart from the rest.
+    outbound: (Shutdown, JoinHandle<()>),
 }
 
 /// A door that is being served.
@@ -64,8 +69,11 @@ impl Office {
         let shutdown = Shutdown::new();
         let parts = Parts { settings: &settings, ground: &ground, tls: &tls, journal: &journal, shutdown: &shutdown };
         let services = Arc::new(ArcSwap::from_pointee(Services::new(&parts)?));
+        let outbound = Shutdown::new();
+        let carrying = tokio::spawn(services::outbound(&parts, outbound.clone())?);
         let (places, warning) = Places::new(&settings, privileges::raise_file_limit());
         let mut office = Self {
+            outbound: (outbound, carrying),
             background: Vec::new(),
             doors: Vec::new(),
             settings,
@@ -156,6 +164,8 @@ impl Office {
             shutdown: &self.shutdown,
         };
         let services = Services::new(&parts)?;
+        let shutdown = Shutdown::new();
+        let outbound = services::outbound(&parts, shutdown.clone())?;
         // A door that only changes its service frees its address first.
         self.doors.retain(|open| {
             let stays = settings.listen.contains(&open.asked);
@@ -165,6 +175,7 @@ impl Office {
             stays
         });
         self.services.store(Arc::new(services));
+        self.restart_outbound(outbound, shutdown);
         self.places.set_limits(&settings);
         self.tls.store(Arc::new(tls));
         self.settings = settings;
@@ -177,14 +188,33 @@ impl Office {
         Ok(())
     }
 
+    /// The old one ends before the new one begins: both have the same name in the queue, and the second would take the
+    /// letters out of the hands of the first.
+    fn restart_outbound(&mut self, new: impl Future<Output = ()> + Send + 'static, shutdown: Shutdown) {
+        // Of several reloads in a row each waits for the one before.
+        let (begin, begun) = tokio::sync::oneshot::channel::<JoinHandle<()>>();
+        let carrying = tokio::spawn(async move {
+            if let Ok(old) = begun.await {
+                let _ = old.await;
+            }
+            new.await;
+        });
+        let (signal, old) = std::mem::replace(&mut self.outbound, (shutdown, carrying));
+        signal.begin();
+        let _ = begin.send(old);
+    }
+
     /// Ends in order: no new connections, what was begun is finished within `patience`, then the journal is written.
     pub async fn stop(self, patience: Duration) {
         self.record(Event::Stopping);
         self.shutdown.begin();
+        let (signal, carrying) = self.outbound;
+        signal.begin();
         for door in self.doors {
             let _ = door.accepting.await;
         }
-        let drained = self.shutdown.drained(patience).await;
+        let carried = tokio::time::timeout(OUTBOUND_PATIENCE, carrying);
+        let (drained, _) = tokio::join!(self.shutdown.drained(patience), carried);
         if !drained {
             let reason = format!("{} connections were cut off", self.shutdown.under_way());
             record(&*self.journal, Event::Fault { place: "shutdown".to_owned(), reason });

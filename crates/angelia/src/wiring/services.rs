@@ -6,7 +6,8 @@ use std::sync::Arc;
 use access::{imap, pop3};
 use journal::{Journal, Service};
 use mhs::mta::inbound::Inbound;
-use net::{Door, Incoming, ServerTls, Shutdown};
+use mhs::mta::outbound::Outbound;
+use net::{Door, Incoming, Resolver, Roots, ServerTls, Shutdown};
 
 use super::Ground;
 use crate::config::Settings;
@@ -77,6 +78,25 @@ impl Doors {
             pop3s: pop3::Door::pop3s(readers),
         }
     }
+}
+
+/// Mail out, as the settings have it; it runs until `shutdown`, which is its own.
+pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+    let settings = parts.settings;
+    let resolver = settings.dns_server.map_or_else(Resolver::system, Resolver::named)?;
+    let mut roots = Roots::system();
+    for file in &settings.tls.authorities {
+        roots = roots.with_file(file)?;
+    }
+    let own = mhs::mta::outbound::Settings {
+        port: settings.outbound_port,
+        backoff: settings.backoff.clone(),
+        source: settings.outbound_source,
+        tls: settings.outbound_tls,
+        ..mhs::mta::outbound::Settings::new(settings.hostname.as_str(), resolver, &roots)
+    };
+    let context = transfer(settings, parts.ground, None, Arc::clone(parts.journal), shutdown);
+    Ok(Outbound::run(context, own))
 }
 
 /// What the doors of the Message Store work with.
