@@ -5,17 +5,21 @@
 //! - [`msa`]: what is asked of our own people: sign in, send under your own name, send whole letters.
 //! - [`acceptance`]: the one transaction that takes responsibility for a letter. Whoever answers 250 has its
 //!   [`storage::Committed`] in hand.
+//! - [`mta::outbound`]: carries on what waits in the queue; [`route`] says where to.
+//! - [`bounce`]: tells senders what became of their letters.
 //! - [`mda`]: into which mailbox of an account a letter goes.
 //!
 //! Knows no mailbox protocol and no web.
 #![forbid(unsafe_code)]
 
 pub mod acceptance;
+pub mod bounce;
 pub mod context;
 pub mod limits;
 pub mod mda;
 pub mod msa;
 pub mod mta;
 pub mod recipients;
+pub mod route;
 
 pub use context::{Context, Settings};

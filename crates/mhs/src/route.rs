@@ -24,7 +24,7 @@ pub enum Route {
 pub async fn find(context: &Context, resolver: &Resolver, port: u16, destination: &str) -> Route {
     match HostName::parse(destination) {
         Ok(HostName::Literal(address)) => Route::Hosts(vec![host(destination, address, port)]),
-        Ok(HostName::Domain(domain)) => match context.directory.is_local(&domain).await {
+        Ok(HostName::Name(domain)) => match context.directory.is_local(&domain).await {
             Ok(true) => Route::Local,
             Ok(false) => by_name(&context.settings.hostname, resolver, port, &domain).await,
             Err(error) => {
@@ -59,7 +59,9 @@ async fn by_name(own: &Domain, resolver: &Resolver, port: u16, domain: &Domain) 
             None => failed(554, (5, 4, 6), format!("the DNS sends the mail of {domain} to us, and it is not ours")),
         },
         Err(DnsError::NoSuchName) => failed(550, (5, 1, 2), format!("there is no domain {domain}")),
-        Err(DnsError::Unusable(why)) => deferred((4, 4, 4), format!("the DNS entries of {domain} are of no use: {why}")),
+        Err(DnsError::Unusable(why)) => {
+            deferred((4, 4, 4), format!("the DNS entries of {domain} are of no use: {why}"))
+        }
         Err(DnsError::Temporary(why)) => deferred((4, 4, 3), format!("no answer about {domain} from the DNS: {why}")),
     }
 }

@@ -97,7 +97,7 @@ pub enum Verdict {
         reply: Reply,
         /// The sender has now been told of the delay.
         delay_told: bool,
-        /// Whether this counts as an attempt. A shutdown gives claims back without one.
+        /// Whether this counts as an attempt, and its reply as the last one. A shutdown gives claims back without.
         counts: bool,
     },
 }

@@ -1,3 +1,4 @@
-//! Mail transfer: [`inbound`] takes letters in, `outbound` carries them on.
+//! Mail transfer: [`inbound`] takes letters in, [`outbound`] carries them on.
 
 pub mod inbound;
+pub mod outbound;

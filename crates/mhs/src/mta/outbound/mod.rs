@@ -8,15 +8,17 @@
 //!
 //! Knows no disk but the body it streams, and no mailbox.
 
-pub mod connection;
+mod book;
+mod connection;
 mod local;
-pub mod schedule;
-pub mod settings;
+mod schedule;
+mod settings;
 mod settle;
-pub mod target;
+mod target;
 pub mod tls;
-pub mod transaction;
-pub mod trouble;
+mod transaction;
+mod trouble;
+mod work;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,11 +1,11 @@
 //! From a destination to its [`Target`], and the journal's word of it.
 
-use journal::{AttemptOutcome, Event};
 use envelope::{Outcome, Recipient};
+use journal::{AttemptOutcome, Event};
 
 use super::{Batch, Settings, Target};
-use crate::route::{self, Route};
 use crate::Context;
+use crate::route::{self, Route};
 
 /// Asks where the mail of `destination` goes.
 pub(super) async fn find(context: &Context, settings: &Settings, destination: &str) -> Found {

@@ -1,0 +1,227 @@
+//! Notices to senders (RFC 3461-3464): what failed, what is late, what arrived.
+//!
+//! A notice is a letter like any other and goes in through the same acceptance, with the null reverse-path; a letter
+//! that has the null reverse-path itself is never answered (RFC 5321 section 6.1). [`Notice::send`] writes it in one
+//! transaction with the rows that it is about, so that no sender is told twice, or not at all.
+
+mod letter;
+
+use std::sync::Arc;
+
+use directory::RelayAllowed;
+use envelope::{Address, BodyType, EnhancedStatus, MailId, Notify, Recipient, Reply, Return, ReversePath, Timestamp};
+use journal::{Event, Service};
+use message::dsn::{Action, RecipientReport, Report, Returned};
+use net::clock;
+use storage::{BodyId, Transaction};
+
+use crate::Context;
+use crate::acceptance::Ready;
+use crate::limits::{NOTICE_LETTER_OCTETS, NOTICE_LETTER_OCTETS_MAX};
+use crate::msa::post::{self, Post, PostError};
+
+use self::letter::Letter;
+pub(crate) use self::letter::after_return_path;
+
+/// The letter that a notice is about.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Its id.
+    pub mail: MailId,
+    /// Its bytes.
+    pub body: BodyId,
+    /// Who is told.
+    pub reverse_path: ReversePath,
+    /// BODY=.
+    pub body_type: BodyType,
+    /// SMTPUTF8.
+    pub smtputf8: bool,
+    /// RET=.
+    pub ret: Option<Return>,
+    /// ENVID=, as on the wire.
+    pub envelope_id: Option<String>,
+    /// When it came.
+    pub accepted_at: Timestamp,
+}
+
+impl From<&queue::Mail> for About {
+    fn from(mail: &queue::Mail) -> Self {
+        Self {
+            mail: mail.id,
+            body: mail.body,
+            reverse_path: mail.reverse_path.clone(),
+            body_type: mail.body_type,
+            smtputf8: mail.smtputf8,
+            ret: mail.ret,
+            envelope_id: mail.envelope_id.clone(),
+            accepted_at: mail.accepted_at,
+        }
+    }
+}
+
+/// One recipient, and what has become of the letter for him.
+#[derive(Debug, Clone)]
+pub struct Noticed<'a> {
+    /// To whom.
+    pub address: &'a Address,
+    /// ORCPT=, as on the wire.
+    pub original: Option<&'a str>,
+    /// What has become of it.
+    pub action: Action,
+    /// The answer behind it, the peer's or ours.
+    pub reply: &'a Reply,
+    /// Whose answer; none when it is ours.
+    pub host: Option<&'a str>,
+    /// For a delay: until when it is tried.
+    pub retried_until: Option<Timestamp>,
+    /// When it was last tried.
+    pub attempted_at: Timestamp,
+}
+
+/// A notice that is ready to be sent.
+pub struct Notice {
+    ready: Arc<Ready>,
+    about: MailId,
+    event: Event,
+}
+
+/// Writes a notice, all but its rows. `None` when nobody is to be told: the reverse-path is null, or nobody has it.
+pub async fn prepare(
+    context: &Context,
+    about: &About,
+    noticed: &[Noticed<'_>],
+) -> Result<Option<Notice>, storage::Error> {
+    let (Some(to), Some(first)) = (about.reverse_path.address(), noticed.first()) else { return Ok(None) };
+    let Some(post) = write(context, about, to, noticed).await? else { return Ok(None) };
+    let event = Event::Notified {
+        to: about.reverse_path.clone(),
+        kind: first.action.as_str().to_owned(),
+        about: noticed.iter().map(|one| one.address.clone()).collect(),
+    };
+    match post::prepare(context, post).await {
+        Ok((ready, _)) => Ok(Some(Notice { ready: Arc::new(ready), about: about.mail, event })),
+        Err(PostError::Store(error)) => Err(error),
+        Err(PostError::NoRecipients { refused }) => {
+            // Our own directory failing is no reason to be silent for ever.
+            if refused.iter().any(|(_, reply)| reply.is_transient()) {
+                return Err(storage::Error::Unavailable("the sender cannot be looked up now".into()));
+            }
+            context.fault(None, Some(about.mail), "notice", &format_args!("nobody has the reverse-path {to}"));
+            Ok(None)
+        }
+        Err(error) => {
+            context.fault(None, Some(about.mail), "notice", &error);
+            Ok(None)
+        }
+    }
+}
+
+impl Notice {
+    /// Writes it together with the rows that it is about, all or nothing.
+    pub async fn send<F>(self, context: &Context, mut rows: F) -> Result<(), storage::Error>
+    where
+        F: FnMut(&dyn Transaction) -> Result<(), storage::Error> + Send + 'static,
+    {
+        let ready = self.ready.clone();
+        let write = context.store.write(move |tx| {
+            rows(tx)?;
+            ready.write_in(tx)
+        });
+        let (placed, _) = write.await?;
+        context.record(None, Some(self.about), self.event);
+        self.ready.tell(context, &placed);
+        Ok(())
+    }
+}
+
+/// The notice as a letter. `None` when we have no name to write it under.
+async fn write(
+    context: &Context,
+    about: &About,
+    to: &Address,
+    noticed: &[Noticed<'_>],
+) -> Result<Option<Post>, storage::Error> {
+    let hostname = &context.settings.hostname;
+    let Ok(from) = Address::parse(&format!("MAILER-DAEMON@{hostname}")) else { return Ok(None) };
+    let letter = letter::read(context, about, full_octets_max(about, noticed)).await?;
+    let recipients: Vec<_> = noticed.iter().map(report).collect();
+    let id = MailId::random();
+    let message_id = format!("{id}@{hostname}");
+    let seed = id.to_string();
+    let report = Report {
+        reporting_mta: hostname,
+        from: &from,
+        to,
+        message_id: &message_id,
+        at: clock::now(),
+        seed: &seed,
+        envelope_id: about.envelope_id.as_deref(),
+        arrival: Some(about.accepted_at),
+        subject: letter.subject.as_deref(),
+        original_id: letter.message_id.as_deref(),
+        recipients: &recipients,
+        returned: letter.returned,
+        body: letter.body_type(about),
+        smtputf8: about.smtputf8,
+    };
+    let message = report.build().around(&letter.octets).into();
+    // Nobody is told what became of a notice (RFC 3461 section 6.1).
+    let never = Notify { success: false, failure: false, delay: false };
+    Ok(Some(Post {
+        reverse_path: ReversePath::Null,
+        recipients: vec![Recipient { address: to.clone(), notify: Some(never), original: None }],
+        allowed: RelayAllowed::for_own_notice(),
+        service: Service::Outbound,
+        message,
+        complete: false,
+        smtputf8: report.needs_smtputf8(),
+    }))
+}
+
+/// How long a letter is returned whole. RET is for failures only (RFC 3461 section 4.3); a binary letter could not travel
+/// in a notice.
+fn full_octets_max(about: &About, noticed: &[Noticed<'_>]) -> u64 {
+    let failed = noticed.iter().any(|one| one.action == Action::Failed);
+    match about.ret {
+        _ if !failed || about.body_type == BodyType::BinaryMime => 0,
+        Some(Return::Headers) => 0,
+        Some(Return::Full) => NOTICE_LETTER_OCTETS_MAX,
+        None => NOTICE_LETTER_OCTETS,
+    }
+}
+
+fn report<'a>(one: &Noticed<'a>) -> RecipientReport<'a> {
+    RecipientReport {
+        address: one.address,
+        original: one.original,
+        action: one.action,
+        status: status(one.action, one.reply),
+        remote_mta: one.host,
+        reply: Some(one.reply),
+        last_attempt: Some(one.attempted_at),
+        will_retry_until: one.retried_until,
+    }
+}
+
+/// The code goes with the action (RFC 3464 section 2.3.4), whatever the peer wrote.
+fn status(action: Action, reply: &Reply) -> EnhancedStatus {
+    let class = match action {
+        Action::Failed => 5,
+        Action::Delayed => 4,
+        Action::Delivered | Action::Relayed | Action::Expanded => 2,
+    };
+    match reply.enhanced {
+        Some(status) => EnhancedStatus { class, ..status },
+        None => EnhancedStatus::new(class, 0, 0),
+    }
+}
+
+impl Letter {
+    fn body_type(&self, about: &About) -> BodyType {
+        match self.returned {
+            Returned::Full => about.body_type,
+            _ if self.octets.is_ascii() => BodyType::SevenBit,
+            _ => BodyType::EightBitMime,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The end of attempts: what was delivered leaves the queue, what must wait is tried later, what failed is told to its
+//! sender, all in as few transactions as there can be. A notice and the row that it is about end in one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use envelope::{MailId, Notify, Outcome, Reply, Timestamp};
+use message::dsn::Action;
+use net::clock;
+use queue::{Backoff, Claim, Settlement, Verdict};
+use tokio::sync::mpsc;
+
+use super::Settings;
+use super::book::Job;
+use crate::Context;
+use crate::bounce::{self, Noticed};
+use crate::limits::{OUTBOUND_SETTLE_ATTEMPTS, OUTBOUND_SETTLE_MAX};
+
+/// An attempt that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) job: Job,
+    pub(super) outcome: Outcome,
+    /// Whose answer it is.
+    pub(super) host: Option<String>,
+    pub(super) dsn_offered: bool,
+}
+
+impl Ended {
+    /// Without an attempt of its own.
+    pub(super) fn deferred(job: Job, reply: Reply) -> Self {
+        Self { job, outcome: Outcome::Deferred(reply), host: None, dsn_offered: false }
+    }
+}
+
+/// What is to be written about one attempt.
+#[derive(Debug, Clone, PartialEq)]
+struct Decision {
+    verdict: Verdict,
+    /// What the sender is told, and the code of it.
+    notice: Option<(Action, Reply)>,
+}
+
+/// Settles.
+pub(super) struct Settler {
+    context: Arc<Context>,
+    settings: Arc<Settings>,
+}
+
+impl Settler {
+    pub(super) fn new(context: Arc<Context>, settings: Arc<Settings>) -> Self {
+        Self { context, settings }
+    }
+
+    /// Until the last sender of outcomes is gone. What comes while a transaction runs is taken together by the next.
+    pub(super) async fn run(self, mut outcomes: mpsc::Receiver<Ended>) {
+        let mut some = Vec::new();
+        while outcomes.recv_many(&mut some, OUTBOUND_SETTLE_MAX).await > 0 {
+            self.settle(std::mem::take(&mut some)).await;
+        }
+    }
+
+    async fn settle(&self, some: Vec<Ended>) {
+        let now = clock::now();
+        let mut plain = Vec::new();
+        let mut told: BTreeMap<(MailId, &'static str), Vec<(&Ended, Action, Reply, Verdict)>> = BTreeMap::new();
+        for ended in &some {
+            let decision = decide(&self.settings.backoff, now, ended);
+            match decision.notice {
+                None => plain.push(settlement(&ended.job.claim, decision.verdict)),
+                Some((action, reply)) => {
+                    let letter = told.entry((ended.job.claim.mail.id, action.as_str())).or_default();
+                    letter.push((ended, action, reply, decision.verdict));
+                }
+            }
+        }
+        let mut notices = Vec::new();
+        for about in told.into_values() {
+            notices.push(self.tell(about, now));
+        }
+        if !plain.is_empty() {
+            self.write(plain).await;
+        }
+        for notice in notices {
+            notice.await;
+        }
+    }
+
+    /// Writes what needs no notice, again and again if need be: a letter that was delivered must not stay.
+    async fn write(&self, ends: Vec<Settlement>) {
+        for attempt in 1..=OUTBOUND_SETTLE_ATTEMPTS {
+            match self.context.queue.settle(ends.clone()).await {
+                Ok(_) => return,
+                Err(error) => self.context.fault(None, None, "queue", &error),
+            }
+            tokio::time::sleep(Duration::from_secs(u64::from(attempt))).await;
+        }
+    }
+
+    /// One notice about recipients of one letter, and their rows. When the notice cannot be written now, the rows stay
+    /// and are tried again: no sender is left without a word.
+    async fn tell(&self, about: Vec<(&Ended, Action, Reply, Verdict)>, now: Timestamp) {
+        let Some((first, ..)) = about.first() else { return };
+        let mail = &first.job.claim.mail;
+        let noticed: Vec<Noticed<'_>> = about
+            .iter()
+            .map(|(ended, action, reply, verdict)| Noticed {
+                address: &ended.job.claim.address,
+                original: ended.job.claim.original.as_deref(),
+                action: *action,
+                reply,
+                host: ended.host.as_deref(),
+                retried_until: matches!(verdict, Verdict::Later { .. })
+                    .then(|| mail.accepted_at.plus(self.settings.backoff.lifetime)),
+                attempted_at: now,
+            })
+            .collect();
+        let ends: Vec<Settlement> =
+            about.iter().map(|(ended, _, _, verdict)| settlement(&ended.job.claim, verdict.clone())).collect();
+        let letter = bounce::About::from(&**mail);
+        match bounce::prepare(&self.context, &letter, &noticed).await {
+            Ok(Some(notice)) => {
+                let queue = self.context.queue.clone();
+                let rows = ends.clone();
+                let settled = notice.send(&self.context, move |tx| {
+                    let ours = queue.settle_in(tx, &rows)?;
+                    if ours.contains(&false) {
+                        return Err(storage::Error::Refused("a lease was lost".into()));
+                    }
+                    Ok(())
+                });
+                match settled.await {
+                    Ok(()) => {}
+                    // Whoever has the lease now has the word too.
+                    Err(storage::Error::Refused(_)) => {}
+                    Err(error) => self.try_again(&about, &error, now).await,
+                }
+            }
+            Ok(None) => self.write(ends).await,
+            Err(error) => self.try_again(&about, &error, now).await,
+        }
+    }
+
+    async fn try_again(&self, about: &[(&Ended, Action, Reply, Verdict)], error: &storage::Error, now: Timestamp) {
+        let backoff = &self.settings.backoff;
+        let later = |claim: &Claim, reply: &Reply| Verdict::Later {
+            due: backoff.next(claim.attempts + 1, now, seed(claim)),
+            reply: reply.clone(),
+            delay_told: false,
+            counts: true,
+        };
+        let ends: Vec<Settlement> = about
+            .iter()
+            .map(|(ended, _, reply, _)| settlement(&ended.job.claim, later(&ended.job.claim, reply)))
+            .collect();
+        if let Some((first, ..)) = about.first() {
+            self.context.fault(None, Some(first.job.claim.mail.id), "notice", error);
+        }
+        self.write(ends).await;
+    }
+}
+
+fn settlement(claim: &Claim, verdict: Verdict) -> Settlement {
+    Settlement { mail: claim.mail.id, number: claim.number, fence: claim.fence, verdict }
+}
+
+fn seed(claim: &Claim) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = claim.mail.id.to_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h]) ^ claim.number as u64
+}
+
+/// What the sender wants to hear (RFC 3461 section 4.1): of failure and delay when he did not say.
+fn wishes(claim: &Claim) -> Notify {
+    claim.notify.unwrap_or(Notify { success: false, failure: true, delay: true })
+}
+
+/// What becomes of an attempt. A pure function of the outcome, the clock, and what is known of the letter.
+fn decide(backoff: &Backoff, now: Timestamp, ended: &Ended) -> Decision {
+    let claim = &ended.job.claim;
+    let accepted = claim.mail.accepted_at;
+    let wishes = wishes(claim);
+    match &ended.outcome {
+        // Where the next hop speaks DSN, success is its business from here on (RFC 3461 section 5.2.2).
+        Outcome::Delivered(reply) => {
+            let told = wishes.success && !ended.dsn_offered;
+            Decision { verdict: Verdict::Done, notice: told.then(|| (Action::Relayed, reply.clone())) }
+        }
+        Outcome::Failed(reply) => {
+            Decision { verdict: Verdict::Done, notice: wishes.failure.then(|| (Action::Failed, reply.clone())) }
+        }
+        Outcome::Deferred(reply) if backoff.gives_up(accepted, now, claim.attempts + 1) => {
+            let reply = expired(reply);
+            Decision { verdict: Verdict::Done, notice: wishes.failure.then_some((Action::Failed, reply)) }
+        }
+        Outcome::Deferred(reply) => {
+            let late = !claim.delay_told && now.since(accepted) >= backoff.delay_notice;
+            let tell = late && wishes.delay;
+            let verdict = Verdict::Later {
+                due: backoff.next(claim.attempts + 1, now, seed(claim)),
+                reply: reply.clone(),
+                delay_told: tell,
+                counts: true,
+            };
+            Decision { verdict, notice: tell.then(|| (Action::Delayed, reply.clone())) }
+        }
+    }
+}
+
+/// 5.4.7: the lifetime is over (RFC 3463 section 3.5). The last answer stays in the words.
+fn expired(last: &Reply) -> Reply {
+    Reply::new(554, (5, 4, 7), format!("gave up trying; the last answer was: {last}"))
+}
