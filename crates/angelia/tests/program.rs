@@ -414,4 +414,6 @@ fn the_queue_obeys_without_a_server() {
     house.done(&["queue", "drop", &id, "--yes"], "");
     assert!(listed(&[]).is_empty());
     assert!(house.fails(1, &["queue", "show", &id]).contains("angelia trace"));
+    let life = house.done(&["trace", &id], "");
+    assert!(life.contains("hold kostas@patras.test") && life.contains("drop maria@sparta.test"), "{life}");
 }

@@ -6,11 +6,13 @@ use std::path::Path;
 use anyhow::bail;
 use clap::Subcommand;
 use envelope::MailId;
+use journal::{Entry, Event};
 use queue::{Filter, Listed};
 use serde::Serialize;
 
 use super::output::{self, Json};
-use crate::sinks::date_time;
+use crate::sinks::{self, Sinks, date_time};
+use crate::wiring::Ground;
 
 /// Rows that `list` shows; whoever has more looks by domain.
 const LISTED_MAX: usize = 10_000;
@@ -140,48 +142,65 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
         }
         Command::Show { mail, json } => {
             let queue = super::ground(config).await?.queue;
-            let rows: Vec<Row> = queue.show(mail).await?.iter().map(row).collect();
-            if rows.is_empty() {
-                bail!("no letter {mail} waits here; `angelia trace {mail}` tells what became of it");
-            }
-            show(&json, &rows)
+            let found = queue.show(mail).await.map_err(|error| match error {
+                queue::Error::NotFound => {
+                    anyhow::anyhow!("no letter {mail} waits here; `angelia trace {mail}` tells what became of it")
+                }
+                other => other.into(),
+            })?;
+            show(&json, &found.iter().map(row).collect::<Vec<_>>())
         }
         Command::Retry(selection) => {
-            let filter = selection.filter()?;
-            let touched = super::ground(config).await?.queue.retry(filter, net::clock::now()).await?;
-            told("will be tried now", &touched)
+            let (filter, ground) = (selection.filter()?, super::ground(config).await?);
+            let touched = ground.queue.retry(filter, net::clock::now()).await?;
+            told("retry", "will be tried now", &touched, &ground, config).await
         }
         Command::Hold(selection) => {
-            let filter = selection.filter()?;
-            told("are held", &super::ground(config).await?.queue.hold(filter).await?)
+            let (filter, ground) = (selection.filter()?, super::ground(config).await?);
+            let touched = ground.queue.hold(filter).await?;
+            told("hold", "are held", &touched, &ground, config).await
         }
         Command::Release(selection) => {
-            let filter = selection.filter()?;
-            let touched = super::ground(config).await?.queue.release(filter, net::clock::now()).await?;
-            told("are released, and will be tried now", &touched)
+            let (filter, ground) = (selection.filter()?, super::ground(config).await?);
+            let touched = ground.queue.release(filter, net::clock::now()).await?;
+            told("release", "are released, and will be tried now", &touched, &ground, config).await
         }
         Command::Drop { selection, yes } => drop_rows(selection.filter()?, yes, config).await,
     }
 }
 
 async fn drop_rows(filter: Filter, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
-    let queue = super::ground(config).await?.queue;
-    let count = queue.list(filter.clone(), LISTED_MAX).await?.len();
+    let ground = super::ground(config).await?;
+    let count = ground.queue.list(filter.clone(), LISTED_MAX).await?.len();
     let question = format!("Drop {count} recipients, without a word to their senders?");
     if count > 0 && !yes && !super::records::confirmed(&question)? {
         bail!("nothing was dropped (say --yes to drop without being asked)");
     }
-    told("are dropped", &queue.drop_rows(filter).await?)
+    let touched = ground.queue.drop_rows(filter).await?;
+    told("drop", "are dropped", &touched, &ground, config).await
 }
 
-/// A selection that meets nothing is a failure: a script wants to know.
-fn told(what: &str, touched: &[Listed]) -> anyhow::Result<()> {
+/// Says what was done, and writes it into the journal, so that a letter's life tells of the operator's hand as well. A
+/// selection that meets nothing is a failure: a script wants to know.
+async fn told(
+    action: &str,
+    what: &str,
+    touched: &[Listed],
+    ground: &Ground,
+    config: Option<&Path>,
+) -> anyhow::Result<()> {
     if touched.is_empty() {
         bail!("nothing in the queue is meant by that (see `angelia queue list`)");
     }
+    let days = super::settings(config)?.journal_days;
+    let sinks = Sinks::start(sinks::Options { lines: None, rows: Some((ground.store.clone(), days)) })?;
+    let journal = sinks.journal();
     for one in touched {
+        let event = Event::Operator { action: action.to_owned(), recipient: Some(one.address.clone()) };
+        journal.record(Entry { at: net::clock::now(), session: None, mail: Some(one.mail.id), event });
         output::print(&format!("{} {}\n", one.mail.id, one.address))?;
     }
+    sinks.stop().await;
     eprintln!("{} recipients {what}", touched.len());
     Ok(())
 }
