@@ -1,6 +1,8 @@
 //! The story: a letter travels from Anna to Kostas in six steps; then patras is down, a letter waits, patras comes back,
 //! the letter arrives. Nothing is acted: what is shown was read from sockets, journals, the DNS server and the queue.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail, ensure};
 use envelope::MailId;
 use journal::{AttemptOutcome, Entry, Event, Service};
@@ -17,6 +19,9 @@ use crate::sinks::{describe, time_of_day};
 
 /// Rows of the queue that are shown.
 const QUEUE_SHOWN_MAX: usize = 20;
+/// An attempt is told before its end is written into the queue: how often, and after what pause, we look for that.
+const QUEUE_LOOKS_MAX: usize = 100;
+const QUEUE_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A letter that is being followed.
 struct Letter {
@@ -155,10 +160,17 @@ fn show_questions(lab: &Lab, screen: &mut Screen) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What `angelia queue list` shows.
+/// What `angelia queue list` shows, once nobody is at work on this letter any more.
 async fn show_queue(lab: &Lab, screen: &mut Screen, mail: MailId) -> anyhow::Result<()> {
     let Some(athens) = &lab.athens else { bail!("athens.test is down") };
-    let rows = athens.ground().queue.list(Filter::default(), QUEUE_SHOWN_MAX).await?;
+    let mut rows = Vec::new();
+    for _ in 0..QUEUE_LOOKS_MAX {
+        rows = athens.ground().queue.list(Filter::default(), QUEUE_SHOWN_MAX).await?;
+        if !rows.iter().any(|row| row.mail.id == mail && row.claimed) {
+            break;
+        }
+        tokio::time::sleep(QUEUE_LOOK_EVERY).await;
+    }
     screen.tell("the queue of athens.test:");
     for row in &rows {
         let reply = row.last_reply.as_deref().unwrap_or("not tried yet");

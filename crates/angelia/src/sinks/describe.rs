@@ -107,14 +107,15 @@ fn about_letter(event: &Event) -> String {
         Event::Routed { destination, hosts } if hosts.is_empty() => format!("{destination} has no host for mail"),
         Event::Routed { destination, hosts } => format!("{destination} takes mail at {}", hosts.join(", ")),
         Event::Attempt { recipient, host, ip, tls, outcome, reply } => {
-            let place = ip.map(|ip| format!(" [{ip}]")).unwrap_or_default();
-            let tls = tls.as_deref().unwrap_or("not encrypted");
+            // Without an address there was no connection, and so nothing to encrypt.
+            let connection = ip.map(|ip| format!(" [{ip}], {}", tls.as_deref().unwrap_or("not encrypted")));
+            let connection = connection.unwrap_or_default();
             let outcome = match outcome {
                 AttemptOutcome::Delivered => "taken",
                 AttemptOutcome::Deferred => "not now",
                 AttemptOutcome::Failed => "never",
             };
-            format!("{recipient} at {host}{place}, {tls}: {outcome}: {reply}")
+            format!("{recipient} at {host}{connection}: {outcome}: {reply}")
         }
         Event::Notified { to, kind, about } => format!("{kind} to {} about {}", sender(to), list(about)),
         other => other.name().to_owned(),
