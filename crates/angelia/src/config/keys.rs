@@ -248,7 +248,8 @@ pub(crate) const KEYS: &[Key] = &[
         name: "storage.engine",
         kind: Kind::Choice(&["embedded", "postgres"]),
         default: is("\"embedded\"", "It needs nothing but a disk, and is the fastest."),
-        doc: "Where rows are kept: in the data folder, or in a PostgreSQL that several machines share.",
+        doc: "Where rows are kept: in the data folder, or in a PostgreSQL that several machines share. Each of these needs a \
+              `hostname` of its own.",
     },
     Key {
         name: "storage.url",
