@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use crate::bodies::record::Header;
+use crate::bodies::record::{Bad, Header};
 use crate::bodies::{Bodies, Compactor, Found, Located, Objects, Scan, Segments, label, located_at, next_of, table};
 use crate::ids::millis;
 use crate::{BodyId, Error, Query, Store, Transaction};
@@ -193,14 +193,17 @@ impl Keeper<'_> {
             let octets = table::signed(file.metadata().map_err(failed)?.len());
             let mut records = Vec::new();
             let mut has_damage = false;
-            let Ok(mut scan) = Scan::new(&file).map_err(failed)? else { return Ok((records, octets, octets > 0)) };
+            let mut scan = match Scan::new(&file).map_err(failed)? {
+                Ok(scan) => scan,
+                Err(bad) => return Ok((records, octets, bad != Bad::Short)),
+            };
             while let Some(found) = scan.next().map_err(failed)? {
                 match found {
                     Found::Record { start, header } => {
                         records.push(Record { at: located_at(&header, name, start), start, header });
                     }
                     // The end of what a crash cut off is nobody's.
-                    Found::Damage { start, octets: torn, .. } if start + torn == octets.unsigned_abs() => {}
+                    Found::Damage { reaches_end: true, .. } => {}
                     Found::Damage { .. } => has_damage = true,
                 }
             }

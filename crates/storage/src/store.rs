@@ -240,6 +240,18 @@ impl Store {
         Salvage::new(&self.inner.bodies).await
     }
 
+    /// Ends the store in order: what was asked for before is done, whatever comes after is refused. Dropping the last
+    /// clone does the same in its own time, and loses nothing that was answered.
+    pub async fn close(&self) -> Result<(), Error> {
+        match &self.inner.engine {
+            Engine::Embedded(engine) => engine.close().await,
+            Engine::Cluster(engine) => {
+                engine.close();
+                Ok(())
+            }
+        }
+    }
+
     /// A number that changes when another process has written. Cheap: made to be asked once a second.
     pub async fn foreign_version(&self) -> Result<i64, Error> {
         match &self.inner.engine {

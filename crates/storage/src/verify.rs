@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::bodies::record::Bad;
 use crate::bodies::{Bodies, Found, Scan, table};
 use crate::housekeeping::blocking;
 use crate::{Error, Store};
@@ -24,6 +25,8 @@ pub struct Verdict {
     pub segments: u64,
     /// Records that no row names: dead, or staged and never kept.
     pub orphans: u64,
+    /// Segments that end in something unfinished: what a crash cut off, or what somebody is writing at this moment.
+    pub torn: u64,
     /// Complaints, a sentence each; at most 1,000.
     pub damage: Vec<String>,
 }
@@ -106,28 +109,33 @@ impl Store {
         let names = blocking(move || all.all()).await?;
         for name in names {
             let segments = Arc::clone(segments);
-            let (records, damage) = blocking(move || {
+            let (records, torn, damage) = blocking(move || {
                 let failed = |error: std::io::Error| Error::io("reading a segment", &error);
                 let mut damage = Vec::new();
                 let mut records = 0;
+                let mut torn = 0;
                 let file = segments.reader(name).map_err(failed)?;
                 match Scan::new(&file).map_err(failed)? {
                     Ok(mut scan) => {
                         while let Some(found) = scan.next().map_err(failed)? {
                             match found {
                                 Found::Record { .. } => records += 1,
-                                Found::Damage { start, octets, bad } => {
+                                // Rows that name something there have complained already.
+                                Found::Damage { reaches_end: true, .. } => torn += 1,
+                                Found::Damage { start, octets, bad, .. } => {
                                     damage.push(format!("segment {name:016x}: {octets} octets from {start} on: {bad}"));
                                 }
                             }
                         }
                     }
+                    Err(Bad::Short) => torn += 1,
                     Err(bad) => damage.push(format!("segment {name:016x}: {bad}")),
                 }
-                Ok((records, damage))
+                Ok((records, torn, damage))
             })
             .await?;
             verdict.segments += 1;
+            verdict.torn += torn;
             verdict.orphans += u64::saturating_sub(records, named.get(&name).copied().unwrap_or(0));
             for complaint in damage {
                 verdict.complain(complaint);

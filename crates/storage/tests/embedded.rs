@@ -79,7 +79,10 @@ async fn a_lost_database_is_rebuilt_from_the_segments() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
     let filled = conformance::upkeep::fill(&store).await;
-    drop(store);
+    store.close().await.unwrap();
+    assert!(matches!(store.write(|tx| tx.execute("DELETE FROM check_name", &[])).await, Err(Error::Failed(_))));
+    assert!(matches!(store.read(|q| q.query("SELECT 1", &[])).await, Err(Error::Failed(_))));
+    assert!(!folder.path().join("store.db-wal").exists(), "the last one to close moves the log into the database");
     for name in ["store.db", "store.db-wal", "store.db-shm"] {
         let _ = std::fs::remove_file(folder.path().join(name));
     }
@@ -138,11 +141,11 @@ async fn small_segments_are_brought_together() {
     assert!(store.verify().await.unwrap().is_sound());
 }
 
-/// A body of 96 MiB is written and read with a few of them in memory.
+/// A body of 128 MiB is written and read with a few of them in memory.
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_bounded_whatever_the_size() {
     const CHUNK: usize = 64 * 1024;
-    const CHUNKS: u64 = 1536;
+    const CHUNKS: u64 = 2048;
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
     let chunk = bytes::Bytes::from(conformance::octets(CHUNK, 1));
@@ -162,7 +165,7 @@ async fn memory_is_bounded_whatever_the_size() {
         at += read.len() as u64;
     }
     let grown = memory_peak_kib() - before;
-    assert!(grown < 24 * 1024, "{grown} KiB");
+    assert!(grown < 48 * 1024, "{grown} KiB");
 }
 
 fn memory_peak_kib() -> u64 {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::appender::located;
 use super::compact::label;
 use super::objects::{ObjectList, Objects, next_of};
+use super::record::Bad;
 use super::scan::{Found, Scan};
 use super::segments::Segments;
 use super::{Bodies, StagedBody};
@@ -99,6 +100,8 @@ fn read_segment(segments: &Segments, name: i64) -> std::io::Result<Vec<Result<Sa
     let mut out = Vec::new();
     let mut scan = match Scan::new(&file)? {
         Ok(scan) => scan,
+        // A crash between its birth and its first bytes.
+        Err(Bad::Short) => return Ok(out),
         Err(bad) => return Ok(vec![Err(Error::Damaged(format!("segment {name:016x}: {bad}")))]),
     };
     while let Some(found) = scan.next()? {
@@ -113,7 +116,7 @@ fn read_segment(segments: &Segments, name: i64) -> std::io::Result<Vec<Result<Sa
                     Err(Error::Damaged(format!("body {} in segment {name:016x} at {start}: {bad}", header.body)))
                 }
             },
-            Found::Damage { start, octets, bad } => {
+            Found::Damage { start, octets, bad, .. } => {
                 Err(Error::Damaged(format!("segment {name:016x}: {octets} octets from {start} on: {bad}")))
             }
         });

@@ -22,7 +22,7 @@ pub(crate) enum Found {
     /// A record whose header is sound and that ends within the file.
     Record { start: u64, header: Header },
     /// Octets that are no record: damaged, or the end of a write that a crash cut off.
-    Damage { start: u64, octets: u64, bad: Bad },
+    Damage { start: u64, octets: u64, bad: Bad, reaches_end: bool },
 }
 
 impl<'a> Scan<'a> {
@@ -50,7 +50,7 @@ impl<'a> Scan<'a> {
             }
             Err(bad) => {
                 self.at = self.next_record(start + 1)?;
-                Ok(Some(Found::Damage { start, octets: self.at - start, bad }))
+                Ok(Some(Found::Damage { start, octets: self.at - start, bad, reaches_end: self.at == self.end }))
             }
         }
     }

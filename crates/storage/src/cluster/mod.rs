@@ -154,6 +154,12 @@ impl Cluster {
         .map_err(|error| Error::Bug(format!("a closure panicked: {error}")))?
     }
 
+    /// Lets go of all connections. What is under way ends by itself.
+    pub(crate) fn close(&self) {
+        self.pool.permits.close();
+        lock(&self.pool.idle).clear();
+    }
+
     /// Others write all the time, and asking whether they did costs as much as asking what.
     pub(crate) fn foreign_version(&self) -> i64 {
         crate::ids::millis()

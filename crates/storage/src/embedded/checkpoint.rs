@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::sqlite::{Role, Sqlite};
@@ -13,7 +14,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The thread; it ends when this is dropped.
 pub(crate) struct Checkpoints {
-    _stop: mpsc::Sender<()>,
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Checkpoints {
@@ -22,11 +24,18 @@ impl Checkpoints {
         let mut log = database.as_os_str().to_owned();
         log.push("-wal");
         let (database, log) = (database.to_owned(), PathBuf::from(log));
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store-log".to_owned())
             .spawn(move || run(&database, &log, &stopped))
             .map_err(|error| Error::io("starting a thread", &error))?;
-        Ok(Self { _stop: stop })
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends it and waits until its connection is closed. Blocks.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+        // A panic there has been printed; there is nothing to add.
+        let _ = self.thread.join();
     }
 }
 

@@ -8,12 +8,15 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::bodies::segments_lock as lock;
+use crate::housekeeping::blocking;
 use crate::limits::WAITING_MAX;
 use crate::{Error, Migrations, Options, Query, Transaction, migrations};
+use checkpoint::Checkpoints;
 use sqlite::{Role, Sqlite, SqliteTransaction, fault};
 use writer::{Closure, Order, Writer};
 
@@ -24,33 +27,35 @@ const DATABASE: &str = "store.db";
 pub(crate) struct Embedded {
     writer: mpsc::Sender<Order>,
     readers: Arc<Readers>,
-    _checkpoints: checkpoint::Checkpoints,
+    threads: Mutex<Option<(JoinHandle<()>, Checkpoints)>>,
 }
 
 struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Sqlite>>,
     permits: Arc<Semaphore>,
+    permits_max: usize,
 }
 
 impl Embedded {
     /// Opens or makes the database and brings its tables up. Blocks.
     pub(crate) fn open(folder: &Path, areas: &[Migrations], options: &Options) -> Result<Self, Error> {
         let path = folder.join(DATABASE);
-        let writer = Sqlite::open(&path, Role::Writer)?;
-        migrate(&writer, areas)?;
+        let sqlite = Sqlite::open(&path, Role::Writer)?;
+        migrate(&sqlite, areas)?;
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        std::thread::Builder::new()
+        let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Writer::new(writer, receiver).run())
+            .spawn(move || Writer::new(sqlite, receiver).run())
             .map_err(|error| Error::io("starting a thread", &error))?;
         Ok(Self {
             writer: sender,
-            _checkpoints: checkpoint::Checkpoints::start(&path)?,
+            threads: Mutex::new(Some((writer, Checkpoints::start(&path)?))),
             readers: Arc::new(Readers {
                 path,
                 idle: Mutex::default(),
                 permits: Arc::new(Semaphore::new(options.readers)),
+                permits_max: options.readers,
             }),
         })
     }
@@ -69,6 +74,26 @@ impl Embedded {
         let (answer, waiting) = oneshot::channel();
         self.order(Order::ForeignVersion(answer)).await?;
         waiting.await.map_err(|_| gone())?
+    }
+
+    /// Ends what runs, in order, and closes the files.
+    pub(crate) async fn close(&self) -> Result<(), Error> {
+        // Refused only when it is over already.
+        let _ = self.order(Order::Stop).await;
+        let permits = u32::try_from(self.readers.permits_max).unwrap_or(u32::MAX);
+        let _all = self.readers.permits.acquire_many(permits).await;
+        self.readers.permits.close();
+        let threads = lock(&self.threads).take();
+        let readers = Arc::clone(&self.readers);
+        blocking(move || {
+            if let Some((writer, checkpoints)) = threads {
+                let _ = writer.join();
+                checkpoints.stop();
+            }
+            lock(&readers.idle).clear();
+            Ok(())
+        })
+        .await
     }
 
     async fn order(&self, order: Order) -> Result<(), Error> {

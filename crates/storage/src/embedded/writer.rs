@@ -15,6 +15,8 @@ pub(crate) enum Order {
     Write(Box<dyn Work>),
     /// A number that changes when another process committed.
     ForeignVersion(oneshot::Sender<Result<i64, Error>>),
+    /// The end: what waits behind it is refused.
+    Stop,
 }
 
 /// A closure with who waits for it.
@@ -83,22 +85,15 @@ impl Writer {
 
     pub(crate) fn run(mut self) {
         while let Some(order) = self.orders.blocking_recv() {
-            match order {
-                Order::Write(first) => {
-                    if let Some(other) = self.group(first) {
-                        self.other(other);
+            let mut order = Some(order);
+            while let Some(next) = order.take() {
+                match next {
+                    Order::Write(first) => order = self.group(first),
+                    Order::ForeignVersion(answer) => {
+                        let _ = answer.send(self.sqlite.number("PRAGMA data_version", 0));
                     }
+                    Order::Stop => return,
                 }
-                other => self.other(other),
-            }
-        }
-    }
-
-    fn other(&mut self, order: Order) {
-        match order {
-            Order::Write(first) => first.answer(Err(Error::Bug("a write outside a group".to_owned()))),
-            Order::ForeignVersion(answer) => {
-                let _ = answer.send(self.sqlite.number("PRAGMA data_version", 0));
             }
         }
     }
