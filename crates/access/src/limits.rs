@@ -40,3 +40,7 @@ pub const SEARCH_PIECE_OCTETS: usize = 256 * 1024;
 
 /// Messages that SEARCH looks into before it lets other connections of this thread work.
 pub const SEARCH_YIELD_MESSAGES: usize = 16;
+
+/// A waiting session shares the list of its mailbox's messages with others when it is longer than this; shorter ones
+/// cost less than the look.
+pub const SHARED_ENTRIES_MIN: usize = 200;

@@ -16,10 +16,13 @@ enum Woken {
 
 impl Talk {
     pub(super) async fn idle(&mut self) -> Result<(), Trouble> {
+        self.idling = true;
+        self.last_structure = None;
         // What is to be told at once; asked of the store, so that nothing is missed from before the feed.
         self.catch_up(true, true).await?;
-        self.last_structure = None;
-        self.idling = true;
+        if let (Some(selected), Some(account)) = (&mut self.selected, &self.account) {
+            selected.share(account).await?;
+        }
         Ok(())
     }
 

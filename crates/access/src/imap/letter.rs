@@ -35,6 +35,15 @@ impl Letter {
         self.structure = Some(structure);
     }
 
+    /// A piece for the wire. NUL, which no literal may hold (RFC 3501 section 9, `CHAR8`), is shown as octet 128.
+    pub(super) async fn piece_for_wire(&self, range: Range<u64>) -> Result<Bytes, Error> {
+        let piece = self.piece(range).await?;
+        if memchr::memchr(0, &piece).is_none() {
+            return Ok(piece);
+        }
+        Ok(piece.iter().map(|octet| if *octet == 0 { 128 } else { *octet }).collect())
+    }
+
     /// A piece of it: not all of `range` when that is long, nothing only when `range` is empty.
     pub(super) async fn piece(&self, range: Range<u64>) -> Result<Bytes, Error> {
         let end = range.end.min(self.octets());

@@ -24,6 +24,7 @@ impl Talk {
                 let attributes = attributes(&mailbox);
                 let listed = Listed { attributes: &attributes, name: &mailbox.name };
                 self.line.session().untagged(&Untagged::List(listed));
+                self.relieve().await?;
             }
         }
         self.done(true, "LIST").await

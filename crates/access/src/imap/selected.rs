@@ -14,6 +14,7 @@ use protocol::imap::encode::{Code, FetchLine, Untagged};
 use protocol::imap::{Flag, SequenceSet};
 
 use super::trouble::Trouble;
+use crate::limits::SHARED_ENTRIES_MIN;
 
 /// The selected mailbox.
 pub(super) struct Selected {
@@ -227,6 +228,18 @@ impl Selected {
             self.expunge(out);
         }
         self.show(changes.changed, out);
+        Ok(())
+    }
+
+    /// Before a long wait: many sessions on one large mailbox need the list of its messages only once.
+    pub(super) async fn share(&mut self, account: &Account) -> Result<(), mailstore::Error> {
+        if self.entries.len() < SHARED_ENTRIES_MIN || !self.gone.is_empty() || Arc::strong_count(&self.entries) > 1 {
+            return Ok(());
+        }
+        let view = account.view(self.mailbox).await?;
+        if view.modseq == self.modseq && view.entries.len() == self.entries.len() {
+            self.entries = view.entries;
+        }
         Ok(())
     }
 

@@ -193,3 +193,18 @@ async fn a_header_without_a_body() {
          * 2 FETCH (BODY[HEADER] {2}\n\n BODY[TEXT] {9}\nonly text BODY[1] {9}\nonly text)\nOK FETCH done\n"
     );
 }
+
+#[tokio::test]
+async fn an_octet_that_no_literal_may_hold() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    client.append("INBOX", "(\\Seen) ", "a: b\r\nc: \0\r\n\r\nx\0y\r\n").await;
+    let shown = "\u{fffd}";
+    assert_eq!(
+        client.ask("FETCH 1 (BODY[] BODY[HEADER.FIELDS (c)])").await,
+        format!(
+            "* 1 FETCH (BODY[] {{19}}\na: b\nc: {shown}\n\nx{shown}y\n BODY[HEADER.FIELDS (c)] {{8}}\nc: {shown}\n\n)\n\
+             OK FETCH done\n"
+        )
+    );
+}

@@ -1,5 +1,11 @@
 //! Two sessions on one mailbox: what each is told, and when.
 
+use directory::Directory;
+use envelope::Address;
+use mailstore::{Append, Flags, Mailstore};
+use net::clock;
+use storage::Store;
+
 use crate::support::House;
 
 /// Who says what, and what is answered.
@@ -151,4 +157,25 @@ async fn idle_before_any_mailbox() {
     client.send("DONE\r\nj NOOP\r\n").await;
     assert_eq!(client.line().await, "i OK IDLE done\n");
     assert_eq!(client.line().await, "j OK NOOP done\n");
+}
+
+/// Another process on the same store: its changes are found by looking, about a second later.
+#[tokio::test]
+async fn idle_hears_of_another_process() {
+    let house = House::new().await;
+    let mut idler = house.reader().await;
+    idler.send("i IDLE\r\n").await;
+    assert_eq!(idler.line().await, "+ idling\n");
+    let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS];
+    let store = Store::open_embedded(house.folder.path(), &areas).await.unwrap();
+    let other = Mailstore::new(store.clone(), clock::now);
+    let people = Directory::open(store, directory::Settings::default(), clock::now).await.unwrap();
+    let anna = people.open_as_operator(&Address::parse("anna@athens.test").unwrap()).await.unwrap();
+    let account = other.open(&anna).await.unwrap();
+    let mut stage = account.stage();
+    stage.append("Subject: x\r\n\r\n".into()).await.unwrap();
+    let body = stage.finish("".into()).await.unwrap();
+    let message = Append { octets: body.len(), body, internal_date: None, flags: Flags::NONE };
+    account.append("INBOX", vec![message]).await.unwrap();
+    assert_eq!(idler.line().await, "* 1 EXISTS\n");
 }

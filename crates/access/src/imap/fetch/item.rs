@@ -113,7 +113,8 @@ impl Talk {
                 let (start, end) = (to_usize(range.start), to_usize(range.end));
                 let out = self.line.session().output();
                 line.section(out, section, offset, range.end - range.start);
-                out.extend_from_slice(bytes.get(start..end).unwrap_or_default());
+                let bytes = bytes.get(start..end).unwrap_or_default();
+                out.extend(bytes.iter().map(|octet| if *octet == 0 { 128 } else { *octet }));
             }
         }
         Ok(())
@@ -123,7 +124,7 @@ impl Talk {
     async fn pass_through(&mut self, letter: &Letter, range: Range<u64>) -> Result<(), Trouble> {
         let mut at = range.start;
         while at < range.end {
-            let piece = letter.piece(at..range.end).await?;
+            let piece = letter.piece_for_wire(at..range.end).await?;
             if piece.is_empty() {
                 return Err(storage::Error::Damaged("a body ended early".to_owned()).into());
             }
