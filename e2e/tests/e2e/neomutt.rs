@@ -8,6 +8,8 @@ use crate::tool::{run, run_with, until, write_private};
 
 fn settings(lab: &Lab, office: &Office<'_>, name: &str) -> PathBuf {
     let file = lab.home().join(name);
+    // Debian's neomutt takes SCRAM-SHA-256-PLUS when it is offered, and then finds that it cannot do the binding of TLS 1.3;
+    // so it is told which to take.
     let user = office.address().replace('@', "%40");
     write_private(
         &file,
@@ -15,6 +17,7 @@ fn settings(lab: &Lab, office: &Office<'_>, name: &str) -> PathBuf {
             "set from=\"{address}\" realname=\"A reader\" use_envelope_from=yes hostname=laptop.test\n\
              set certificate_file=\"{ca}\" ssl_force_tls=yes ssl_verify_host=no\n\
              set smtp_url=\"smtp://{user}@{submission}/\" smtp_pass=\"{password}\"\n\
+             set smtp_authenticators=\"plain\"\n\
              set folder=\"imaps://{user}@{imaps}/\" spoolfile=\"+INBOX\" record=\"\" imap_pass=\"{password}\"\n\
              set header_cache=\"\" message_cachedir=\"\" wait_key=no mail_check=1 sort=date timeout=1\n\
              set copy=no abort_unmodified=no pager_stop=yes\n",

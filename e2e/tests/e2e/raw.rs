@@ -119,7 +119,7 @@ pub fn inbox(place: impl ToSocketAddrs, user: &str, password: &str) -> Vec<Strin
         }
         assert!(!line.is_empty(), "the connection was closed");
         if let Some(size) = line.strip_suffix('}').and_then(|line| line.rsplit_once('{')?.1.parse().ok()) {
-            letters.push(String::from_utf8(raw.octets(size).unwrap()).unwrap());
+            letters.push(String::from_utf8_lossy(&raw.octets(size).unwrap()).into_owned());
             assert_eq!(raw.line().unwrap(), ")");
         }
     }
