@@ -10,6 +10,8 @@ pub(super) struct Context {
     pub(super) root: PathBuf,
     /// Debian packages that could not be had.
     pub(super) missing: Vec<&'static str>,
+    /// Whether more may be installed.
+    pub(super) may_install: bool,
 }
 
 /// How a suite ended, with a word for the table.
@@ -68,7 +70,16 @@ fn tests(context: &Context) -> anyhow::Result<Verdict> {
     if tools::postgres_folder().is_none() {
         return Ok(Verdict::Failed("storage is tested on PostgreSQL too: install postgresql".to_owned()));
     }
-    run_tests(context, &["--workspace", "--exclude", "e2e", "--locked"], &[])
+    let bucket_server = tools::bucket_server(&context.root, context.may_install);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::env::split_paths(&path).chain(bucket_server.clone()))?;
+    let verdict = run_tests(context, &["--workspace", "--exclude", "e2e", "--locked"], &[("PATH", Path::new(&path))])?;
+    Ok(match verdict {
+        Verdict::Passed(notes) if bucket_server.is_none() => {
+            Verdict::Passed(format!("{notes}; S3 left out: no moto_server"))
+        }
+        other => other,
+    })
 }
 
 /// nextest where there is one, else cargo's own runner.

@@ -84,6 +84,31 @@ pub(super) fn postgres_folder() -> Option<PathBuf> {
     folders.filter(|folder| folder.join("initdb").exists()).max()
 }
 
+/// The folder of `moto_server`, which stands in for S3 in the tests of storage; made in the build folder by Python's own
+/// installer when the machine has none. `None` where that fails: then these tests say that they were left out.
+pub(super) fn bucket_server(root: &Path, may_install: bool) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if let Some(found) = std::env::split_paths(&path).find(|folder| folder.join("moto_server").is_file()) {
+        return Some(found);
+    }
+    let folder = root.join("target/tools/moto");
+    let programs = folder.join("bin");
+    let python = |program: &Path, arguments: &[&str]| {
+        let command = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status();
+        command.is_ok_and(|status| status.success())
+    };
+    if !programs.join("moto_server").is_file() && may_install {
+        let make = || python(Path::new("python3"), &["-m", "venv", &folder.to_string_lossy()]);
+        println!("installing moto_server into {}", folder.display());
+        if !make() && is_root() {
+            install(&["python3-venv"]);
+            make();
+        }
+        python(&programs.join("pip"), &["install", "--quiet", "moto[server]"]);
+    }
+    programs.join("moto_server").is_file().then_some(programs)
+}
+
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").stderr(Stdio::null()).output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
