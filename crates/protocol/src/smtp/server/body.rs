@@ -6,7 +6,8 @@
 use super::transaction::BodyFault;
 use super::unstuff::Unstuffer;
 use super::{Event, Question, Server, State};
-use crate::smtp::limits::DRAIN_OCTETS_MAX;
+use crate::lines::Lines;
+use crate::smtp::limits::{DRAIN_OCTETS_MAX, SASL_OCTETS_MAX};
 use crate::smtp::line_ends;
 use envelope::Reply;
 
@@ -119,9 +120,11 @@ impl Server {
         if self.input.is_empty() {
             return;
         }
-        let bytes = self.input.rest().to_vec();
-        let taken = self.take_body(&bytes);
-        self.input.consume(taken);
+        // Lent out, not copied: a thousand small chunks in one packet would copy what follows a thousand times.
+        let mut input = std::mem::replace(&mut self.input, Lines::new(SASL_OCTETS_MAX));
+        let taken = self.take_body(input.rest());
+        input.consume(taken);
+        self.input = input;
     }
 
     /// One step of the body behind DATA.
