@@ -16,6 +16,7 @@ use mailstore::{Label, Placed};
 use queue::{NewMail, NewRecipient};
 use storage::{Committed, Stage, StagedBody, Transaction};
 
+use crate::bounce::{self, About};
 use crate::limits::COPIES_MAX;
 use crate::recipients::{Local, Ways};
 use crate::{Context, mda};
@@ -168,6 +169,26 @@ impl Ready {
         Ok(placed)
     }
 
+    /// The letter, for a notice about it.
+    pub(crate) fn about(&self) -> About {
+        let letter = &self.letter;
+        About {
+            mail: letter.id,
+            body: self.staged.id(),
+            reverse_path: letter.reverse_path.clone(),
+            body_type: letter.body,
+            smtputf8: letter.smtputf8,
+            ret: letter.ret,
+            envelope_id: letter.envelope_id.clone(),
+            accepted_at: letter.arrived,
+        }
+    }
+
+    /// Whose mailboxes it is in.
+    pub(crate) fn local(&self) -> &[Local] {
+        &self.letter.local
+    }
+
     /// Tells the journal, the readers and the queue, after the commit.
     pub fn tell(&self, context: &Context, placed: &[Placed]) {
         let letter = &self.letter;
@@ -223,6 +244,7 @@ pub async fn accept(context: &Context, ready: Ready) -> Result<Accepted, storage
         other => other?,
     };
     ready.tell(context, &placed);
+    bounce::delivered(context, &ready).await;
     Ok(Accepted { id: ready.id(), _committed: committed })
 }
 

@@ -17,6 +17,8 @@ pub struct Local {
     pub address: Address,
     /// As the sender named it.
     pub recipient: Address,
+    /// NOTIFY= and ORCPT=.
+    pub options: Options,
     /// Which mailbox, when the address had a detail; INBOX otherwise, and when there is none of that name.
     pub mailbox: Option<String>,
 }
@@ -99,6 +101,7 @@ fn ways(recipient: &Recipient, targets: &[Target]) -> Ways {
                 account: *id,
                 address: address.clone(),
                 recipient: recipient.address.clone(),
+                options: Options { notify: recipient.notify, original: recipient.original.clone() },
                 mailbox: detail.clone(),
             }),
             Target::Remote { address, .. } => {

@@ -134,6 +134,36 @@ impl Notice {
     }
 }
 
+/// Tells the sender of recipients who have the letter in their mailbox and for whom he asked to be told
+/// (NOTIFY=SUCCESS, RFC 3461 section 5.2.3). The letter is ours already, whatever becomes of this.
+pub(crate) async fn delivered(context: &Context, ready: &Ready) {
+    let wanted = ready.local().iter().filter(|local| local.options.notify.is_some_and(|notify| notify.success));
+    let reply = Reply::new(250, (2, 1, 5), "delivered");
+    let noticed: Vec<Noticed<'_>> = wanted
+        .map(|local| Noticed {
+            address: &local.recipient,
+            original: local.options.original.as_deref(),
+            action: Action::Delivered,
+            reply: &reply,
+            host: None,
+            retried_until: None,
+            attempted_at: clock::now(),
+        })
+        .collect();
+    if noticed.is_empty() {
+        return;
+    }
+    let about = ready.about();
+    let told = match prepare(context, &about, &noticed).await {
+        Ok(Some(notice)) => notice.send(context, |_| Ok(())).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = told {
+        context.fault(None, Some(about.mail), "notice", &error);
+    }
+}
+
 /// The notice as a letter. `None` when we have no name to write it under.
 async fn write(
     context: &Context,

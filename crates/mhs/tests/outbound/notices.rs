@@ -92,6 +92,21 @@ async fn success_is_told_where_the_next_hop_will_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn success_here_is_told_when_asked_for() {
+    let world = World::new().await;
+    let notify = |success| Some(Notify { success, failure: true, delay: false });
+    let to = |success| Recipient { address: address("anna@athens.test"), notify: notify(success), original: None };
+    world.send_as(anna(), vec![to(false)]).await;
+    world.send_as(ReversePath::Null, vec![to(true)]).await;
+    world.send_as(anna(), vec![to(true)]).await;
+    let letters = world.letters().await;
+    assert_eq!(letters.len(), 4, "three letters and one notice");
+    let notice = &letters[3];
+    assert!(notice.contains("Action: delivered") && notice.contains("Status: 2.1.5"), "{notice}");
+    assert!(notice.contains("Final-Recipient: rfc822; anna@athens.test"), "{notice}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn success_is_the_next_hops_to_tell_where_it_can() {
     let world = World::new().await;
     let peer = Peer::start(world.at(1), Manner { extensions: &["DSN"], ..Manner::default() }).await;

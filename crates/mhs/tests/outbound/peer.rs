@@ -133,7 +133,8 @@ async fn talk(stream: TcpStream, manner: &Manner, seen: &Mutex<Seen>, number: us
             }
             "STARTTLS" => {
                 say(&mut stream, "220 go ahead").await?;
-                // Whatever this is, it is no TLS.
+                // Whatever is said to it, the answer is no TLS.
+                stream.fill_buf().await?;
                 say(&mut stream, "rubbish").await?;
                 return Ok(());
             }

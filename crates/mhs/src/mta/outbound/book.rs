@@ -20,7 +20,11 @@ pub(super) struct Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        self.book.lock().held.remove(&key(&self.claim));
+        let mut state = self.book.lock();
+        // The row may have been settled and claimed anew meanwhile.
+        if state.held.get(&key(&self.claim)) == Some(&self.claim.fence) {
+            state.held.remove(&key(&self.claim));
+        }
     }
 }
 

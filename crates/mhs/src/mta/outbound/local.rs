@@ -79,6 +79,7 @@ async fn accept(outbound: &Outbound, letter: Letter, mail: &queue::Mail, jobs: &
     match write.await {
         Ok((placed, _)) => {
             ready.tell(context, &placed);
+            crate::bounce::delivered(context, &ready).await;
             Ok(())
         }
         // Whoever has the lease now brings it home.

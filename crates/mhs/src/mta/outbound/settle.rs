@@ -42,6 +42,14 @@ struct Decision {
     notice: Option<(Action, Reply)>,
 }
 
+/// A decision that its sender is told of.
+struct Told<'a> {
+    ended: &'a Ended,
+    action: Action,
+    reply: Reply,
+    verdict: Verdict,
+}
+
 /// Settles.
 pub(super) struct Settler {
     context: Arc<Context>,
@@ -64,14 +72,14 @@ impl Settler {
     async fn settle(&self, some: Vec<Ended>) {
         let now = clock::now();
         let mut plain = Vec::new();
-        let mut told: BTreeMap<(MailId, &'static str), Vec<(&Ended, Action, Reply, Verdict)>> = BTreeMap::new();
+        let mut told: BTreeMap<(MailId, &'static str), Vec<Told<'_>>> = BTreeMap::new();
         for ended in &some {
             let decision = decide(&self.settings.backoff, now, ended);
             match decision.notice {
                 None => plain.push(settlement(&ended.job.claim, decision.verdict)),
                 Some((action, reply)) => {
                     let letter = told.entry((ended.job.claim.mail.id, action.as_str())).or_default();
-                    letter.push((ended, action, reply, decision.verdict));
+                    letter.push(Told { ended, action, reply, verdict: decision.verdict });
                 }
             }
         }
@@ -100,24 +108,24 @@ impl Settler {
 
     /// One notice about recipients of one letter, and their rows. When the notice cannot be written now, the rows stay
     /// and are tried again: no sender is left without a word.
-    async fn tell(&self, about: Vec<(&Ended, Action, Reply, Verdict)>, now: Timestamp) {
-        let Some((first, ..)) = about.first() else { return };
-        let mail = &first.job.claim.mail;
+    async fn tell(&self, about: Vec<Told<'_>>, now: Timestamp) {
+        let Some(first) = about.first() else { return };
+        let mail = &first.ended.job.claim.mail;
         let noticed: Vec<Noticed<'_>> = about
             .iter()
-            .map(|(ended, action, reply, verdict)| Noticed {
-                address: &ended.job.claim.address,
-                original: ended.job.claim.original.as_deref(),
-                action: *action,
-                reply,
-                host: ended.host.as_deref(),
-                retried_until: matches!(verdict, Verdict::Later { .. })
+            .map(|told| Noticed {
+                address: &told.ended.job.claim.address,
+                original: told.ended.job.claim.original.as_deref(),
+                action: told.action,
+                reply: &told.reply,
+                host: told.ended.host.as_deref(),
+                retried_until: matches!(told.verdict, Verdict::Later { .. })
                     .then(|| mail.accepted_at.plus(self.settings.backoff.lifetime)),
                 attempted_at: now,
             })
             .collect();
         let ends: Vec<Settlement> =
-            about.iter().map(|(ended, _, _, verdict)| settlement(&ended.job.claim, verdict.clone())).collect();
+            about.iter().map(|told| settlement(&told.ended.job.claim, told.verdict.clone())).collect();
         let letter = bounce::About::from(&**mail);
         match bounce::prepare(&self.context, &letter, &noticed).await {
             Ok(Some(notice)) => {
@@ -142,7 +150,7 @@ impl Settler {
         }
     }
 
-    async fn try_again(&self, about: &[(&Ended, Action, Reply, Verdict)], error: &storage::Error, now: Timestamp) {
+    async fn try_again(&self, about: &[Told<'_>], error: &storage::Error, now: Timestamp) {
         let backoff = &self.settings.backoff;
         let later = |claim: &Claim, reply: &Reply| Verdict::Later {
             due: backoff.next(claim.attempts + 1, now, seed(claim)),
@@ -152,10 +160,10 @@ impl Settler {
         };
         let ends: Vec<Settlement> = about
             .iter()
-            .map(|(ended, _, reply, _)| settlement(&ended.job.claim, later(&ended.job.claim, reply)))
+            .map(|told| settlement(&told.ended.job.claim, later(&told.ended.job.claim, &told.reply)))
             .collect();
-        if let Some((first, ..)) = about.first() {
-            self.context.fault(None, Some(first.job.claim.mail.id), "notice", error);
+        if let Some(first) = about.first() {
+            self.context.fault(None, Some(first.ended.job.claim.mail.id), "notice", error);
         }
         self.write(ends).await;
     }
