@@ -33,6 +33,8 @@ pub(super) struct Talk {
     /// Between IDLE and DONE.
     pub(super) idling: bool,
     draining: bool,
+    /// The client was told to go.
+    cut_short: bool,
     secured: bool,
 }
 
@@ -50,6 +52,7 @@ impl Talk {
             last_structure: None,
             idling: false,
             draining: false,
+            cut_short: false,
             secured: false,
         }
     }
@@ -60,7 +63,7 @@ impl Talk {
         self.deselect().await;
         let reason = match outcome {
             Ok(()) if self.line.timed_out() => "idle".to_owned(),
-            Ok(()) if self.draining => "shutdown".to_owned(),
+            Ok(()) if self.cut_short => "shutdown".to_owned(),
             Ok(()) => "logout".to_owned(),
             Err(gone) => gone.to_string(),
         };
@@ -96,7 +99,7 @@ impl Talk {
                 event = self.line.next() => return event,
                 () = self.context.shutdown.draining() => {
                     self.draining = true;
-                    self.line.session().bye("Shutting down, come back in a minute");
+                    self.cut_short = self.line.session().bye("Shutting down, come back in a minute");
                 }
             }
         }

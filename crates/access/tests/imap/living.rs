@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use journal::{Event, Service};
+
 use crate::support::{Client, House};
 
 #[tokio::test]
@@ -86,4 +88,30 @@ async fn many_that_say_nothing() {
         silent.push(tokio::net::TcpStream::connect(house.address).await.unwrap());
     }
     assert_eq!(house.client().await.ask("NOOP").await, "OK NOOP done\n");
+}
+
+#[tokio::test]
+async fn the_journal_knows() {
+    let house = House::new().await;
+    let mut client = Client::connect(house.address).await;
+    client.ask("LOGIN anna wrong").await;
+    client.ask("AUTHENTICATE PLAIN AGFubmEAc2VjcmV0").await;
+    client.ask("LOGOUT").await;
+    assert_eq!(client.line().await, "");
+    drop(client);
+    house.shutdown.begin();
+    assert!(house.shutdown.drained(Duration::from_secs(10)).await);
+    let events = house.journal.take();
+    let names: Vec<&str> = events.iter().map(Event::name).collect();
+    assert_eq!(names, ["connected", "sign-in-refused", "signed-in", "disconnected"]);
+    let refused = |event: &Event| matches!(event, Event::SignInRefused { user, mechanism, .. } if user == "anna" && mechanism == "LOGIN");
+    let signed_in = |event: &Event| {
+        matches!(event, Event::SignedIn { account, mechanism, service: Service::Imap, .. }
+            if account.to_string() == "anna@athens.test" && mechanism == "PLAIN")
+    };
+    let ended = |event: &Event| {
+        matches!(event, Event::Disconnected { reason, bytes_in, bytes_out, .. }
+            if reason == "logout" && *bytes_in > 60 && *bytes_out > 100)
+    };
+    assert!(events.iter().any(refused) && events.iter().any(signed_in) && events.iter().any(ended), "{events:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access::{Context, Settings, imap};
@@ -17,23 +17,39 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 /// Stands until it is dropped.
-pub struct House {
-    pub folder: tempfile::TempDir,
-    pub store: Store,
-    pub context: Arc<Context>,
+pub(crate) struct House {
+    pub(crate) folder: tempfile::TempDir,
     /// The door with STARTTLS.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The door with TLS from the start; closed where there is no certificate.
-    pub tls_address: SocketAddr,
-    pub shutdown: Shutdown,
+    pub(crate) tls_address: SocketAddr,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) journal: Arc<Notes>,
+}
+
+/// Keeps what was noted.
+#[derive(Default)]
+pub(crate) struct Notes(Mutex<Vec<journal::Event>>);
+
+impl Notes {
+    pub(crate) fn take(&self) -> Vec<journal::Event> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl journal::Journal for Notes {
+    fn record(&self, entry: journal::Entry) {
+        assert!(entry.session.is_some());
+        self.0.lock().unwrap().push(entry.event);
+    }
 }
 
 impl House {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| ()).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS];
         let store = Store::open_embedded(folder.path(), &areas).await.unwrap();
@@ -47,14 +63,16 @@ impl House {
         settings.sign_in_delay = Duration::ZERO;
         change(&mut settings);
         let shutdown = Shutdown::new();
-        let context = Context::new(directory, mailstore, Arc::new(journal::Silent), settings, shutdown.clone());
+        let journal = Arc::new(Notes::default());
+        let noting = Arc::clone(&journal);
+        let context = Context::new(directory, mailstore, noting, settings, shutdown.clone());
         let address = open(imap::Door::imap(Arc::clone(&context)), &shutdown);
         let tls_address = open(imap::Door::imaps(Arc::clone(&context)), &shutdown);
-        Self { folder, store, context, address, tls_address, shutdown }
+        Self { folder, address, tls_address, shutdown, journal }
     }
 
     /// With a certificate of its own, in `chain.pem`, and passwords over TLS only.
-    pub async fn with_tls() -> Self {
+    pub(crate) async fn with_tls() -> Self {
         let certificates = tempfile::tempdir().unwrap();
         let at = |name: &str| certificates.path().join(name);
         let files = CertificateFiles { chain: at("chain.pem"), key: at("key.pem") };
@@ -69,19 +87,19 @@ impl House {
         house
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A client, signed in.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         let mut client = Client::connect(self.address).await;
         assert!(client.ask("LOGIN anna secret").await.starts_with("OK "));
         client
     }
 
     /// A client, signed in, INBOX selected.
-    pub async fn reader(&self) -> Client {
+    pub(crate) async fn reader(&self) -> Client {
         let mut client = self.client().await;
         client.ask("SELECT INBOX").await;
         client
@@ -103,7 +121,7 @@ impl Drop for House {
 }
 
 /// One connection.
-pub struct Client {
+pub(crate) struct Client {
     from: BufReader<OwnedReadHalf>,
     to: OwnedWriteHalf,
     tags: u32,
@@ -112,19 +130,19 @@ pub struct Client {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Client {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let (from, to) = TcpStream::connect(address).await.unwrap().into_split();
         let mut client = Self { from: BufReader::new(from), to, tags: 0 };
         assert!(client.line().await.starts_with("* OK [CAPABILITY IMAP4rev1 "));
         client
     }
 
-    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.to.write_all(bytes.as_ref()).await.unwrap();
     }
 
     /// One response line with its literals, line ends as LF. Empty at the end of the connection.
-    pub async fn line(&mut self) -> String {
+    pub(crate) async fn line(&mut self) -> String {
         let read = async {
             let mut line = Vec::new();
             loop {
@@ -139,7 +157,7 @@ impl Client {
     }
 
     /// A command and all of its answer; the tagged line is the last and comes without its tag.
-    pub async fn ask(&mut self, command: &str) -> String {
+    pub(crate) async fn ask(&mut self, command: &str) -> String {
         self.tags += 1;
         let tag = format!("t{} ", self.tags);
         self.send(format!("{tag}{command}\r\n")).await;
@@ -155,12 +173,12 @@ impl Client {
     }
 
     /// Appends a message; the answer.
-    pub async fn append(&mut self, mailbox: &str, options: &str, message: &str) -> String {
+    pub(crate) async fn append(&mut self, mailbox: &str, options: &str, message: &str) -> String {
         self.ask(&format!("APPEND {mailbox} {options}{{{}+}}\r\n{message}", message.len())).await
     }
 
     /// Appends small messages with these subjects to INBOX.
-    pub async fn fill(&mut self, subjects: &[&str]) {
+    pub(crate) async fn fill(&mut self, subjects: &[&str]) {
         for subject in subjects {
             let answer = self.append("INBOX", "", &format!("Subject: {subject}\r\n\r\n{subject} text\r\n")).await;
             assert!(answer.contains("OK [APPENDUID "), "{answer}");
@@ -168,7 +186,7 @@ impl Client {
     }
 
     /// What a client says and hears, line by line.
-    pub async fn talks(&mut self, talk: &[(&str, &str)]) {
+    pub(crate) async fn talks(&mut self, talk: &[(&str, &str)]) {
         for (command, answer) in talk {
             assert_eq!(self.ask(command).await, *answer, "after {command}");
         }

@@ -46,7 +46,7 @@ pub const TAG_OCTETS_MAX: usize = 64;
 /// Commands before sign-in: CAPABILITY, ID, STARTTLS and some failed attempts. Then it is no mail client.
 pub const COMMANDS_BEFORE_SIGN_IN_MAX: u32 = 50;
 
-/// Commands that could not be understood before the connection is closed.
+/// Commands in a row that could not be understood before the connection is closed.
 pub const ERRORS_MAX: u32 = 50;
 
 /// The same before sign-in.

@@ -26,6 +26,8 @@ impl Server {
         if std::mem::take(&mut self.idle_broken) {
             return self.bad("DONE expected");
         }
+        // Only mistakes in a row say that nobody is there who speaks IMAP.
+        self.errors = 0;
         self.finish("OK", code, text);
     }
 
@@ -81,11 +83,14 @@ impl Server {
         }
     }
 
-    /// Ends the connection in order, whatever it was doing: shutdown, or an account that is gone.
-    pub fn bye(&mut self, text: &str) {
-        if !matches!(self.awaiting, Awaiting::Close) {
+    /// Ends the connection in order, whatever it was doing: shutdown, or an account that is gone. False when it was
+    /// ending already.
+    pub fn bye(&mut self, text: &str) -> bool {
+        let open = !matches!(self.awaiting, Awaiting::Close);
+        if open {
             self.event = None;
             self.close_with(text);
         }
+        open
     }
 }

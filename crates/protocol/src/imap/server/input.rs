@@ -128,6 +128,12 @@ impl Server {
 
     /// A whole command.
     fn command(&mut self, line: &[u8]) {
+        if self.state == State::NotAuthenticated {
+            self.commands_before_sign_in += 1;
+            if self.commands_before_sign_in > limits::COMMANDS_BEFORE_SIGN_IN_MAX {
+                return self.close_with("Too many commands before signing in");
+            }
+        }
         if line.is_empty() {
             // Some clients send an empty line after a literal.
             return;
@@ -135,12 +141,6 @@ impl Server {
         self.set_tag(line);
         if self.tag.is_empty() {
             return self.mistake("A tag is missing");
-        }
-        if self.state == State::NotAuthenticated {
-            self.commands_before_sign_in += 1;
-            if self.commands_before_sign_in > limits::COMMANDS_BEFORE_SIGN_IN_MAX {
-                return self.close_with("Too many commands before signing in");
-            }
         }
         match grammar::command(line) {
             Ok(command) => self.dispatch(command),

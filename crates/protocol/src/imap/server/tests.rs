@@ -292,6 +292,15 @@ fn patience_with_floods_and_mistakes() {
         talk.says("a noop\r\n");
     }
     assert!(talk.closed);
+    // Empty lines buy no time either.
+    let mut talk = Talk::new(|_| ());
+    talk.says(&"\r\n".repeat(51));
+    assert!(talk.closed);
+    let mut talk = Talk::signed_in();
+    for _ in 0..limits::ERRORS_MAX {
+        talk.says("a what\r\nb noop\r\n");
+    }
+    assert!(!talk.closed);
 }
 
 #[test]
