@@ -123,22 +123,22 @@ impl Server {
         self.tls.is_some()
     }
 
-    /// What CAPABILITY says now.
+    /// What CAPABILITY says now. The extensions stand in it from the start: many clients never ask again.
     fn capabilities(&self) -> String {
-        let mut all = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE".to_owned();
-        if self.state == State::NotAuthenticated {
-            if self.config.starttls && !self.is_secure() {
-                all.push_str(" STARTTLS");
-            }
-            if !self.config.cleartext_sign_in && !self.is_secure() {
-                all.push_str(" LOGINDISABLED");
-            }
-            for mechanism in Mechanism::offered(self.tls.as_deref(), self.config.cleartext_sign_in) {
-                all.push_str(" AUTH=");
-                all.push_str(mechanism.name());
-            }
-        } else {
-            all.push_str(" IDLE NAMESPACE UIDPLUS CHILDREN UNSELECT MOVE SPECIAL-USE");
+        let mut all =
+            "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS CHILDREN UNSELECT MOVE SPECIAL-USE".to_owned();
+        if self.is_signed_in() {
+            return all;
+        }
+        if self.config.starttls && !self.is_secure() {
+            all.push_str(" STARTTLS");
+        }
+        if !self.config.cleartext_sign_in && !self.is_secure() {
+            all.push_str(" LOGINDISABLED");
+        }
+        for mechanism in Mechanism::offered(self.tls.as_deref(), self.config.cleartext_sign_in) {
+            all.push_str(" AUTH=");
+            all.push_str(mechanism.name());
         }
         all
     }

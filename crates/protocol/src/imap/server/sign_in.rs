@@ -72,7 +72,10 @@ impl Server {
                 self.awaiting = Awaiting::SignIn(goes_on.then_some(exchange));
                 self.event = Some(Event::Authenticate(request));
             }
-            Next::Failed(reason) => self.fail(String::new(), exchange.mechanism().name(), reason),
+            Next::Failed(reason) => {
+                let user = exchange.user().unwrap_or_default().to_owned();
+                self.fail(user, exchange.mechanism().name(), reason);
+            }
         }
     }
 

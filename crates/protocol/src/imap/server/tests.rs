@@ -123,7 +123,8 @@ const BEFORE_SIGN_IN: Dialogue = &[
     ("a noop", "a OK NOOP done\r\n"),
     (
         "a capability",
-        "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN\r\n\
+        "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS CHILDREN \
+         UNSELECT MOVE SPECIAL-USE AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN\r\n\
          a OK CAPABILITY done\r\n",
     ),
     ("a select inbox", "a BAD Sign in first\r\n"),
@@ -233,7 +234,7 @@ fn passwords_wait_for_tls() {
     });
     assert_eq!(
         std::mem::take(&mut talk.said),
-        "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256] \
+        "* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS CHILDREN UNSELECT MOVE SPECIAL-USE STARTTLS LOGINDISABLED AUTH=SCRAM-SHA-256] \
          mx.test IMAP4rev1 ready\r\n"
     );
     assert_eq!(talk.says("a login anna secret\r\n"), "a NO [PRIVACYREQUIRED] Use STARTTLS first\r\n");
@@ -349,7 +350,7 @@ proptest! {
         for piece in text.as_bytes().chunks(cut) {
             pieces.send(piece);
         }
-        prop_assert_eq!(expected.strip_prefix("* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN] mx.test IMAP4rev1 ready\r\n"), Some(pieces.said.as_str()));
+        prop_assert_eq!(expected.strip_prefix("* OK [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS CHILDREN UNSELECT MOVE SPECIAL-USE AUTH=SCRAM-SHA-256 AUTH=PLAIN AUTH=LOGIN] mx.test IMAP4rev1 ready\r\n"), Some(pieces.said.as_str()));
         prop_assert_eq!(whole.messages, pieces.messages);
     }
 }
