@@ -80,3 +80,31 @@ impl FromIterator<u32> for UidSet {
         Self::from_ranges(uids.into_iter().map(|uid| (uid, uid)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_put_in_order() {
+        let set = UidSet::from_ranges([(7, 7), (4, 1), (5, 5), (9, u32::MAX), (0, 0), (u32::MAX, 12), (0, 1)]);
+        assert_eq!(set.ranges(), [(1, 5), (7, 7), (9, u32::MAX)]);
+        for (uid, inside) in [(0, false), (1, true), (5, true), (6, false), (7, true), (8, false), (u32::MAX, true)] {
+            assert_eq!(set.contains(uid), inside, "{uid}");
+        }
+        assert_eq!(UidSet::all().len(), u64::from(u32::MAX));
+        assert_eq!(UidSet::all().above(u32::MAX), UidSet::EMPTY);
+        assert_eq!(set.above(7).ranges(), [(9, u32::MAX)]);
+        assert_eq!(set.above(2).ranges(), [(3, 5), (7, 7), (9, u32::MAX)]);
+    }
+
+    #[test]
+    fn members_and_unions() {
+        let set: UidSet = [3, 1, 2, 9, 3].into_iter().collect();
+        assert_eq!(set.ranges(), [(1, 3), (9, 9)]);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [1, 2, 3, 9]);
+        let other = UidSet::from_ranges([(4, 8)]);
+        assert_eq!(set.union(&other).ranges(), [(1, 9)]);
+        assert!(UidSet::EMPTY.is_empty() && !UidSet::EMPTY.contains(1));
+    }
+}

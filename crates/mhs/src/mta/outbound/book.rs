@@ -239,3 +239,110 @@ impl Site {
         self.workers > 0 || !self.waiting.is_empty() || self.down.as_ref().is_some_and(|(until, _)| *until > now)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Duration;
+
+    use envelope::{Address, BodyType, ReversePath, Timestamp};
+    use storage::BodyId;
+
+    use super::*;
+
+    /// A claim for one recipient of a letter.
+    pub(in super::super) fn claim(mail: MailId, number: i64, to: &str) -> Claim {
+        let mail = Mail {
+            id: mail,
+            body: BodyId(1),
+            octets: 1,
+            reverse_path: ReversePath::Null,
+            body_type: BodyType::SevenBit,
+            smtputf8: false,
+            ret: None,
+            envelope_id: None,
+            accepted_at: Timestamp(0),
+        };
+        let address = Address::parse(to).unwrap();
+        let destination = address.host().to_string();
+        let mail = Arc::new(mail);
+        let (notify, original) = (None, None);
+        Claim { mail, number, address, notify, original, destination, attempts: 0, delay_told: false, fence: 1 }
+    }
+
+    fn many(destination: &str, letters: usize) -> Vec<Claim> {
+        (0..letters).map(|_| claim(MailId::random(), 0, &format!("a@{destination}"))).collect()
+    }
+
+    #[test]
+    fn recipients_of_a_letter_go_together() {
+        let (book, now) = (Arc::new(Book::default()), Instant::now());
+        let (one, two) = (MailId::random(), MailId::random());
+        let to = |n: i64| format!("r{n}@x.test");
+        let mut claims: Vec<Claim> = (0..150).map(|n| claim(one, n, &to(n))).collect();
+        claims.push(claim(two, 0, "a@x.test"));
+        claims.push(claim(two, 1, "a@y.test"));
+        assert!(book.add(claims, now).is_empty());
+        assert_eq!(book.room(), OUTBOUND_WINDOW - 152);
+        let sizes: Vec<usize> = std::iter::from_fn(|| book.take("x.test")).map(|group| group.jobs.len()).collect();
+        assert_eq!(sizes, [100, 50, 1]);
+        assert_eq!(book.take("y.test").unwrap().jobs.len(), 1);
+        // What is out of hand is no longer held.
+        assert_eq!((book.room(), book.leases().len()), (OUTBOUND_WINDOW, 0));
+    }
+
+    #[test]
+    fn workers_are_many_and_not_too_many() {
+        let (book, now) = (Arc::new(Book::default()), Instant::now());
+        book.add(many("busy.test", 500), now);
+        book.add(many("quiet.test", 1), now);
+        let starts = book.start();
+        let count = |starts: &[String], name: &str| starts.iter().filter(|start| *start == name).count();
+        assert_eq!(count(&starts, "busy.test"), OUTBOUND_ATTEMPTS_EACH);
+        assert_eq!(count(&starts, "quiet.test"), 1);
+        assert!(book.start().is_empty());
+        // One is refused while others stand: the letter goes back, and one fewer is let in from now on.
+        let group = book.take("busy.test").unwrap();
+        assert!(book.refused("busy.test", group).is_ok());
+        book.finish("busy.test", now);
+        assert!(book.start().is_empty());
+        book.finish("busy.test", now);
+        assert_eq!(book.start().len(), 1);
+        // The last one that is refused has to bear it.
+        let group = book.take("quiet.test").unwrap();
+        assert!(book.refused("quiet.test", group).is_err());
+        // All destinations together have their limit too.
+        for n in 0..OUTBOUND_ATTEMPTS_MAX {
+            book.add(many(&format!("d{n}.test"), 1), now);
+        }
+        assert_eq!(book.start().len(), OUTBOUND_ATTEMPTS_MAX - OUTBOUND_ATTEMPTS_EACH);
+    }
+
+    #[test]
+    fn a_site_that_is_down_is_left_alone_for_a_while() {
+        let (book, now) = (Arc::new(Book::default()), Instant::now());
+        book.add(many("x.test", 3), now);
+        assert_eq!(book.start().len(), 1);
+        let _first = book.take("x.test").unwrap();
+        let reply = Reply::plain(421, "busy");
+        assert_eq!(book.down("x.test", now + Duration::from_secs(9), &reply).len(), 2);
+        book.finish("x.test", now);
+        let refused = book.add(many("x.test", 1), now + Duration::from_secs(8));
+        assert_eq!(refused[0].1, reply);
+        assert!(book.add(many("x.test", 1), now + Duration::from_secs(10)).is_empty());
+        assert_eq!(book.start(), ["x.test"]);
+    }
+
+    #[test]
+    fn what_is_full_says_so_and_what_is_lost_is_not_begun() {
+        let (book, now) = (Arc::new(Book::default()), Instant::now());
+        book.add(many("x.test", OUTBOUND_WINDOW_EACH), now);
+        book.add(many("y.test", 2), now);
+        assert_eq!(book.full(), HashSet::from(["x.test".to_owned()]));
+        let lost: HashSet<_> = book.leases().iter().map(|(mail, number, _)| (*mail, *number)).collect();
+        book.lose(&lost);
+        assert!(book.take("x.test").is_none() && book.take("y.test").is_none());
+        assert_eq!(book.room(), OUTBOUND_WINDOW);
+        book.add(many("z.test", 7), now);
+        assert_eq!(book.take_everything().len(), 7);
+    }
+}

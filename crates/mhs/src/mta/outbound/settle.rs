@@ -219,3 +219,76 @@ fn decide(backoff: &Backoff, now: Timestamp, ended: &Ended) -> Decision {
 fn expired(last: &Reply) -> Reply {
     Reply::new(554, (5, 4, 7), format!("gave up trying; the last answer was: {last}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use envelope::{Address, ReversePath};
+
+    use super::*;
+    use crate::mta::outbound::book::Book;
+    use crate::mta::outbound::book::tests::claim;
+
+    fn ended(outcome: Outcome, attempts: u32, notify: Option<Notify>) -> Ended {
+        let book = Arc::new(Book::default());
+        let mut claim = claim(MailId::random(), 0, "a@x.test");
+        (claim.attempts, claim.notify) = (attempts, notify);
+        Arc::make_mut(&mut claim.mail).reverse_path = ReversePath::Address(Address::parse("b@y.test").unwrap());
+        book.add(vec![claim], clock::instant());
+        let job = book.take("x.test").unwrap().jobs.remove(0);
+        Ended { job, outcome, host: None, dsn_offered: false }
+    }
+
+    fn reply(code: u16) -> Reply {
+        Reply::plain(code, "words")
+    }
+
+    fn notice(decision: &Decision) -> Option<Action> {
+        decision.notice.as_ref().map(|(action, _)| *action)
+    }
+
+    #[test]
+    fn what_becomes_of_an_attempt() {
+        let backoff = Backoff::default();
+        let (soon, late, never) = (Timestamp(1000), Timestamp(0).plus(backoff.delay_notice), Timestamp(i64::MAX / 2));
+        let decide = |ended: &Ended, now| super::decide(&backoff, now, ended);
+        let done = decide(&ended(Outcome::Delivered(reply(250)), 0, None), soon);
+        assert_eq!(done, Decision { verdict: Verdict::Done, notice: None });
+        let failed = decide(&ended(Outcome::Failed(reply(550)), 0, None), soon);
+        assert_eq!((failed.verdict.clone(), notice(&failed)), (Verdict::Done, Some(Action::Failed)));
+        let waits = decide(&ended(Outcome::Deferred(reply(451)), 0, None), soon);
+        let Verdict::Later { due, delay_told: false, counts: true, .. } = waits.verdict else { panic!() };
+        assert!(due > soon && waits.notice.is_none());
+        let waits = decide(&ended(Outcome::Deferred(reply(451)), 3, None), late);
+        assert!(matches!(waits.verdict, Verdict::Later { delay_told: true, .. }));
+        assert_eq!(notice(&waits), Some(Action::Delayed));
+        let gone = decide(&ended(Outcome::Deferred(reply(451)), 3, None), never);
+        assert_eq!(gone.verdict, Verdict::Done);
+        assert_eq!(gone.notice.unwrap().1.enhanced.unwrap().to_string(), "5.4.7");
+        // The clock jumped before the first attempt: it is tried again.
+        assert!(matches!(decide(&ended(Outcome::Deferred(reply(451)), 0, None), never).verdict, Verdict::Later { .. }));
+    }
+
+    #[test]
+    fn who_is_told() {
+        let backoff = Backoff::default();
+        let silent = Some(Notify { success: false, failure: false, delay: false });
+        let all = Some(Notify { success: true, failure: true, delay: true });
+        let late = Timestamp(0).plus(backoff.delay_notice);
+        for (outcome, wishes, told) in [
+            (Outcome::Failed(reply(550)), silent, None),
+            (Outcome::Deferred(reply(451)), silent, None),
+            (Outcome::Delivered(reply(250)), silent, None),
+            (Outcome::Delivered(reply(250)), all, Some(Action::Relayed)),
+            (Outcome::Deferred(reply(451)), all, Some(Action::Delayed)),
+        ] {
+            assert_eq!(notice(&decide(&backoff, late, &ended(outcome, 1, wishes))), told);
+        }
+        // Where the next hop speaks DSN, success is its to tell; once told of the delay, not again.
+        let mut relayed = ended(Outcome::Delivered(reply(250)), 1, all);
+        relayed.dsn_offered = true;
+        assert_eq!(notice(&decide(&backoff, late, &relayed)), None);
+        let mut again = ended(Outcome::Deferred(reply(451)), 1, all);
+        again.job.claim.delay_told = true;
+        assert_eq!(notice(&decide(&backoff, late, &again)), None);
+    }
+}
