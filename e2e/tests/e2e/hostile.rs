@@ -24,34 +24,52 @@ fn allow_sockets(count: u64) {
     assert!(limit.rlim_cur > count, "this machine allows {} open files", limit.rlim_cur);
 }
 
+const SILENT: usize = 5_000;
+const PLACES: usize = 4_000;
+
+/// What a silent connection may cost. A TLS session would cost more, but nobody gets that far in silence.
+const SILENT_OCTETS_MAX: u64 = 16 * 1024;
+
+/// Opens [`SILENT`] connections to a door; `welcome` and `busy` are the beginnings of its two answers.
+fn sit_in_silence(server: &Server, door: SocketAddr, welcome: &str, busy: &str) {
+    let before = server.memory();
+    let mut silent: Vec<TcpStream> = (0..SILENT).map(|_| TcpStream::connect(door).unwrap()).collect();
+    let mut refused = 0;
+    for stream in &mut silent {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut answer = [0; 4];
+        stream.read_exact(&mut answer).expect("neither greeted nor refused");
+        let answer = std::str::from_utf8(&answer).unwrap();
+        assert!(answer == welcome || answer == busy, "{answer:?}");
+        refused += usize::from(answer == busy);
+    }
+    // As many as there are places are inside; the others were told so.
+    assert_eq!(refused, SILENT - PLACES);
+    let grown = server.memory().saturating_sub(before);
+    let each = grown / PLACES as u64;
+    assert!(each < SILENT_OCTETS_MAX, "{each} octets for each silent connection, {grown} in all");
+}
+
 #[test]
 fn five_thousand_who_say_nothing() {
-    const SILENT: usize = 5_000;
-    let server = Server::start("limits.connections = 4000\n");
+    let server = Server::start(&format!("limits.connections = {PLACES}\n"));
     allow_sockets(SILENT as u64);
-    let before = server.memory();
-    let mut silent = Vec::new();
-    let mut refused = 0;
-    for _ in 0..SILENT {
-        // From many addresses of loopback, so that no limit of one address helps.
-        let stream = TcpStream::connect(server.smtp).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        silent.push(stream);
-    }
-    for stream in &mut silent {
-        let mut code = [0; 4];
-        match stream.read_exact(&mut code) {
-            Ok(()) if &code == b"421 " => refused += 1,
-            Ok(()) => assert_eq!(&code, b"220 "),
-            Err(error) => panic!("neither greeted nor refused: {error}"),
-        }
-    }
-    // At most the limit is inside; the others were told so.
-    assert_eq!(refused, SILENT - 4000);
-    let grown = server.memory().saturating_sub(before);
-    let each = grown / 4000;
-    assert!(each < 16 * 1024, "{each} octets for each silent connection, {grown} in all");
-    // The other doors are open all the same.
+    sit_in_silence(&server, server.smtp, "220 ", "421 ");
+    crate::tool::until("the door is open again", || smtp(server.smtp).ok());
+    sit_in_silence(&server, server.pop3, "+OK ", "-ERR");
+    sit_in_silence(&server, server.imap, "* OK", "* BY");
+    crate::tool::until("the door is open again", || {
+        Raw::open(server.imap).ok()?.line().ok().filter(|l| l.starts_with("* OK"))
+    });
+    assert!(inbox(server.imap, USER, PASSWORD).is_empty());
+}
+
+#[test]
+fn a_flood_at_one_door_leaves_the_others_open() {
+    let server = Server::start("limits.connections = 50\n");
+    let silent: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(server.smtp).unwrap()).collect();
+    let refused = crate::tool::until("the door is full", || smtp(server.smtp).err());
+    assert!(refused.to_string().starts_with("421 "), "{refused}");
     assert!(inbox(server.imap, USER, PASSWORD).is_empty());
     drop(silent);
     crate::tool::until("the door is open again", || smtp(server.smtp).ok());

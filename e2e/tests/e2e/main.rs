@@ -21,4 +21,5 @@ mod server;
 mod smtp_clients;
 mod smuggling;
 mod story;
+mod talks;
 mod tool;
