@@ -12,6 +12,7 @@
 
 mod accounts;
 mod aliases;
+mod argon;
 mod cache;
 mod domains;
 mod error;

@@ -1,10 +1,9 @@
-//! Making and checking passwords: argon2id (RFC 9106) on blocking threads, as many at a time as there are cores, with
-//! a memory for those that were right lately.
+//! Making and checking passwords: argon2id on blocking threads, as many at a time as there are cores, with a memory for
+//! those that were right lately.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use aws_lc_rs::{hmac, rand};
 use envelope::AccountId;
 use protocol::sasl::limits::{SALT_OCTETS as SCRAM_SALT_OCTETS, SCRAM_ITERATIONS};
@@ -12,14 +11,14 @@ use protocol::sasl::{ScramKeys, Secret};
 use tokio::sync::Semaphore;
 
 use crate::Error;
-use crate::limits::{
-    ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES, SALT_OCTETS, SIGN_INS_WAITING_MAX, VERIFIED_FOR, VERIFIED_MAX,
-};
+use crate::argon::Memory;
+use crate::limits::{HASHES_AT_ONCE_MAX, SALT_OCTETS, SIGN_INS_WAITING_MAX, VERIFIED_FOR, VERIFIED_MAX};
 use crate::recent::Recent;
 use crate::schema::AccountRow;
 
 /// Checked in the place of a password that is not there, so that an unknown name takes as long. Nothing hashes to it.
-const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+pub(crate) const DECOY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// What is stored of a password.
 #[derive(Debug, Clone)]
@@ -32,6 +31,8 @@ pub(crate) struct Credentials {
 pub(crate) struct Passwords {
     cores: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    /// As many as were ever in use at once.
+    memories: Arc<Mutex<Vec<Memory>>>,
     /// Key of the memory below: a dump of it tells nothing without this.
     key: hmac::Key,
     verified: Mutex<Recent<[u8; 32], Instant>>,
@@ -46,10 +47,11 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
 
 impl Passwords {
     pub(crate) fn new() -> Result<Self, Error> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(HASHES_AT_ONCE_MAX);
         Ok(Self {
             cores: Arc::new(Semaphore::new(cores)),
             places: Arc::new(Semaphore::new(cores + SIGN_INS_WAITING_MAX)),
+            memories: Arc::default(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?),
             verified: Mutex::new(Recent::new(VERIFIED_MAX)),
         })
@@ -62,8 +64,8 @@ impl Passwords {
             return Ok(true);
         }
         let hash = account.map_or_else(|| DECOY.to_owned(), |account| account.password.clone());
-        let verify = move || argon2().map(|argon2| argon2.verify_password(password.expose(), hash.as_str()).is_ok());
-        let right = self.on_a_core(verify).await?? && account.is_some();
+        let verify = move |memory: &mut Memory| memory.verify(password.expose(), &hash);
+        let right = self.on_a_core(verify).await? && account.is_some();
         if let Some(mark) = mark.filter(|_| right) {
             self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(mark, Instant::now());
         }
@@ -75,25 +77,33 @@ impl Passwords {
         let password = protocol::sasl::prepare_password(password.expose()).map_err(|_| Error::Password)?;
         let salt = random::<SALT_OCTETS>()?;
         let scram_salt = random::<SCRAM_SALT_OCTETS>()?;
-        let hash = move || {
-            let hash = argon2()?.hash_password_with_salt(password.expose(), &salt);
-            let hash = hash.map_err(|error| Error::Hash(error.to_string()))?;
+        let hash = move |memory: &mut Memory| {
+            let hash = memory.hash(password.expose(), &salt)?;
             let scram = ScramKeys::derive(password.expose(), &scram_salt, SCRAM_ITERATIONS);
-            Ok(Credentials { password: hash.to_string(), scram })
+            Ok(Credentials { password: hash, scram })
         };
         self.on_a_core(hash).await?
     }
 
     /// Runs a computation on a blocking thread once a core is free. Whoever comes when too many wait is turned away.
-    async fn on_a_core<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    async fn on_a_core<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Memory) -> T + Send + 'static,
+    {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::Busy)?;
         let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| Error::Busy)?;
+        let memories = Arc::clone(&self.memories);
         let task = tokio::task::spawn_blocking(move || {
-            // Held until the work is done, even when the one who asked has gone.
-            let _held = (place, core);
-            work()
+            let kept = memories.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut memory = kept.map_or_else(Memory::new, Ok)?;
+            let value = work(&mut memory);
+            memories.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+            // Held until here, even when the one who asked has gone.
+            drop((place, core));
+            Ok(value)
         });
-        task.await.map_err(|error| Error::Hash(error.to_string()))
+        task.await.map_err(|error| Error::Hash(error.to_string()))?
     }
 
     /// A name for "this password of this account", useless without our key.
@@ -118,25 +128,9 @@ impl Passwords {
     }
 }
 
-fn argon2() -> Result<Argon2<'static>, Error> {
-    let params = Params::new(ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES, None);
-    let params = params.map_err(|error| Error::Hash(error.to_string()))?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_decoy_costs_what_a_true_hash_costs() {
-        let made = argon2().unwrap().hash_password_with_salt(b"password", b"salt of 16 bytes").unwrap().to_string();
-        let parameters = |phc: &str| phc.split('$').take(4).collect::<Vec<_>>().join("$");
-        assert_eq!(parameters(&made), parameters(DECOY));
-        let wrong = argon2().unwrap().verify_password(b"password", DECOY);
-        assert!(matches!(wrong, Err(argon2::password_hash::Error::PasswordInvalid)), "{wrong:?}");
-        argon2().unwrap().verify_password(b"password", made.as_str()).unwrap();
-    }
 
     #[test]
     fn marks_tell_accounts_and_versions_apart() {
