@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use envelope::SessionId;
 use journal::{Event, Service};
-use net::{Conversation, Incoming, Refused, Upgrade, clock};
+use net::{Conversation, Incoming, Refused, Stream, Upgrade, clock};
 use protocol::imap::{Config, Server};
 
 use crate::{Context, Visitor};
@@ -56,26 +56,27 @@ impl Door {
         Arc::new(Self { context, config: config.shared(), service })
     }
 
-    /// The connection from its first to its last octet; why it ended.
-    async fn converse(&self, visitor: Visitor, incoming: Incoming) -> (String, u64, u64) {
-        let mut stream = incoming.stream;
-        if self.service == Service::Imaps {
-            let Some(tls) = &self.context.settings.tls else { return ("no certificate".to_owned(), 0, 0) };
-            stream = match stream.accept_tls(tls).await {
-                Ok(stream) => stream,
-                Err(gone) => {
-                    self.context.record(Some(visitor.session), Event::TlsFailed { reason: gone.to_string() });
-                    return (gone.to_string(), 0, 0);
-                }
-            };
+    /// TLS from the start, where this door has it; why not, when it does not come to stand.
+    async fn secure(&self, visitor: &Visitor, stream: Stream) -> Result<Stream, String> {
+        if self.service != Service::Imaps {
+            return Ok(stream);
         }
+        let Some(tls) = &self.context.settings.tls else { return Err("no certificate".to_owned()) };
+        stream.accept_tls(tls).await.map_err(|gone| {
+            self.context.record(Some(visitor.session), Event::TlsFailed { reason: gone.to_string() });
+            gone.to_string()
+        })
+    }
+
+    /// The connection, ready to talk.
+    fn begin(&self, visitor: Visitor, stream: Stream) -> Box<Talk> {
         let upgrade = match &self.context.settings.tls {
             Some(tls) if self.config.starttls => Upgrade::Server(tls.clone()),
             _ => Upgrade::Never,
         };
         let server = Server::new(Arc::clone(&self.config), stream.tls().cloned(), clock::instant());
         let line = Conversation::new(stream, server, upgrade);
-        Talk::new(Arc::clone(&self.context), visitor, line).run().await
+        Box::new(Talk::new(Arc::clone(&self.context), visitor, line))
     }
 }
 
@@ -102,7 +103,14 @@ impl net::Door for Door {
         let (peer, local, service) = (incoming.peer, incoming.local, self.service);
         let visitor = Visitor { service, session: SessionId::random(), peer };
         self.context.record(Some(visitor.session), Event::Connected { service, peer, local });
-        let (reason, bytes_in, bytes_out) = Box::pin(self.converse(visitor, incoming)).await;
+        // What a waiting connection holds is counted in thousands: the handshake's needs are given back after it.
+        let (reason, bytes_in, bytes_out) = match Box::pin(self.secure(&visitor, incoming.stream)).await {
+            Ok(stream) => {
+                let mut talk = self.begin(visitor, stream);
+                talk.run().await
+            }
+            Err(reason) => (reason, 0, 0),
+        };
         self.context.record(Some(visitor.session), Event::Disconnected { service, reason, bytes_in, bytes_out });
     }
 }

@@ -58,9 +58,9 @@ impl Talk {
     }
 
     /// Serves to the end: why it ended, octets in and out.
-    pub(super) async fn run(mut self) -> (String, u64, u64) {
+    pub(super) async fn run(&mut self) -> (String, u64, u64) {
         let outcome = self.serve().await;
-        self.deselect().await;
+        Box::pin(self.deselect()).await;
         let reason = match outcome {
             Ok(()) if self.line.timed_out() => "idle".to_owned(),
             Ok(()) if self.cut_short => "shutdown".to_owned(),
