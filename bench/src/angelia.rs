@@ -29,11 +29,12 @@ impl Angelia {
         let (smtp, imap) = (free_port()?, free_port()?);
         let config = dir.path().join("angelia.toml");
         let data = dir.path().join("data");
+        fs::create_dir(&data)?;
         fs::write(
             &config,
             format!(
-                "hostname = \"mx.{DOMAIN}\"\ndata_dir = {data:?}\n\n[listen]\nsmtp = [\"{smtp}\"]\nimap = [\"{imap}\"]\n\
-                 submission = []\nsubmissions = []\nimaps = []\npop3 = []\npop3s = []\n\n[imap]\nplaintext_auth = true\n"
+                "hostname = \"mx.{DOMAIN}\"\ndata = {data:?}\nsmtp.listen = [\"{smtp}\"]\nimap.listen = [\"{imap}\"]\n\
+                 submission.listen = []\nsubmissions.listen = []\nimaps.listen = []\npop3.listen = []\npop3s.listen = []\n"
             ),
         )?;
         command(&binary, &config, &["domain", "add", DOMAIN], "")?;

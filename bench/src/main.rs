@@ -14,6 +14,7 @@ mod subject;
 mod table;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -68,9 +69,16 @@ pub(crate) struct Inbound {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    match Cli::parse().work {
+async fn main() -> ExitCode {
+    let done = match Cli::parse().work {
         Work::Inbound(options) => inbound(options).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
