@@ -71,9 +71,22 @@ impl Drop for Peer {
     }
 }
 
+/// The peer that stood there before may not be gone yet: its task ends in its own time.
+async fn bind(at: SocketAddr) -> TcpListener {
+    for _ in 0..500 {
+        match TcpListener::bind(at).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            other => return other.unwrap(),
+        }
+    }
+    panic!("{at} stays in use");
+}
+
 impl Peer {
     pub(crate) async fn start(at: SocketAddr, manner: Manner) -> Self {
-        let listener = TcpListener::bind(at).await.unwrap();
+        let listener = bind(at).await;
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (manner, here) = (Arc::new(manner), seen.clone());
         let listening = tokio::spawn(async move {
