@@ -153,7 +153,7 @@ pub async fn an_account_is_removed(house: House) {
     }
     let mailstore = house.mailstore.clone();
     let removed =
-        house.directory.remove_account(house.anna.address(), move |tx, id| Ok(mailstore.remove_account_in(tx, id)?));
+        house.directory.remove_account(house.anna.address(), move |tx, id| mailstore.remove_account_in(tx, id));
     removed.await.unwrap();
     house.mailstore.sweep().await.unwrap();
     house.mailstore.sweep().await.unwrap();

@@ -7,7 +7,6 @@ mod house;
 mod mailboxes;
 mod messages;
 mod model;
-#[allow(dead_code, reason = "the helper of storage's own tests")]
 #[path = "../../../storage/tests/postgres/mod.rs"]
 mod postgres;
 mod rebuilding;

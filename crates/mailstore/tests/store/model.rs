@@ -17,19 +17,21 @@ struct Letter {
     words: BTreeSet<String>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Box {
+#[derive(Debug, Clone)]
+struct Drawer {
     next: u32,
     selectable: bool,
     letters: BTreeMap<u32, Letter>,
     mails: BTreeMap<MailId, u32>,
 }
 
-impl Box {
-    fn new() -> Self {
-        Self { next: 1, selectable: true, ..Self::default() }
+impl Default for Drawer {
+    fn default() -> Self {
+        Self { next: 1, selectable: true, letters: BTreeMap::new(), mails: BTreeMap::new() }
     }
+}
 
+impl Drawer {
     fn put(&mut self, letter: Letter) -> u32 {
         let uid = self.next;
         self.next += 1;
@@ -41,7 +43,7 @@ impl Box {
 struct Play {
     house: House,
     account: Account,
-    boxes: BTreeMap<String, Box>,
+    boxes: BTreeMap<String, Drawer>,
     seed: u64,
     count: u64,
     /// Views taken earlier, to be brought up by the changes since.
@@ -54,7 +56,7 @@ struct Play {
 pub async fn random_verbs_agree_with_the_model(house: House) {
     let account = house.open().await;
     let names = ["INBOX", "Drafts", "Sent", "Junk", "Trash", "Archive"];
-    let boxes = names.iter().map(|name| ((*name).to_owned(), Box::new())).collect();
+    let boxes = names.iter().map(|name| ((*name).to_owned(), Drawer::default())).collect();
     let (earlier, validity) = (BTreeMap::new(), BTreeMap::new());
     let mut play = Play { house, account, boxes, seed: 20_261_123, count: 0, earlier, validity };
     let steps = if play.house.url.is_some() { 400 } else { 3000 };
@@ -128,7 +130,7 @@ impl Play {
         let target = self.boxes.get_mut(&name).unwrap();
         // Every third time a letter comes once more.
         let known = target.mails.iter().next().map(|(mail, uid)| (*mail, *uid));
-        let (mail, uid) = match known.filter(|_| self.count % 3 == 0) {
+        let (mail, uid) = match known.filter(|_| self.count.is_multiple_of(3)) {
             Some((mail, uid)) if target.letters.contains_key(&uid) => {
                 target.next += 1;
                 (mail, uid)
@@ -215,7 +217,7 @@ impl Play {
 
     fn parents(&mut self, name: &str) {
         for (at, _) in name.match_indices('/') {
-            self.boxes.entry(name[..at].to_owned()).or_insert_with(Box::new);
+            self.boxes.entry(name[..at].to_owned()).or_default();
         }
     }
 
@@ -226,7 +228,7 @@ impl Play {
         assert_eq!(done.is_err(), taken, "{name}");
         if !taken {
             self.parents(&name);
-            self.boxes.insert(name, Box::new());
+            self.boxes.insert(name, Drawer::default());
         }
     }
 
@@ -237,7 +239,7 @@ impl Play {
         let allowed = name != "INBOX" && self.boxes.get(&name).is_some_and(|b| b.selectable || !below);
         assert_eq!(done.is_ok(), allowed, "{name}: {done:?}");
         if allowed && below {
-            self.boxes.insert(name, Box { selectable: false, ..Box::new() });
+            self.boxes.insert(name, Drawer { selectable: false, ..Drawer::default() });
         } else if allowed {
             self.boxes.remove(&name);
         }
@@ -254,7 +256,7 @@ impl Play {
         }
         self.parents(&to);
         if from == "INBOX" {
-            let mut target = Box::new();
+            let mut target = Drawer::default();
             let inbox = self.boxes.get_mut("INBOX").unwrap();
             for letter in std::mem::take(&mut inbox.letters).into_values() {
                 target.put(letter);

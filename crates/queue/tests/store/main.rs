@@ -4,7 +4,6 @@
 mod claims;
 mod house;
 mod operator;
-#[allow(dead_code, reason = "the helper of storage's own tests")]
 #[path = "../../../storage/tests/postgres/mod.rs"]
 mod postgres;
 
