@@ -83,6 +83,17 @@ async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
+/// A port that is free for UDP may be some connection's for TCP.
+async fn one_port_for_both() -> (UdpSocket, TcpListener) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
+            return (udp, tcp);
+        }
+    }
+    panic!("no port is free for UDP and TCP");
+}
+
 async fn nameserver(wishes: &Wishes, net: [u8; 2]) -> (Server<Catalog>, SocketAddr) {
     let mut zone: InMemoryZoneHandler<TokioRuntimeProvider> =
         InMemoryZoneHandler::empty(name("test."), ZoneType::Primary, AxfrPolicy::Deny);
@@ -99,10 +110,10 @@ async fn nameserver(wishes: &Wishes, net: [u8; 2]) -> (Server<Catalog>, SocketAd
     let mut catalog = Catalog::new();
     catalog.upsert(name("test.").into(), vec![Arc::new(zone)]);
     let mut server = Server::new(catalog);
-    let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (udp, tcp) = one_port_for_both().await;
     let address = udp.local_addr().unwrap();
     server.register_socket(udp);
-    server.register_listener(TcpListener::bind(address).await.unwrap(), Duration::from_secs(5), 128);
+    server.register_listener(tcp, Duration::from_secs(5), 128);
     (server, address)
 }
 
