@@ -53,8 +53,12 @@ pub const STATEMENTS_MAX: usize = 512;
 /// How long a write waits for another process's transaction. Theirs are a command line's: short.
 pub const BUSY_WAIT: Duration = Duration::from_secs(20);
 
-/// SQLite's own page cache per connection, in KiB.
-pub const PAGE_CACHE_KIB: i64 = 16 * 1024;
+/// SQLite's own page cache of the writer, in KiB: the inner pages of every index that a delivery touches.
+pub const PAGE_CACHE_WRITER_KIB: i64 = 16 * 1024;
+
+/// The same of each reader. The operating system caches the file behind it once for all, so eight readers with large
+/// caches of their own would only keep eight copies: 240 MiB where 60 serve as well.
+pub const PAGE_CACHE_READER_KIB: i64 = 2 * 1024;
 
 /// A write-ahead log over this is cut even if the writer has to wait for it.
 pub const LOG_OCTETS_MAX: u64 = 64 * 1024 * 1024;

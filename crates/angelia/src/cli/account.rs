@@ -84,6 +84,8 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
             let ground = super::ground(config).await?;
             let mailstore = ground.mailstore.clone();
             ground.directory.remove_account(&address, move |tx, id| mailstore.remove_account_in(tx, id)).await?;
+            // A running server would do it at its next start; a large account takes its time.
+            ground.mailstore.sweep().await?;
             eprintln!("account {address} and its letters are gone");
             Ok(())
         }

@@ -92,6 +92,7 @@ impl Office {
             office.record(Event::Fault { place: "limits.connections".to_owned(), reason });
         }
         office.background.push(office.watch_certificates());
+        office.background.push(office.sweep());
         let counted = Arc::clone(&office.places);
         office.background.push(tokio::spawn(memory::give_back(move || counted.take_gone())));
         office.record(Event::Started { version: env!("CARGO_PKG_VERSION").to_owned(), listeners: office.addresses() });
@@ -234,6 +235,16 @@ impl Office {
         let places = self.places.of(asked.service);
         let accepting = tokio::spawn(listener.run(places, self.shutdown.clone(), Arc::new(doorway)));
         self.doors.push(OpenDoor { asked, bound, accepting });
+    }
+
+    /// Empties the mailboxes whose deletion a crash cut short.
+    fn sweep(&self) -> JoinHandle<()> {
+        let (mailstore, journal) = (self.ground.mailstore.clone(), Arc::clone(&self.journal));
+        tokio::spawn(async move {
+            if let Err(error) = mailstore.sweep().await {
+                record(&*journal, Event::Fault { place: "deleted mailboxes".to_owned(), reason: error.to_string() });
+            }
+        })
     }
 
     fn watch_certificates(&self) -> JoinHandle<()> {

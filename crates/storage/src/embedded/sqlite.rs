@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 
-use crate::limits::{BUSY_WAIT, LOG_OCTETS_CHECKPOINT, PAGE_CACHE_KIB, STATEMENTS_MAX};
+use crate::limits::{BUSY_WAIT, LOG_OCTETS_CHECKPOINT, PAGE_CACHE_READER_KIB, PAGE_CACHE_WRITER_KIB, STATEMENTS_MAX};
 use crate::migrations::Migrate;
 use crate::{Error, Query, Row, Transaction, Value};
 
@@ -36,10 +36,11 @@ impl Sqlite {
         connection.busy_timeout(BUSY_WAIT).map_err(|error| fault(&error))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         let sqlite = Self { connection, texts: RefCell::default() };
+        let page_cache = if role == Role::Reader { PAGE_CACHE_READER_KIB } else { PAGE_CACHE_WRITER_KIB };
         sqlite.go_to_wal()?;
         sqlite.pragmas(&format!(
             "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {LOG_OCTETS_CHECKPOINT};
-             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{PAGE_CACHE_KIB}; PRAGMA cell_size_check = ON;
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{page_cache}; PRAGMA cell_size_check = ON;
              PRAGMA trusted_schema = OFF;"
         ))?;
         if role == Role::Reader {
