@@ -38,9 +38,12 @@ pub const HEADER_OCTETS_MAX: u64 = message::limits::HEADER_OCTETS_MAX as u64;
 /// Octets of decoded text that SEARCH holds at a time.
 pub const SEARCH_PIECE_OCTETS: usize = 256 * 1024;
 
-/// Messages that SEARCH looks into before it lets other connections of this thread work.
-pub const SEARCH_YIELD_MESSAGES: usize = 16;
-
 /// A waiting session shares the list of its mailbox's messages with others when it is longer than this; shorter ones
 /// cost less than the look.
 pub const SHARED_ENTRIES_MIN: usize = 200;
+
+/// Bodies opened by one look for FETCH and SEARCH: the look costs more than a small body.
+pub const BODIES_AT_ONCE_MAX: usize = 64;
+
+/// Octets of bodies opened by one look: they wait in memory while the client reads.
+pub const BODIES_OCTETS_MAX: u64 = 256 * 1024;

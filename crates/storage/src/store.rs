@@ -234,6 +234,34 @@ impl Store {
         }
     }
 
+    /// Opens several, in their order: one look for all of them instead of one each. What is wrong with one concerns no
+    /// other. A body of one block is read here, so the caller bounds how many.
+    pub async fn open_many(&self, bodies: &[BodyId]) -> Vec<Result<Body, Error>> {
+        let mut found: Vec<Option<Result<Body, Error>>> = Vec::new();
+        if let Bodies::Segments(segments) = &self.inner.bodies {
+            let (segments, wanted) = (Arc::clone(segments), bodies.to_vec());
+            let look_up_and_open = move |query: &dyn Query| {
+                let open = |body: &BodyId| match table::locate(query, *body).map(|at| Body::open(&segments, at)) {
+                    Ok(Ok(body)) => Some(Ok(body)),
+                    // Compaction moved it.
+                    Ok(Err(Missing::Segment)) => None,
+                    Ok(Err(Missing::Other(error))) | Err(error) => Some(Err(error)),
+                };
+                Ok(wanted.iter().map(open).collect())
+            };
+            found = self.read(look_up_and_open).await.unwrap_or_default();
+        }
+        let mut opened = Vec::with_capacity(bodies.len());
+        let mut found = found.into_iter();
+        for body in bodies {
+            opened.push(match found.next().flatten() {
+                Some(outcome) => outcome,
+                None => self.open(*body).await,
+            });
+        }
+        opened
+    }
+
     /// All bodies on disk with their labels, for rebuilding a database that is lost: open a new one beside the old
     /// segments, keep each body that is found, and write the rows that its label tells.
     pub async fn salvage(&self) -> Result<Salvage, Error> {

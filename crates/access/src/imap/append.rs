@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use envelope::Timestamp;
-use mailstore::{Flags, Label};
+use mailstore::Flags;
 use net::clock;
 use protocol::imap::encode::Code;
 use protocol::imap::{Append, Mailbox};
@@ -54,8 +54,8 @@ impl Talk {
         let Upload { mailbox, flags, date, stage } = *upload;
         let octets = stage.len();
         let internal_date = date.unwrap_or_else(clock::now);
-        let label = Label { internal_date, flags: flags.system, ..Label::default() };
-        let body = stage.finish(label.encode()).await?;
+        let label = account.label(mailbox.as_str(), Some(internal_date), &flags);
+        let body = stage.finish(label).await?;
         let message = mailstore::Append { body, octets, internal_date: Some(internal_date), flags };
         let placed = match account.append(mailbox.as_str(), vec![message]).await {
             Ok(placed) => placed,

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use mailstore::Message;
 use message::mime::{Options, Scanner, Structure};
 use storage::{Body, Error};
 
-use crate::limits::{HEADER_OCTETS_MAX, PIECE_OCTETS};
+use crate::limits::{BODIES_AT_ONCE_MAX, BODIES_OCTETS_MAX, HEADER_OCTETS_MAX, PIECE_OCTETS};
 
 /// A message's body, open.
 pub(super) struct Letter {
@@ -19,8 +20,18 @@ pub(super) struct Letter {
     structure: Option<Arc<Structure>>,
 }
 
+/// How many of these messages are opened by one look; at least one.
+pub(super) fn bunch(messages: &[Message]) -> usize {
+    let mut octets = 0;
+    let fits = |message: &&Message| {
+        octets += message.octets.min(PIECE_OCTETS);
+        octets <= BODIES_OCTETS_MAX
+    };
+    messages.iter().take(BODIES_AT_ONCE_MAX).take_while(fits).count().max(1).min(messages.len())
+}
+
 impl Letter {
-    /// Opens it and reads its beginning, so that a body that cannot be read at all shows before anything is promised.
+    /// Reads its beginning, so that a body that cannot be read at all shows before anything is promised.
     pub(super) async fn open(body: Body) -> Result<Self, Error> {
         let start = body.read(0..PIECE_OCTETS).await?;
         Ok(Self { body, start, header_end: None, structure: None })

@@ -102,6 +102,13 @@ impl Account {
         Ok(self.inner.store.open(message.body).await?)
     }
 
+    /// The bytes of several messages, in their order, by one look. What is wrong with one concerns no other. The caller
+    /// bounds how many: small bodies are read here.
+    pub async fn bodies(&self, messages: &[Message]) -> Vec<Result<Body, Error>> {
+        let wanted: Vec<_> = messages.iter().map(|message| message.body).collect();
+        self.inner.store.open_many(&wanted).await.into_iter().map(|body| body.map_err(Error::from)).collect()
+    }
+
     /// What happened since `modseq`.
     pub async fn changes(&self, mailbox: MailboxId, modseq: u64) -> Result<Changes, Error> {
         let account = self.id;

@@ -9,6 +9,7 @@ pub async fn all(store: &Store) {
     sizes_come_back_whole(store).await;
     ranges_are_cut_where_they_must(store).await;
     nobody_opens_what_nobody_kept(store).await;
+    several_open_at_once(store).await;
     references_are_counted(store).await;
     labels_are_bounded(store).await;
     many_at_once(store).await;
@@ -71,6 +72,17 @@ async fn nobody_opens_what_nobody_kept(store: &Store) {
     let mut left = store.stage();
     left.append(Bytes::from(octets(700_000, 9))).await.unwrap();
     drop(left);
+}
+
+async fn several_open_at_once(store: &Store) {
+    let large = octets(200_000, 7);
+    let (first, last) = (keep(store, b"first").await, keep(store, &large).await);
+    let opened = store.open_many(&[last, BodyId(-1), first, last]).await;
+    let [Ok(a), Err(Error::NoBody(BodyId(-1))), Ok(b), Ok(c)] = opened.as_slice() else { panic!("other outcomes") };
+    assert_eq!(a.read_all(u64::MAX).await.unwrap(), large);
+    assert_eq!(b.read_all(u64::MAX).await.unwrap(), "first");
+    assert_eq!(c.read_all(u64::MAX).await.unwrap(), large);
+    assert!(store.open_many(&[]).await.is_empty());
 }
 
 async fn references_are_counted(store: &Store) {

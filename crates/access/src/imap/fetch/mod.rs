@@ -11,8 +11,9 @@ use std::sync::Arc;
 use mailstore::{Account, Entry, Message, SEEN, StoreMode, UidSet};
 use protocol::imap::encode::Code;
 use protocol::imap::{FetchItem, Flag, SectionText, SequenceSet};
+use storage::Body;
 
-use super::letter::Letter;
+use super::letter::{self, Letter};
 use super::selected::Named;
 use super::talk::Talk;
 use super::trouble::Trouble;
@@ -156,13 +157,21 @@ impl Talk {
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
             let rows = account.messages(mailbox, &uids, batch.len()).await?;
             outcome.gone |= rows.len() < batch.len();
-            let mut rows = rows.into_iter().peekable();
-            for (seq, uid) in batch {
-                while rows.next_if(|row| row.uid < *uid).is_some() {}
-                let Some(row) = rows.next_if(|row| row.uid == *uid) else { continue };
-                let flags = self.flags_now(&row);
-                let wanted = Wanted { seq: *seq, uid: *uid, flags, seen_now: newly_seen.contains(*uid) };
-                self.fetch_one(account, &row, wanted, plan, &mut outcome).await?;
+            let mut rest = rows.as_slice();
+            while !rest.is_empty() {
+                let bunch = if plan.needs_body { letter::bunch(rest) } else { rest.len() };
+                let (now, later) = rest.split_at(bunch);
+                rest = later;
+                let mut bodies =
+                    if plan.needs_body { account.bodies(now).await.into_iter() } else { Vec::new().into_iter() };
+                for row in now {
+                    let body = bodies.next();
+                    let Ok(at) = batch.binary_search_by_key(&row.uid, |(_, uid)| *uid) else { continue };
+                    let Some((seq, uid)) = batch.get(at) else { continue };
+                    let flags = self.flags_now(row);
+                    let wanted = Wanted { seq: *seq, uid: *uid, flags, seen_now: newly_seen.contains(*uid) };
+                    self.fetch_one(row, body, wanted, plan, &mut outcome).await?;
+                }
             }
         }
         Ok(outcome)
@@ -178,15 +187,15 @@ impl Talk {
 
     async fn fetch_one(
         &mut self,
-        account: &Account,
         row: &Message,
+        body: Option<Result<Body, mailstore::Error>>,
         wanted: Wanted,
         plan: &Plan<'_>,
         outcome: &mut Outcome,
     ) -> Result<(), Trouble> {
         let mut letter = None;
-        if plan.needs_body {
-            match self.open(account, row, plan).await {
+        if let Some(body) = body {
+            match self.open(row, body, plan).await {
                 Ok(opened) => letter = Some(opened),
                 // It was expunged and swept in this very moment.
                 Err(storage::Error::NoBody(_)) => {
@@ -204,9 +213,14 @@ impl Talk {
         self.relieve().await
     }
 
-    /// Opens a body and reads ahead whatever the answer needs to know before its first octet.
-    async fn open(&mut self, account: &Account, row: &Message, plan: &Plan<'_>) -> Result<Letter, storage::Error> {
-        let body = account.body(row).await.map_err(|error| match error {
+    /// Reads of a body ahead whatever the answer needs to know before its first octet.
+    async fn open(
+        &mut self,
+        row: &Message,
+        body: Result<Body, mailstore::Error>,
+        plan: &Plan<'_>,
+    ) -> Result<Letter, storage::Error> {
+        let body = body.map_err(|error| match error {
             mailstore::Error::Storage(error) => error,
             other => storage::Error::Refused(other.to_string()),
         })?;

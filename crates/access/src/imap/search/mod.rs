@@ -6,15 +6,16 @@
 mod keys;
 mod text;
 
-use mailstore::{Account, Message, UidSet};
+use mailstore::{Account, UidSet};
 use message::encoding::charset;
 use protocol::imap::SearchKey;
 use protocol::imap::encode::{Code, Untagged};
+use storage::Body;
 
-use super::letter::Letter;
+use super::letter::{self, Letter};
 use super::talk::Talk;
 use super::trouble::Trouble;
-use crate::limits::{ROWS_BATCH, SEARCH_YIELD_MESSAGES};
+use crate::limits::ROWS_BATCH;
 use keys::{Facts, Question, Words};
 
 impl Talk {
@@ -62,32 +63,35 @@ impl Talk {
         open: &[(u32, u32)],
     ) -> Result<Vec<(u32, u32)>, Trouble> {
         let mut found = Vec::new();
-        let mut looked_into = 0;
         let selected = self.selected()?;
         let (mailbox, entries) = (selected.mailbox, selected.entries());
+        let entry_of =
+            |uid: u32| entries.binary_search_by_key(&uid, |entry| entry.uid).ok().and_then(|at| entries.get(at));
         for batch in open.chunks(ROWS_BATCH) {
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
-            for row in account.messages(mailbox, &uids, batch.len()).await? {
-                let Ok(at) = batch.binary_search_by_key(&row.uid, |(_, uid)| *uid) else { continue };
-                let (Some((seq, uid)), Some(entry)) = (
-                    batch.get(at),
-                    entries.binary_search_by_key(&row.uid, |entry| entry.uid).ok().and_then(|at| entries.get(at)),
-                ) else {
-                    continue;
-                };
-                let facts = Facts { entry, row: Some(&row), header: None, texts: None };
-                let selected = self.selected()?;
-                let mut answer = question.answer(selected, &facts);
-                if answer.is_none() {
-                    answer = self.look_into(account, question, &row, facts).await?;
-                    looked_into += 1;
-                    if looked_into % SEARCH_YIELD_MESSAGES == 0 {
-                        tokio::task::yield_now().await;
+            let mut rows = account.messages(mailbox, &uids, batch.len()).await?;
+            let seq_of = |uid: u32| batch.binary_search_by_key(&uid, |(_, uid)| *uid).ok().and_then(|at| batch.get(at));
+            // What the rows decide is decided; the others are looked into.
+            let selected = self.selected()?;
+            rows.retain(|row| {
+                let Some(entry) = entry_of(row.uid) else { return false };
+                let answer = question.answer(selected, &Facts { entry, row: Some(row), header: None, texts: None });
+                found.extend(seq_of(row.uid).filter(|_| answer == Some(true)).copied());
+                answer.is_none()
+            });
+            let mut rest = rows.as_slice();
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(letter::bunch(rest));
+                rest = later;
+                for (row, body) in now.iter().zip(account.bodies(now).await) {
+                    let Some(entry) = entry_of(row.uid) else { continue };
+                    let facts = Facts { entry, row: Some(row), header: None, texts: None };
+                    if self.look_into(question, body, facts).await? == Some(true) {
+                        found.extend(seq_of(row.uid).copied());
                     }
                 }
-                if answer == Some(true) {
-                    found.push((*seq, *uid));
-                }
+                // Other connections of this thread have waited meanwhile.
+                tokio::task::yield_now().await;
             }
         }
         Ok(found)
@@ -96,13 +100,12 @@ impl Talk {
     /// Header, then text. What cannot be read is not found.
     async fn look_into(
         &mut self,
-        account: &Account,
         question: &Question<'_>,
-        row: &Message,
+        body: Result<Body, mailstore::Error>,
         mut facts: Facts<'_>,
     ) -> Result<Option<bool>, Trouble> {
         let read = async {
-            let mut letter = Letter::open(account.body(row).await?).await?;
+            let mut letter = Letter::open(body?).await?;
             let header = letter.header().await?;
             Ok::<_, Trouble>((letter, header))
         };
@@ -125,7 +128,7 @@ impl Talk {
     }
 
     fn unreadable(&mut self, trouble: &Trouble) -> Result<Option<bool>, Trouble> {
-        if !matches!(trouble, Trouble::Store(storage::Error::NoBody(_))) {
+        if !matches!(trouble, Trouble::Mailbox(mailstore::Error::Storage(storage::Error::NoBody(_)))) {
             self.context.fault(self.visitor.session, "imap search", trouble);
         }
         Ok(Some(false))
