@@ -57,6 +57,9 @@ pub(super) async fn rebuild(_args: RebuildArgs, config: Option<&Path>) -> anyhow
     let ground = super::ground(config).await?;
     let done = mailstore::rebuild(&ground.mailstore, &ground.directory, &ground.store).await?;
     eprintln!("{} letters brought back, {} were there already", done.delivered, done.present);
+    if done.others > 0 {
+        eprintln!("{} bodies say nothing of whose they were, and were left where they are", done.others);
+    }
     for damage in &done.damaged {
         eprintln!("damaged: {damage}");
     }
