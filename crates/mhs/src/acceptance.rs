@@ -2,7 +2,7 @@
 //! none. Reception, submission, `angelia send` and bounces all come through here.
 //!
 //! 1. [`Letter`]: envelope and recipients, each resolved, each foreign one with its permission.
-//! 2. [`Letter::stage`] has given the body to the store; [`Letter::ready`] ends it: the bytes are on disk.
+//! 2. The body has been given to the store, staged; [`Letter::ready`] ends it: the bytes are on disk.
 //! 3. [`accept`] writes the rows. [`Accepted`] holds the store's [`Committed`], without which nobody says 250. Or, where
 //!    the rows belong to a larger transaction, [`Ready::write_in`] and then [`Ready::tell`].
 
@@ -120,6 +120,9 @@ impl Letter {
             internal_date: self.arrived,
             sender: self.reverse_path.to_string(),
             accounts: self.local.iter().map(|local| (local.address.clone(), local.mailbox.clone())).collect(),
+            remote: self.remote.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
+            body: self.body,
+            smtputf8: self.smtputf8,
             ..Label::default()
         };
         let staged = stage.finish(label.encode()).await?;
