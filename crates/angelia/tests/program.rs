@@ -378,6 +378,7 @@ fn a_lost_database_is_rebuilt_from_the_segments() {
     let house = House::build();
     house.done(&["send", "anna@athens.test"], "Subject: precious\n\nx\n");
     assert!(house.done(&["verify", "--json"], "").contains("\"bodies\": 1"));
+    house.done(&["send", "-f", "anna@athens.test", "kostas@patras.test"], "Subject: on its way\n\nx\n");
     let data = house.folder.path().join("data");
     for file in ["store.db", "store.db-wal", "store.db-shm"] {
         let _ = std::fs::remove_file(data.join(file));
@@ -387,6 +388,7 @@ fn a_lost_database_is_rebuilt_from_the_segments() {
     house.done(&["account", "add", "anna@athens.test", "--generate"], "");
     let said = text(&house.angelia(&["rebuild"], "").stderr);
     assert!(said.contains("1 letters brought back"), "{said}");
+    assert!(house.done(&["queue", "list", "--held"], "").contains("kostas@patras.test"));
     let said = text(&house.angelia(&["rebuild"], "").stderr);
     assert!(said.contains("0 letters brought back, 1 were there already"), "{said}");
 }

@@ -1,11 +1,11 @@
-//! The salvage label: what `storage` keeps beside the bytes of a letter, so that mailboxes can be rebuilt when the
-//! database is lost.
+//! The salvage label: what `storage` keeps beside the bytes of a letter, so that mailboxes and the queue can be rebuilt
+//! when the database is lost.
 //!
 //! Lines of `word SP value LF`, the first one `angelia 1`. Unknown words are passed over, so that later programs may say
-//! more. What does not fit into 1 KiB is left out, from the end.
+//! more. What does not fit into 64 KiB is left out, from the end, and counted.
 
 use bytes::Bytes;
-use envelope::{Address, MailId, Timestamp};
+use envelope::{Address, BodyType, MailId, Timestamp};
 
 use crate::flags::SYSTEM;
 use crate::limits::LABEL_OCTETS_MAX;
@@ -23,6 +23,12 @@ pub struct Label {
     pub sender: String,
     /// Accounts that got it, by their own address, and the mailbox when it is not INBOX.
     pub accounts: Vec<(Address, Option<String>)>,
+    /// Recipients elsewhere, for whom it went into the queue.
+    pub remote: Vec<Address>,
+    /// BODY=, as the next hop must be told.
+    pub body: BodyType,
+    /// SMTPUTF8.
+    pub smtputf8: bool,
     /// How many did not fit.
     pub more: usize,
 }
@@ -30,7 +36,7 @@ pub struct Label {
 const HEAD: &str = "angelia 1\n";
 
 impl Label {
-    /// Writes it down, in 1 KiB at most.
+    /// Writes it down, in [`LABEL_OCTETS_MAX`] octets at most.
     pub fn encode(&self) -> Bytes {
         let mut out = String::from(HEAD);
         if let Some(mail) = self.mail {
@@ -43,12 +49,22 @@ impl Label {
         if self.sender.len() <= LABEL_OCTETS_MAX / 2 {
             push(&mut out, "from", &self.sender);
         }
+        match self.body {
+            BodyType::SevenBit => {}
+            BodyType::EightBitMime => push(&mut out, "body", "8bit"),
+            BodyType::BinaryMime => push(&mut out, "body", "binary"),
+        }
+        if self.smtputf8 {
+            push(&mut out, "smtputf8", "1");
+        }
         // Room for the line that says how many are missing.
         let room = LABEL_OCTETS_MAX - "more 18446744073709551615\n".len();
         let mut more = self.more;
-        for (address, mailbox) in &self.accounts {
+        let here = self.accounts.iter().map(|(address, mailbox)| ("to", address, mailbox.as_deref()));
+        let elsewhere = self.remote.iter().map(|address| ("next", address, None));
+        for (word, address, mailbox) in here.chain(elsewhere) {
             let mut lines = String::new();
-            push(&mut lines, "to", &address.to_string());
+            push(&mut lines, word, &address.to_string());
             if let Some(mailbox) = mailbox {
                 push(&mut lines, "in", mailbox);
             }
@@ -77,6 +93,9 @@ impl Label {
                 "from" => value.clone_into(&mut label.sender),
                 "to" => label.accounts.push((Address::parse(value).ok()?, None)),
                 "in" => label.accounts.last_mut()?.1 = Some(value.to_owned()),
+                "next" => label.remote.push(Address::parse(value).ok()?),
+                "body" => label.body = if value == "binary" { BodyType::BinaryMime } else { BodyType::EightBitMime },
+                "smtputf8" => label.smtputf8 = true,
                 "more" => label.more = value.parse().ok()?,
                 _ => {}
             }
@@ -110,6 +129,9 @@ mod tests {
                 ("kostas@patras.test".parse().unwrap(), None),
                 ("\"a b\"@patras.test".parse().unwrap(), Some("Listen/Müll".into())),
             ],
+            remote: vec!["maria@sparta.test".parse().unwrap()],
+            body: BodyType::EightBitMime,
+            smtputf8: true,
             more: 0,
         };
         assert_eq!(Label::decode(&label.encode()), Some(label.clone()));
@@ -120,12 +142,18 @@ mod tests {
     #[test]
     fn a_long_list_is_cut() {
         let address = |n: usize| (format!("recipient{n}@patras.test").parse().unwrap(), None);
-        let label = Label { accounts: (0..1000).map(address).collect(), ..Label::default() };
+        let remote = |n| address(n).0;
+        let label = Label {
+            accounts: (0..1000).map(address).collect(),
+            remote: (0..4000).map(remote).collect(),
+            ..Label::default()
+        };
         let octets = label.encode();
         assert!(octets.len() <= LABEL_OCTETS_MAX);
         let read = Label::decode(&octets).unwrap();
-        assert_eq!(read.accounts.len() + read.more, 1000);
-        assert!(read.accounts.len() > 20);
+        assert_eq!(read.accounts.len(), 1000);
+        assert_eq!(read.remote.len() + read.more, 4000);
+        assert!(read.remote.len() > 500 && read.more > 0);
     }
 
     #[test]

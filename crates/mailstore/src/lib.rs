@@ -34,7 +34,7 @@ pub use error::Error;
 pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};
 pub use label::Label;
-pub use rebuild::{Rebuilt, rebuild};
+pub use rebuild::{InTransit, Rebuilt, Transit, rebuild};
 pub use schema::MIGRATIONS;
 pub use types::{
     Append, Changes, Copied, Delivery, Entry, Expunged, Mailbox, Message, Placed, Role, Selected, Status, Stored,

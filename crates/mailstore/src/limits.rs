@@ -46,7 +46,7 @@ pub const POLL_MILLISECONDS: u64 = 1000;
 pub const POLL_ACCOUNTS_MAX: usize = 2000;
 
 /// Longest salvage label, in octets: what `storage` keeps beside a body.
-pub const LABEL_OCTETS_MAX: usize = 1024;
+pub const LABEL_OCTETS_MAX: usize = storage::limits::LABEL_MAX;
 
 /// UIDs, UIDVALIDITY and message counts are 32 bits on the wire (RFC 3501 section 2.3.1.1).
 pub const UID_MAX: i64 = u32::MAX as i64;

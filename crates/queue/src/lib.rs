@@ -71,6 +71,17 @@ impl Queue {
         accept::accept(tx, new)
     }
 
+    /// The same for a letter that was found again after the queue was lost: its rows are held, since nobody knows whether
+    /// it has gone out. The operator releases or drops them.
+    pub fn accept_held_in(&self, tx: &dyn Transaction, new: &NewMail<'_>) -> Result<bool, storage::Error> {
+        const HOLD: &str = "UPDATE queue_recipient SET held = 1 WHERE mail_id = $1";
+        let fresh = accept::accept(tx, new)?;
+        if fresh {
+            tx.execute(HOLD, &[new.mail.to_bytes().into()])?;
+        }
+        Ok(fresh)
+    }
+
     /// Something may be due.
     pub fn wake(&self) {
         self.inner.bell.notify_one();

@@ -16,8 +16,9 @@ pub const BODIES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
 /// Octets under one checksum: a range read costs at most this much more than was asked for.
 pub const BLOCK: usize = 64 * 1024;
 
-/// Octets of a label. It is the row data of a letter (about 350 octets), not a second body.
-pub const LABEL_MAX: usize = 1024;
+/// Octets of a label. It is the row data of a letter (about 350 octets, and some 30 for each recipient more), not a second
+/// body: room for two thousand recipients.
+pub const LABEL_MAX: usize = 64 * 1024;
 
 /// Octets one call of `Body::read` answers: the most that a reader holds per connection.
 pub const READ_MAX: u64 = 1024 * 1024;
@@ -71,6 +72,10 @@ pub const CONFLICTS_MAX: u32 = 12;
 
 /// How long a connection to the database server may take.
 pub const CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// How long a body stays that no row ever named. A crash leaves few of them; a database that was put back from an older
+/// copy knows nothing of any letter since, and somebody must have the time to notice.
+pub const ORPHAN_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Between two walks through a bucket for objects that no row ever named: a day's worth of them is small change.
 pub const ORPHANS_EVERY_MILLIS: i64 = 24 * 3600 * 1000;

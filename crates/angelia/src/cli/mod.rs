@@ -120,7 +120,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Command::Config(command) => return config::run(command, config),
         Command::Send(args) => return send::run(args, config).await,
         Command::Verify(args) => return records::verify(args, config).await,
-        Command::Rebuild(args) => records::rebuild(args, config).await?,
+        Command::Rebuild(args) => return records::rebuild(args, config).await,
         Command::Serve(args) => serve::run(args, config).await?,
         Command::Account(command) => account::run(command, config).await?,
         Command::Domain(command) => domain::run(command, config).await?,

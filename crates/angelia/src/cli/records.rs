@@ -3,6 +3,13 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use directory::RelayAllowed;
+use envelope::{Address, Recipient, ReversePath};
+use mailstore::InTransit;
+use queue::{NewMail, NewRecipient, Queue};
+use storage::Transaction;
 
 use super::output;
 
@@ -32,7 +39,8 @@ pub(super) struct VerifyArgs {
 #[command(
     after_help = "Example:\n  angelia domain add example.org && angelia account add anna@example.org && angelia rebuild\n\n\
     The accounts were in the lost database too: make them first. What is there already is not doubled, so it can be run \
-    again."
+    again.\n\nLetters for other servers come back held, since nothing on disk says whether they have gone out: see \
+    `angelia queue list --held`, then release or drop them. Exit code 1 when something was not brought back."
 )]
 pub(super) struct RebuildArgs {}
 
@@ -53,10 +61,22 @@ pub(super) async fn verify(args: VerifyArgs, config: Option<&Path>) -> anyhow::R
     Ok(if found.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(super) async fn rebuild(_args: RebuildArgs, config: Option<&Path>) -> anyhow::Result<()> {
+pub(super) async fn rebuild(_args: RebuildArgs, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let ground = super::ground(config).await?;
-    let done = mailstore::rebuild(&ground.mailstore, &ground.directory, &ground.store).await?;
+    let queue = ground.queue.clone();
+    let transit: mailstore::Transit = Arc::new(move |tx, letter| in_transit(&queue, tx, letter));
+    let done = mailstore::rebuild(&ground.mailstore, &ground.directory, &ground.store, &transit).await?;
     eprintln!("{} letters brought back, {} were there already", done.delivered, done.present);
+    if done.in_transit > 0 {
+        eprintln!(
+            "{} letters for other servers are held in the queue; they may have gone out already: look at them with \
+             `angelia queue list --held`, then release or drop them",
+            done.in_transit
+        );
+    }
+    for (mail, more) in &done.cut {
+        eprintln!("letter {mail} had {more} recipients more, whose names are lost");
+    }
     if done.others > 0 {
         eprintln!("{} bodies say nothing of whose they were, and were left where they are", done.others);
     }
@@ -70,5 +90,32 @@ pub(super) async fn rebuild(_args: RebuildArgs, config: Option<&Path>) -> anyhow
             unknown.join(", ")
         );
     }
-    Ok(())
+    Ok(if done.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Back into the queue, held.
+fn in_transit(queue: &Queue, tx: &dyn Transaction, letter: &InTransit<'_>) -> Result<(), storage::Error> {
+    let label = letter.label;
+    let reverse_path = match Address::parse(&label.sender) {
+        Ok(address) => ReversePath::Address(address),
+        Err(_) => ReversePath::Null,
+    };
+    let recipient = |address: &Address| Recipient { address: address.clone(), notify: None, original: None };
+    let recipients: Vec<Recipient> = label.remote.iter().map(recipient).collect();
+    let allowed = RelayAllowed::for_operator();
+    let new: Vec<NewRecipient<'_>> =
+        recipients.iter().map(|recipient| NewRecipient { recipient, allowed: &allowed }).collect();
+    let mail = NewMail {
+        mail: letter.mail,
+        body: letter.body,
+        octets: letter.octets,
+        reverse_path: &reverse_path,
+        body_type: label.body,
+        smtputf8: label.smtputf8,
+        ret: None,
+        envelope_id: None,
+        accepted_at: label.internal_date,
+        recipients: &new,
+    };
+    queue.accept_held_in(tx, &mail).map(|_| ())
 }

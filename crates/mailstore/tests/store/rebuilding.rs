@@ -1,8 +1,10 @@
 //! The database is lost, the bodies are not.
 
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
 use envelope::{Domain, MailId, Timestamp};
-use mailstore::{Append, Delivery, Flags, Label, Mailstore, SEEN, rebuild};
+use mailstore::{Append, Delivery, Flags, Label, Mailstore, SEEN, Transit, rebuild};
 
 use crate::house::{House, add, address, clock, open, text};
 
@@ -15,6 +17,7 @@ async fn mailboxes_come_back_from_the_bodies() {
         internal_date: Timestamp(5000),
         sender: "kostas@patras.test".into(),
         accounts: vec![(address("anna@athens.test"), None), (address("eleni@athens.test"), None)],
+        remote: vec![address("maria@sparta.test")],
         ..Label::default()
     };
     let eleni = add(&house.directory, "eleni@athens.test").await;
@@ -53,12 +56,25 @@ async fn mailboxes_come_back_from_the_bodies() {
     directory.add_domain(&Domain::parse("athens.test").unwrap()).await.unwrap();
     let anna = add(&directory, "anna@athens.test").await;
     let mailstore = Mailstore::new(store.clone(), clock);
-    let first = rebuild(&mailstore, &directory, &store).await.unwrap();
+    let sent: Arc<Mutex<Vec<String>>> = Arc::default();
+    let transit: Transit = {
+        let sent = sent.clone();
+        Arc::new(move |_, letter| {
+            let to = letter.label.remote.iter().map(ToString::to_string);
+            sent.lock().unwrap().extend(to.map(|to| format!("{} {to} {}", letter.mail, letter.octets)));
+            Ok(())
+        })
+    };
+    let first = rebuild(&mailstore, &directory, &store, &transit).await.unwrap();
     assert_eq!((first.delivered, first.present, first.others), (2, 0, 1), "{first:?}");
     assert_eq!(first.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(), ["eleni@athens.test"]);
     let eleni = add(&directory, "eleni@athens.test").await;
-    let second = rebuild(&mailstore, &directory, &store).await.unwrap();
+    let second = rebuild(&mailstore, &directory, &store, &transit).await.unwrap();
     assert_eq!((second.delivered, second.present, second.unknown.len()), (1, 2, 0), "{second:?}");
+    // Given to the queue with the first, and with no later one.
+    assert_eq!((first.in_transit, second.in_transit), (1, 0));
+    assert_eq!(*sent.lock().unwrap(), [format!("{mail} maria@sparta.test 7")]);
+    assert!(!second.is_whole(), "the body without a label is left");
     for who in [&anna, &eleni] {
         let account = mailstore.open(who).await.unwrap();
         let inbox = account.select("INBOX", true).await.unwrap().view;
