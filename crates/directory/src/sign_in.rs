@@ -47,10 +47,8 @@ impl Directory {
                 self.by_password(user, password, authorize_as.as_deref()).await
             }
             Request::ScramKeys { user } => {
-                let (_, account) = self.find(user).await?;
-                let secret = &self.inner.secret;
-                let invented = || ScramKeys::invented(secret, &user.to_lowercase(), SCRAM_ITERATIONS);
-                Ok(SignIn::Keys(Some(account.map_or_else(invented, |account| account.scram))))
+                let (settings, account) = self.find(user).await?;
+                Ok(SignIn::Keys(Some(account.map_or_else(|| self.invented_keys(&settings, user), |row| row.scram))))
             }
             Request::Proved { user, authorize_as, .. } => {
                 let (settings, account) = self.find(user).await?;
@@ -81,6 +79,13 @@ impl Directory {
             Err(Error::Busy) => Ok(SignIn::Refused(Refusal::Temporary)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Keys for a user who does not exist: under every spelling of his name the same, as a real one's are. Else two
+    /// spellings would tell a stranger who exists (RFC 5802 section 9).
+    fn invented_keys(&self, settings: &Settings, user: &str) -> ScramKeys {
+        let name = address_of(settings, user).map_or_else(|| user.to_lowercase(), |address| address.to_string());
+        ScramKeys::invented(&self.inner.secret, &name, SCRAM_ITERATIONS)
     }
 
     /// The account of a sign-in name, and the settings to read another name by.

@@ -78,6 +78,17 @@ pub async fn scram_signs_in(place: Place) {
     let reopened = place.open(trusting()).await;
     assert_eq!(keys(&town.directory, "nobody").await, keys(&reopened, "Nobody").await, "strangers' keys are stable");
     assert_ne!(keys(&town.directory, "nobody").await, keys(&town.directory, "noone").await);
+    // Whoever exists has one salt under every spelling; so has whoever does not.
+    for (user, spellings) in [
+        ("anna", ["ANNA", "Anna@athens.test", "anna@ATHENS.Test", "\"anna\"@athens.test"]),
+        ("nobody", ["NOBODY", "Nobody@athens.test", "nobody@ATHENS.Test", "\"nobody\"@athens.test"]),
+        ("ώ", ["Ώ", "ω\u{301}", "ω\u{301}@athens.test", "Ω\u{301}@Athens.test"]),
+    ] {
+        let known = keys(&town.directory, user).await;
+        for spelling in spellings {
+            assert_eq!(keys(&town.directory, spelling).await, known, "{spelling}");
+        }
+    }
 }
 
 pub async fn many_at_once_are_all_answered(place: Place) {
