@@ -24,6 +24,8 @@ pub struct Settings {
     pub cleartext_sign_in: bool,
     /// How long a refused sign-in waits for its answer; [`limits::SIGN_IN_DELAY`] but in tests.
     pub sign_in_delay: std::time::Duration,
+    /// Failed sign-ins that one address has at once; [`limits::SIGN_IN_FAILURE_BURST`] but in tests.
+    pub sign_in_failures_max: u32,
 }
 
 impl Settings {
@@ -35,6 +37,7 @@ impl Settings {
             tls: None,
             cleartext_sign_in: false,
             sign_in_delay: limits::SIGN_IN_DELAY,
+            sign_in_failures_max: limits::SIGN_IN_FAILURE_BURST,
         }
     }
 }
@@ -63,7 +66,7 @@ impl Context {
         settings: Settings,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        let (burst, interval) = (limits::SIGN_IN_FAILURE_BURST, limits::SIGN_IN_FAILURE_INTERVAL);
+        let (burst, interval) = (settings.sign_in_failures_max, limits::SIGN_IN_FAILURE_INTERVAL);
         let sign_in_failures = RateLimiter::new(burst, interval, limits::SIGN_IN_ADDRESSES, clock::instant());
         Arc::new(Self { directory, mailstore, journal, settings, shutdown, sign_in_failures })
     }

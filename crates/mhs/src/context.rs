@@ -27,6 +27,8 @@ pub struct Settings {
     pub tls: Option<ServerTls>,
     /// Let people sign in on a channel that is not encrypted. For loopback only.
     pub cleartext_sign_in: bool,
+    /// Failed sign-ins that one address has at once; [`SIGN_IN_FAILURE_BURST`] but in tests.
+    pub sign_in_failures_max: u32,
 }
 
 impl Settings {
@@ -39,6 +41,7 @@ impl Settings {
             trusted: TrustedNetworks::default(),
             tls: None,
             cleartext_sign_in: false,
+            sign_in_failures_max: SIGN_IN_FAILURE_BURST,
         }
     }
 }
@@ -73,7 +76,7 @@ impl Context {
         settings: Settings,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        let (burst, interval) = (SIGN_IN_FAILURE_BURST, SIGN_IN_FAILURE_INTERVAL);
+        let (burst, interval) = (settings.sign_in_failures_max, SIGN_IN_FAILURE_INTERVAL);
         let sign_in_failures = RateLimiter::new(burst, interval, SIGN_IN_ADDRESSES, clock::instant());
         Arc::new(Self { store, directory, mailstore, queue, journal, settings, shutdown, sign_in_failures })
     }

@@ -50,23 +50,55 @@ impl RateLimiter {
 
     /// Counts one for `key`, or says how long it has to wait; waiting in vain is not counted.
     pub fn take(&self, key: impl Hash, now: Instant) -> Result<(), Duration> {
-        let now = micros(now.saturating_duration_since(self.start));
-        let tag = self.hasher.hash_one(key);
-        let index = usize::try_from(tag).unwrap_or(usize::MAX) % self.sets.len();
-        let Some(set) = self.sets.get(index) else { return Ok(()) };
+        let mut waits = Ok(());
+        self.change(key, now, |paid, now| {
+            waits = self.wait(paid, now);
+            if waits.is_ok() { paid.max(now).saturating_add(self.interval) } else { paid }
+        });
+        waits
+    }
+
+    /// Whether [`Self::take_address`] would pass now; counts nothing.
+    pub fn peek_address(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let (set, tag) = self.place(network(address));
+        let Some(set) = set.and_then(OnceLock::get) else { return Ok(()) };
+        let set = set.lock().unwrap_or_else(PoisonError::into_inner);
+        let paid = set.iter().find(|bucket| bucket.tag == tag).map_or(0, |bucket| bucket.paid);
+        self.wait(paid, self.micros_at(now))
+    }
+
+    /// Counts one for an address that has been let through, even past the burst: who did many at once, before the
+    /// first was counted, pays for all of them.
+    pub fn charge_address(&self, address: IpAddr, now: Instant) {
+        self.change(network(address), now, |paid, now| paid.max(now).saturating_add(self.interval));
+    }
+
+    fn change(&self, key: impl Hash, now: Instant, change: impl FnOnce(u64, u64) -> u64) {
+        let (set, tag) = self.place(key);
+        let Some(set) = set else { return };
         let mut set = set.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner);
         let mine = set.iter().position(|bucket| bucket.tag == tag);
         let place = mine.or_else(|| (0..WAYS).min_by_key(|place| set.get(*place).map(|bucket| bucket.paid)));
-        let Some(bucket) = place.and_then(|place| set.get_mut(place)) else { return Ok(()) };
-        if mine.is_none() {
-            *bucket = Bucket { tag, paid: 0 };
+        let Some(bucket) = place.and_then(|place| set.get_mut(place)) else { return };
+        let paid = if mine.is_some() { bucket.paid } else { 0 };
+        *bucket = Bucket { tag, paid: change(paid, self.micros_at(now)) };
+    }
+
+    fn place(&self, key: impl Hash) -> (Option<&OnceLock<Box<Set>>>, u64) {
+        let tag = self.hasher.hash_one(key);
+        let index = usize::try_from(tag).unwrap_or(usize::MAX) % self.sets.len();
+        (self.sets.get(index), tag)
+    }
+
+    fn wait(&self, paid: u64, now: u64) -> Result<(), Duration> {
+        match paid.saturating_sub(now).checked_sub(self.tolerance) {
+            None | Some(0) => Ok(()),
+            Some(wait) => Err(Duration::from_micros(wait)),
         }
-        let ahead = bucket.paid.saturating_sub(now);
-        if ahead > self.tolerance {
-            return Err(Duration::from_micros(ahead - self.tolerance));
-        }
-        bucket.paid = bucket.paid.max(now).saturating_add(self.interval);
-        Ok(())
+    }
+
+    fn micros_at(&self, now: Instant) -> u64 {
+        micros(now.saturating_duration_since(self.start))
     }
 }
 
@@ -104,6 +136,25 @@ mod tests {
             assert_eq!(limiter.take(stranger, start), Ok(()));
         }
         assert!(limiter.take("guilty", start).is_err());
+    }
+
+    #[test]
+    fn a_look_counts_nothing_and_a_charge_counts_always() {
+        let start = Instant::now();
+        let limiter = RateLimiter::new(2, Duration::from_secs(10), 64, start);
+        let (guesser, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        for _ in 0..5 {
+            assert_eq!(limiter.peek_address(guesser, start), Ok(()));
+        }
+        for _ in 0..4 {
+            limiter.charge_address(guesser, start);
+        }
+        assert_eq!(limiter.peek_address(guesser, start), Err(Duration::from_secs(30)));
+        assert_eq!(limiter.take_address(guesser, start), Err(Duration::from_secs(30)));
+        assert_eq!(limiter.peek_address(other, start), Ok(()));
+        assert_eq!(limiter.peek_address(guesser, start + Duration::from_secs(30)), Ok(()));
+        limiter.charge_address(guesser, start + Duration::from_secs(30));
+        assert_eq!(limiter.peek_address(guesser, start + Duration::from_secs(30)), Err(Duration::from_secs(10)));
     }
 
     #[test]

@@ -19,6 +19,28 @@ async fn signing_in() {
     assert_eq!(client.line().await, "");
 }
 
+/// What is refused must not say whether it was right, and the directory is not asked.
+#[tokio::test]
+async fn after_too_many_guesses_even_the_right_password_waits() {
+    let house = House::with(|settings| settings.sign_in_failures_max = 2).await;
+    let mut client = Client::connect(house.address).await;
+    assert!(client.ask("LOGIN anna secret").await.starts_with("OK "), "the right one costs nothing");
+    let mut client = Client::connect(house.address).await;
+    let scram = |password: &str| Scram::new("anna", &Secret::new(password.into()), None, false).unwrap();
+    let first = encode_base64(&scram("secret").initial().unwrap());
+    assert_eq!(client.ask("LOGIN anna wrong").await, "NO [AUTHENTICATIONFAILED] Wrong name or password\n");
+    assert_eq!(client.ask("LOGIN nobody wrong").await, "NO [AUTHENTICATIONFAILED] Wrong name or password\n");
+    for guess in ["LOGIN anna wrong", "LOGIN anna secret"] {
+        assert_eq!(client.ask(guess).await, "NO [UNAVAILABLE] Temporary failure, try again later\n");
+    }
+    let answer = client.ask(&format!("AUTHENTICATE SCRAM-SHA-256 {first}")).await;
+    assert!(answer.starts_with("NO [UNAVAILABLE] "), "{answer}");
+    let events = house.journal.take();
+    assert_eq!(events.iter().filter(|event| event.name() == "limited").count(), 1);
+    let limited = |event: &&journal::Event| matches!(event, journal::Event::SignInRefused { reason, .. } if reason == "too many failed sign-ins from there");
+    assert_eq!(events.iter().filter(limited).count(), 3);
+}
+
 const KEEPING: &[(&str, &str)] = &[
     (
         "STORE 1:2 +FLAGS (\\Seen $x)",

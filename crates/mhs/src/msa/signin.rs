@@ -1,7 +1,7 @@
-//! Signing in: the directory knows; here failures are slowed, limited and written down.
+//! Signing in: the directory knows; here failures are slowed, limited and written down. Who has failed too often waits
+//! with the right password too. Every address counts alike, loopback also: guesses come through tunnels and proxies.
 
 use directory::SignIn;
-use envelope::Reply;
 use journal::Event;
 use net::clock;
 use protocol::sasl::{Refusal, Request};
@@ -11,6 +11,12 @@ use crate::mta::inbound::Visit;
 
 impl Visit {
     pub(crate) async fn sign_in(&mut self, request: &Request) {
+        // A proof was begun before, and a wrong one does not come here: to refuse the right one would tell it apart.
+        let begins = !matches!(request, Request::Proved { .. });
+        if begins && self.context.sign_in_failures.peek_address(self.peer, clock::instant()).is_err() {
+            let reason = &"too many failed sign-ins from there";
+            return self.refuse_sign_in(request.user(), mechanism(request), reason, Refusal::Temporary).await;
+        }
         match self.context.directory.sign_in(request).await {
             Ok(SignIn::Keys(keys)) => self.session().scram_keys(keys),
             Ok(SignIn::Accepted(who)) => {
@@ -23,18 +29,39 @@ impl Visit {
                 self.who = Some(who);
                 self.session().sign_in_accepted();
             }
+            // Our own trouble is nobody's guess.
+            Ok(SignIn::Refused(refusal @ Refusal::Temporary)) => {
+                self.refuse_sign_in(request.user(), mechanism(request), &refusal, refusal).await;
+            }
             Ok(SignIn::Refused(refusal)) => {
                 self.sign_in_failed(request.user(), mechanism(request), &refusal, refusal).await;
             }
             Err(error) => {
                 self.context.fault(Some(self.id), None, "directory", &error);
                 let refusal = Refusal::Temporary;
-                self.sign_in_failed(request.user(), mechanism(request), &refusal, refusal).await;
+                self.refuse_sign_in(request.user(), mechanism(request), &refusal, refusal).await;
             }
         }
     }
 
+    /// Counts a failed sign-in, and answers it.
     pub(crate) async fn sign_in_failed(
+        &mut self,
+        user: &str,
+        mechanism: &str,
+        reason: &(dyn std::fmt::Display + Sync),
+        refusal: Refusal,
+    ) {
+        let (failures, now) = (&self.context.sign_in_failures, clock::instant());
+        failures.charge_address(self.peer, now);
+        if failures.peek_address(self.peer, now).is_err() {
+            let limit = "failed sign-ins".to_owned();
+            self.record(Event::Limited { service: self.service, limit, peer: Some(self.peer) });
+        }
+        self.refuse_sign_in(user, mechanism, reason, refusal).await;
+    }
+
+    async fn refuse_sign_in(
         &mut self,
         user: &str,
         mechanism: &str,
@@ -50,15 +77,6 @@ impl Visit {
         });
         tokio::time::sleep(SIGN_IN_DELAY).await;
         self.session().sign_in_refused(refusal);
-        let limited = self.context.sign_in_failures.take_address(self.peer, clock::instant()).is_err();
-        if limited && refusal != Refusal::Temporary {
-            self.record(Event::Limited {
-                service: self.service,
-                limit: "failed sign-ins".to_owned(),
-                peer: Some(self.peer),
-            });
-            self.session().close(&Reply::new(421, (4, 7, 0), "too many failed sign-ins").text);
-        }
     }
 }
 

@@ -146,6 +146,27 @@ async fn without_a_sign_in_nothing_goes() {
 }
 
 #[tokio::test]
+async fn after_too_many_guesses_even_the_right_password_waits() {
+    let office = Office::open_with(|settings| {
+        settings.cleartext_sign_in = true;
+        settings.sign_in_failures_max = 1;
+    })
+    .await;
+    // NUL anna NUL wrong, and NUL anna NUL secret
+    let (wrong, right) = ("AUTH PLAIN AGFubmEAd3Jvbmc=", "AUTH PLAIN AGFubmEAc2VjcmV0");
+    let mut terminal = Terminal::connect(office.submission).await;
+    terminal.ask("EHLO client.test").await;
+    assert!(terminal.ask(wrong).await.starts_with("535 5.7.8"));
+    for guess in [wrong, right, "AUTH SCRAM-SHA-256 biwsbj1hbm5hLHI9YWJj"] {
+        let answer = terminal.ask(guess).await;
+        assert!(answer.starts_with("454 4.7.0"), "{guess}: {answer}");
+    }
+    assert_eq!(office.events("limited").len(), 1);
+    assert_eq!(office.events("sign-in-refused").len(), 4);
+    assert!(office.events("signed-in").is_empty());
+}
+
+#[tokio::test]
 async fn in_the_clear_only_where_it_is_allowed() {
     let office = Office::open_with(|settings| settings.cleartext_sign_in = true).await;
     let mut client = Terminal::connect(office.submission).await;
