@@ -16,13 +16,38 @@ use crate::limits::{
 pub(super) struct Job {
     pub(super) claim: Claim,
     book: Arc<Book>,
+    ticket: u64,
+}
+
+impl Job {
+    /// The fence that counts now: it moves when the lease ran out (the clock was set forward, the machine slept) and the
+    /// row was claimed by ourselves once more.
+    pub(super) fn fence(&self) -> i64 {
+        let state = self.book.lock();
+        let held = state.held.get(&key(&self.claim)).filter(|held| held.ticket == self.ticket);
+        held.map_or(self.claim.fence, |held| held.fence)
+    }
+
+    /// Its row was settled under this fence. When it had already been claimed anew by then, that claim begins now.
+    pub(super) fn settled(&self, fence: i64) {
+        let key = key(&self.claim);
+        let mut state = self.book.lock();
+        if state.held.get(&key).is_none_or(|held| held.ticket != self.ticket) {
+            return;
+        }
+        let again = state.held.remove(&key).and_then(|held| held.again);
+        if let Some(again) = again.filter(|again| again.fence > fence) {
+            let job = self.book.hold(&mut state, again);
+            state.push(job);
+        }
+    }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
         let mut state = self.book.lock();
         // The row may have been settled and claimed anew meanwhile.
-        if state.held.get(&key(&self.claim)) == Some(&self.claim.fence) {
+        if state.held.get(&key(&self.claim)).is_some_and(|held| held.ticket == self.ticket) {
             state.held.remove(&key(&self.claim));
         }
     }
@@ -50,9 +75,20 @@ struct State {
     sites: HashMap<String, Site>,
     /// Destinations with something waiting, in the order of their turns; each once.
     turns: VecDeque<String>,
-    /// All claims in hand, with their fences.
-    held: HashMap<(MailId, i64), i64>,
+    /// All claims in hand.
+    held: HashMap<(MailId, i64), Held>,
+    tickets: u64,
     workers: usize,
+}
+
+/// What a job holds.
+#[derive(Debug)]
+struct Held {
+    /// Whose job it is.
+    ticket: u64,
+    fence: i64,
+    /// The row as it was claimed once more while the job lived: no second job begins beside it.
+    again: Option<Claim>,
 }
 
 #[derive(Debug, Default)]
@@ -88,10 +124,14 @@ impl Book {
         let mut refused = Vec::new();
         let mut state = self.lock();
         for claim in claims {
-            state.held.insert(key(&claim), claim.fence);
+            if let Some(held) = state.held.get_mut(&key(&claim)) {
+                held.fence = claim.fence;
+                held.again = Some(claim);
+                continue;
+            }
             let name = claim.destination.clone();
-            let job = Job { claim, book: self.clone() };
-            let site = state.sites.entry(name.clone()).or_default();
+            let job = self.hold(&mut state, claim);
+            let site = state.sites.entry(name).or_default();
             match &site.down {
                 Some((until, reply)) if *until > now => {
                     refused.push((job, reply.clone()));
@@ -99,14 +139,16 @@ impl Book {
                 }
                 _ => site.down = None,
             }
-            if site.waiting.is_empty() {
-                state.turns.push_back(name.clone());
-            }
-            if let Some(site) = state.sites.get_mut(&name) {
-                site.push(job);
-            }
+            state.push(job);
         }
         refused
+    }
+
+    fn hold(self: &Arc<Self>, state: &mut State, claim: Claim) -> Job {
+        state.tickets += 1;
+        let ticket = state.tickets;
+        state.held.insert(key(&claim), Held { ticket, fence: claim.fence, again: None });
+        Job { claim, book: self.clone(), ticket }
     }
 
     /// Destinations that a worker more should go to, each in its turn; they count as at work from here on.
@@ -199,7 +241,7 @@ impl Book {
 
     /// All claims in hand: letter, number, fence.
     pub(super) fn leases(&self) -> Vec<(MailId, i64, i64)> {
-        self.lock().held.iter().map(|((mail, number), fence)| (*mail, *number, *fence)).collect()
+        self.lock().held.iter().map(|((mail, number), held)| (*mail, *number, held.fence)).collect()
     }
 
     /// These are no longer ours: what has not been begun is not begun.
@@ -220,6 +262,17 @@ impl Book {
         // A job takes the lock when it goes.
         drop(state);
         drop(dropped);
+    }
+}
+
+impl State {
+    /// Lets it wait for its destination's turn.
+    fn push(&mut self, job: Job) {
+        let site = self.sites.entry(job.claim.destination.clone()).or_default();
+        if site.waiting.is_empty() {
+            self.turns.push_back(job.claim.destination.clone());
+        }
+        site.push(job);
     }
 }
 
@@ -288,6 +341,28 @@ pub(super) mod tests {
         assert_eq!(book.take("y.test").unwrap().jobs.len(), 1);
         // What is out of hand is no longer held.
         assert_eq!((book.room(), book.leases().len()), (OUTBOUND_WINDOW, 0));
+    }
+
+    #[test]
+    fn a_row_claimed_twice_is_one_job() {
+        let (book, now) = (Arc::new(Book::default()), Instant::now());
+        let first = claim(MailId::random(), 0, "a@x.test");
+        let again = |fence| Claim { fence, ..first.clone() };
+        book.add(vec![first.clone()], now);
+        let job = book.take("x.test").unwrap().jobs.remove(0);
+        // The lease ran out under way: the job goes on under the new fence, and no second one begins.
+        book.add(vec![again(2)], now);
+        assert!(book.take("x.test").is_none());
+        assert_eq!((job.fence(), book.leases()[0].2), (2, 2));
+        // It was settled to be tried later, and is claimed before the job has gone: now there is work for a second one.
+        book.add(vec![again(3)], now);
+        job.settled(2);
+        let second = book.take("x.test").unwrap().jobs.remove(0);
+        assert_eq!((second.fence(), second.claim.fence), (3, 3));
+        drop(job);
+        assert_eq!(book.leases().len(), 1, "the second one holds it still");
+        second.settled(3);
+        assert!(book.leases().is_empty() && book.take("x.test").is_none());
     }
 
     #[test]

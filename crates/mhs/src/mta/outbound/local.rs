@@ -62,12 +62,7 @@ async fn accept(outbound: &Outbound, letter: Letter, mail: &queue::Mail, jobs: &
     let ready: Arc<Ready> = Arc::new(copy(outbound, letter, mail).await?);
     let ends: Vec<Settlement> = jobs
         .iter()
-        .map(|job| Settlement {
-            mail: mail.id,
-            number: job.claim.number,
-            fence: job.claim.fence,
-            verdict: Verdict::Done,
-        })
+        .map(|job| Settlement { mail: mail.id, number: job.claim.number, fence: job.fence(), verdict: Verdict::Done })
         .collect();
     let (queue, rows) = (context.queue.clone(), ready.clone());
     let write = context.store.write(move |tx| {

@@ -135,7 +135,7 @@ impl Outbound {
         let back = |job: &Job| Settlement {
             mail: job.claim.mail.id,
             number: job.claim.number,
-            fence: job.claim.fence,
+            fence: job.fence(),
             verdict: Verdict::Later {
                 due: now,
                 reply: Reply::new(451, (4, 3, 2), "the server was stopped"),
