@@ -9,7 +9,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::bodies::record::{Bad, Header};
-use crate::bodies::{Bodies, Compactor, Found, Located, Objects, Scan, Segments, label, located_at, next_of, table};
+use crate::bodies::table::{self, Standing};
+use crate::bodies::{Bodies, Compactor, Found, Located, OBJECT, Objects, Scan, Segments, label, located_at, next_of};
 use crate::ids::millis;
 use crate::{BodyId, Error, Query, Store, Transaction};
 
@@ -27,6 +28,8 @@ const SMALL_SEGMENTS_MAX: usize = 8;
 pub struct Housekeeping {
     /// Another process was at it: nothing was done.
     pub elsewhere: bool,
+    /// The bodies are not this database's: nothing was done. See [`Store::are_bodies_foreign`].
+    pub foreign: bool,
     /// Bodies whose rows went.
     pub bodies_freed: u64,
     /// Objects removed that no row ever named.
@@ -42,6 +45,9 @@ pub struct Housekeeping {
 impl Store {
     /// One pass. A server's store does it by itself from time to time.
     pub async fn keep_house(&self) -> Result<Housekeeping, Error> {
+        if !self.settle_epoch().await? {
+            return Ok(Housekeeping { foreign: true, ..Housekeeping::default() });
+        }
         match self.bodies().clone() {
             Bodies::Segments(segments) => self.keep_segments(segments).await,
             Bodies::Objects(objects) => self.keep_objects(&objects).await,
@@ -101,14 +107,33 @@ impl Store {
             }
             match self.read(move |query| table::locate(query, listed.body)).await {
                 Ok(_) => {}
-                Err(Error::NoBody(body)) => {
+                Err(Error::NoBody(body)) if self.has_been_orphan(body).await? => {
                     objects.remove(body).await?;
                     done.orphans_removed += 1;
+                    self.write(move |tx| tx.execute("DELETE FROM storage_orphan WHERE body = $1", &[body.into()]))
+                        .await?;
                 }
+                Err(Error::NoBody(_)) => {}
                 Err(error) => return Err(error),
             }
         }
+        let found = "DELETE FROM storage_orphan WHERE body IN (SELECT body FROM storage_body)";
+        self.write(move |tx| tx.execute(found, &[])).await?;
         Ok(done)
+    }
+
+    /// Whether it is so long since this body was first seen without a row that it may go.
+    async fn has_been_orphan(&self, body: BodyId) -> Result<bool, Error> {
+        let now = millis();
+        let noticed = self.write(move |tx| {
+            let row = tx.query_one(
+                "INSERT INTO storage_orphan (body, noticed_at) VALUES ($1, $2)
+                 ON CONFLICT (body) DO UPDATE SET noticed_at = storage_orphan.noticed_at RETURNING noticed_at",
+                &[body.into(), now.into()],
+            )?;
+            row.map_or(Ok(now), |row| row.int(0))
+        });
+        Ok(now - noticed.await?.0 >= self.orphan_grace_millis())
     }
 
     /// Forgets some bodies that nothing has named for the grace.
@@ -136,26 +161,18 @@ impl Keeper<'_> {
             None => self.count(name).await?,
         };
         if state.condemned_at > 0 {
-            if millis() - state.condemned_at >= self.store.grace_millis() {
-                // Asked once more from the rows themselves: a file is removed but once.
-                if self.count(name).await?.live == 0 {
-                    self.remove(name).await?;
-                } else {
-                    self.condemn(name, 0).await?;
-                }
-            }
-            return Ok(());
+            return self.keep_condemned(name, &state).await;
         }
         if state.live.saturating_mul(2) >= state.octets && !gather {
             return Ok(());
         }
         let counted = self.count(name).await?;
-        if counted.live == 0 && !counted.has_damage {
-            return self.remove(name).await;
-        }
         if counted.has_damage {
             tracing::warn!(segment = %format!("{name:016x}"), "a segment with damage stays as it is");
             return Ok(());
+        }
+        if counted.live == 0 && (counted.orphans == 0 || self.store.orphan_grace_millis() == 0) {
+            return self.remove(name).await;
         }
         if self.move_forward(name).await? {
             self.condemn(name, millis()).await?;
@@ -163,25 +180,49 @@ impl Keeper<'_> {
         Ok(())
     }
 
+    async fn keep_condemned(&mut self, name: i64, state: &SegmentState) -> Result<(), Error> {
+        if !self.is_over(state) {
+            return Ok(());
+        }
+        // Asked once more from the rows themselves: a file is removed but once.
+        let counted = self.count(name).await?;
+        if counted.live > 0 {
+            return self.condemn(name, 0).await;
+        }
+        if counted.has_damage || !self.is_over(&SegmentState { condemned_at: state.condemned_at, ..counted }) {
+            return Ok(());
+        }
+        self.remove(name).await
+    }
+
+    /// Whether a condemned segment has waited for long enough: for whoever still reads what was moved, or for somebody
+    /// to notice that the database knows nothing of what is there.
+    fn is_over(&self, condemned: &SegmentState) -> bool {
+        let wait = if condemned.orphans > 0 { self.store.orphan_grace_millis() } else { self.store.grace_millis() };
+        millis() - condemned.condemned_at >= wait
+    }
+
     async fn condemn(&self, name: i64, at: i64) -> Result<(), Error> {
         const CONDEMN: &str = "UPDATE storage_segment SET condemned_at = $2 WHERE segment = $1";
         self.store.write(move |tx| tx.execute(CONDEMN, &[name.into(), at.into()])).await.map(|_| ())
     }
 
-    /// Counts what lives in a segment and notes it.
+    /// Counts what lives in a segment, and what nothing is known of, and notes it.
     async fn count(&self, name: i64) -> Result<SegmentState, Error> {
         let (records, octets, has_damage) = self.records(name).await?;
-        let live: i64 = self.living(records).await?.iter().map(|record| table::signed(record.at.record_octets())).sum();
+        let (living, orphans) = self.living(records).await?;
+        let live: i64 = living.iter().map(|record| table::signed(record.at.record_octets())).sum();
         self.store
             .write(move |tx| {
                 tx.execute(
-                    "INSERT INTO storage_segment (segment, octets, live, condemned_at) VALUES ($1, $2, $3, 0)
-                 ON CONFLICT (segment) DO UPDATE SET octets = excluded.octets, live = excluded.live",
-                    &[name.into(), octets.into(), live.into()],
+                    "INSERT INTO storage_segment (segment, octets, live, condemned_at, orphans) VALUES ($1, $2, $3, 0, $4)
+                     ON CONFLICT (segment) DO UPDATE SET octets = excluded.octets, live = excluded.live,
+                     orphans = excluded.orphans",
+                    &[name.into(), octets.into(), live.into(), orphans.into()],
                 )
             })
             .await?;
-        Ok(SegmentState { octets, live, condemned_at: 0, has_damage })
+        Ok(SegmentState { octets, live, orphans, condemned_at: 0, has_damage })
     }
 
     /// The records of a segment with their labels' places, its size, and whether some of it is damaged.
@@ -212,19 +253,20 @@ impl Keeper<'_> {
         .await
     }
 
-    /// Those of the records that rows name.
-    async fn living(&self, records: Vec<Record>) -> Result<Vec<Record>, Error> {
+    /// Those of the records that rows name, and the octets of those that nothing is known of.
+    async fn living(&self, records: Vec<Record>) -> Result<(Vec<Record>, i64), Error> {
         self.store
             .read(move |query| {
                 let mut living = Vec::new();
+                let mut orphans = 0;
                 for record in records {
-                    match table::locate(query, record.at.body) {
-                        Ok(row) if row == record.at => living.push(record),
-                        Ok(_) | Err(Error::NoBody(_)) => {}
-                        Err(error) => return Err(error),
+                    match table::standing(query, &record.at)? {
+                        Standing::Live => living.push(record),
+                        Standing::Dead => {}
+                        Standing::Orphan => orphans += table::signed(record.at.record_octets()),
                     }
                 }
-                Ok(living)
+                Ok((living, orphans))
             })
             .await
     }
@@ -232,7 +274,7 @@ impl Keeper<'_> {
     /// Copies what lives. False when something could not be read: then the segment stays.
     async fn move_forward(&mut self, name: i64) -> Result<bool, Error> {
         let (records, ..) = self.records(name).await?;
-        let mut records = self.living(records).await?.into_iter();
+        let mut records = self.living(records).await?.0.into_iter();
         let mut whole = true;
         loop {
             let segments = Arc::clone(&self.segments);
@@ -267,7 +309,10 @@ impl Keeper<'_> {
         let segments = Arc::clone(&self.segments);
         blocking(move || segments.remove(name)).await?;
         self.store
-            .write(move |tx| tx.execute("DELETE FROM storage_segment WHERE segment = $1", &[name.into()]))
+            .write(move |tx| {
+                tx.execute("DELETE FROM storage_freed WHERE segment = $1", &[name.into()])?;
+                tx.execute("DELETE FROM storage_segment WHERE segment = $1", &[name.into()])
+            })
             .await?;
         self.done.segments_removed += 1;
         Ok(())
@@ -283,15 +328,20 @@ struct Record {
 struct SegmentState {
     octets: i64,
     live: i64,
+    /// Octets of records that nothing is known of.
+    orphans: i64,
     condemned_at: i64,
     has_damage: bool,
 }
 
 fn segment_row(query: &dyn Query, name: i64) -> Result<Option<SegmentState>, Error> {
-    let row =
-        query.query_one("SELECT octets, live, condemned_at FROM storage_segment WHERE segment = $1", &[name.into()])?;
+    let row = query.query_one(
+        "SELECT octets, live, condemned_at, orphans FROM storage_segment WHERE segment = $1",
+        &[name.into()],
+    )?;
     row.map(|row| {
-        Ok(SegmentState { octets: row.int(0)?, live: row.int(1)?, condemned_at: row.int(2)?, has_damage: false })
+        let (octets, live, condemned_at) = (row.int(0)?, row.int(1)?, row.int(2)?);
+        Ok(SegmentState { octets, live, orphans: row.int(3)?, condemned_at, has_damage: false })
     })
     .transpose()
 }
@@ -312,6 +362,9 @@ fn free_some(tx: &dyn Transaction, before: i64) -> Result<Vec<BodyId>, Error> {
         )?;
         if gone > 0 {
             freed.push(at.body);
+            if at.segment != OBJECT {
+                table::freed(tx, &at)?;
+            }
             *octets.entry(at.segment).or_default() += table::signed(at.record_octets());
         }
     }

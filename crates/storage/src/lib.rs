@@ -18,6 +18,7 @@ mod bodies;
 mod bucket;
 mod cluster;
 mod embedded;
+mod epoch;
 mod error;
 mod failpoint;
 mod housekeeping;

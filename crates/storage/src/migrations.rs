@@ -17,7 +17,8 @@ pub struct Migrations {
 /// The store's own tables: which body lies where, and what is left alive in each segment.
 pub(crate) const OWN: Migrations = Migrations {
     area: "storage",
-    steps: &["
+    steps: &[
+        "
         CREATE TABLE storage_body (
             body BIGINT PRIMARY KEY,
             segment BIGINT NOT NULL,
@@ -36,7 +37,16 @@ pub(crate) const OWN: Migrations = Migrations {
             live BIGINT NOT NULL,
             condemned_at BIGINT NOT NULL
         );
-    "],
+    ",
+        // Which record on disk is known to be dead, so that every other is known to be an orphan; and whose bodies they are.
+        "
+        ALTER TABLE storage_segment ADD COLUMN orphans BIGINT NOT NULL DEFAULT 0;
+        CREATE TABLE storage_freed (segment BIGINT NOT NULL, body BIGINT NOT NULL, PRIMARY KEY (segment, body))
+            /* clustered */;
+        CREATE TABLE storage_orphan (body BIGINT PRIMARY KEY, noticed_at BIGINT NOT NULL);
+        CREATE TABLE storage_epoch (one BIGINT PRIMARY KEY, epoch BIGINT NOT NULL, older BIGINT NOT NULL);
+    ",
+    ],
 };
 
 /// The table that knows all versions. Its own shape never changes.

@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 use crate::embedded::Embedded;
 use crate::housekeeping::{self, blocking};
 use crate::ids::Names;
-use crate::limits::{BODIES_IN_MEMORY_MAX, SEGMENT_OCTETS};
+use crate::limits::{BODIES_IN_MEMORY_MAX, ORPHAN_GRACE, SEGMENT_OCTETS};
 use crate::{BodyId, Error, Migrations, Query, Transaction};
 
 /// Proof that a write is durable. Made here only; a service needs one to build the 250 after DATA.
@@ -32,6 +32,9 @@ pub struct Options {
     pub statement_cache: bool,
     /// How long a body that no row names stays on disk: readers and backups that began before are done by then.
     pub grace: Duration,
+    /// How long a body stays on disk that no row ever named, so far as this database knows: it may be an older copy
+    /// that was put back, and the body a letter that was accepted since.
+    pub orphan_grace: Duration,
     /// How often the store gives space back by itself. None for a command that lives for seconds.
     pub housekeeping: Option<Duration>,
 }
@@ -45,6 +48,7 @@ impl Default for Options {
             connections: 16,
             statement_cache: true,
             grace: Duration::from_secs(3600),
+            orphan_grace: ORPHAN_GRACE,
             housekeeping: Some(Duration::from_secs(600)),
         }
     }
@@ -111,7 +115,7 @@ impl Store {
             Ok((engine, bodies, options))
         };
         let (engine, bodies, options) = blocking(open).await?;
-        Ok(Self::new(engine, bodies, options))
+        Self::new(engine, bodies, options).await
     }
 
     /// Opens the store in a PostgreSQL database (`postgresql://user@host/name`), and brings its tables up.
@@ -137,16 +141,23 @@ impl Store {
             }
             BodiesConfig::Objects(store, prefix) => Bodies::Objects(Arc::new(Objects::new(store, &prefix, &options))),
         };
-        Ok(Self::new(engine, bodies, options))
+        Self::new(engine, bodies, options).await
     }
 
-    fn new(engine: Engine, bodies: Bodies, options: Options) -> Self {
+    async fn new(engine: Engine, bodies: Bodies, options: Options) -> Result<Self, Error> {
         let every = options.housekeeping;
         let this = Self { inner: Arc::new(Inner { engine, bodies, options }) };
+        match this.settle_epoch().await {
+            // A bucket that cannot be reached at this moment: housekeeping asks again.
+            Err(Error::Unavailable(why)) => tracing::warn!(%why, "whose bodies these are could not be asked"),
+            settled => {
+                settled?;
+            }
+        }
         if let Some(every) = every {
             housekeeping::start(&this, every);
         }
-        this
+        Ok(this)
     }
 
     pub(crate) fn bodies(&self) -> &Bodies {
@@ -159,6 +170,10 @@ impl Store {
 
     pub(crate) fn grace_millis(&self) -> i64 {
         i64::try_from(self.inner.options.grace.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    pub(crate) fn orphan_grace_millis(&self) -> i64 {
+        i64::try_from(self.inner.options.orphan_grace.as_millis()).unwrap_or(i64::MAX)
     }
 
     pub(crate) fn downgrade(&self) -> WeakStore {

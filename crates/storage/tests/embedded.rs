@@ -90,6 +90,78 @@ async fn a_lost_database_is_rebuilt_from_the_segments() {
     conformance::upkeep::a_lost_database_is_rebuilt(&store, &filled).await;
 }
 
+/// Housekeeping that waits for nothing, but for orphans as long as a server does.
+fn options_of_a_server() -> Options {
+    Options { orphan_grace: Options::default().orphan_grace, ..conformance::upkeep::options() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn housekeeping_leaves_the_bodies_of_a_lost_database_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open_embedded_with(folder.path(), TABLES, conformance::upkeep::options());
+    let store = open().await.unwrap();
+    assert!(!store.are_bodies_foreign().await.unwrap());
+    let filled = conformance::upkeep::fill(&store).await;
+    store.close().await.unwrap();
+    std::fs::remove_file(folder.path().join("store.db")).unwrap();
+    for _ in 0..2 {
+        let store = open().await.unwrap();
+        assert!(store.are_bodies_foreign().await.unwrap());
+        assert!(store.keep_house().await.unwrap().foreign);
+        // A letter that comes in meanwhile changes nothing.
+        let own = conformance::bodies::keep(&store, b"since").await;
+        store.write(move |tx| tx.drop_reference(own)).await.unwrap();
+        assert!(store.keep_house().await.unwrap().foreign);
+        store.close().await.unwrap();
+    }
+    let store = open().await.unwrap();
+    conformance::upkeep::salvage_all(&store, &filled).await;
+    store.adopt_bodies().await.unwrap();
+    assert!(!store.are_bodies_foreign().await.unwrap());
+    for _ in 0..3 {
+        assert!(!store.keep_house().await.unwrap().foreign);
+    }
+    for (id, octets) in &filled {
+        assert_eq!(store.open(*id).await.unwrap().read_all(u64::MAX).await.unwrap(), octets);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_database_put_back_costs_no_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |options| Store::open_embedded_with(folder.path(), TABLES, options);
+    let (database, copy) = (folder.path().join("store.db"), folder.path().join("copy"));
+    let store = open(options_of_a_server()).await.unwrap();
+    conformance::bodies::keep(&store, b"before the copy").await;
+    store.close().await.unwrap();
+    std::fs::copy(&database, &copy).unwrap();
+    let store = open(options_of_a_server()).await.unwrap();
+    let filled = conformance::upkeep::fill(&store).await;
+    store.close().await.unwrap();
+    drop(store);
+    std::fs::rename(&copy, &database).unwrap();
+    let store = open(options_of_a_server()).await.unwrap();
+    assert!(!store.are_bodies_foreign().await.unwrap());
+    for _ in 0..3 {
+        let done = store.keep_house().await.unwrap();
+        assert_eq!((done.foreign, done.segments_removed), (false, 0));
+    }
+    conformance::upkeep::salvage_all(&store, &filled).await;
+    for _ in 0..3 {
+        store.keep_house().await.unwrap();
+    }
+    for (id, octets) in &filled {
+        assert_eq!(store.open(*id).await.unwrap().read_all(u64::MAX).await.unwrap(), octets);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_freed_does_not_wait_as_long_as_an_orphan() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_embedded_with(folder.path(), TABLES, options_of_a_server()).await.unwrap();
+    conformance::upkeep::dead_space_comes_back(&store, &folder.path().join("bodies")).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_at_a_time_keeps_house() {
     let folder = tempfile::tempdir().unwrap();
@@ -118,7 +190,7 @@ async fn a_segment_that_vanished_is_damage() {
 async fn small_segments_are_brought_together() {
     let folder = tempfile::tempdir().unwrap();
     let bodies = folder.path().join("bodies");
-    let segments = || std::fs::read_dir(&bodies).unwrap().count() - 1;
+    let segments = || std::fs::read_dir(&bodies).unwrap().count() - 2;
     let mut ids = Vec::new();
     let options = Options { segment_octets: 200_000, ..conformance::upkeep::options() };
     for _ in 0..12 {

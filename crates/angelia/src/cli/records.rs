@@ -42,7 +42,11 @@ pub(super) struct VerifyArgs {
     again.\n\nLetters for other servers come back held, since nothing on disk says whether they have gone out: see \
     `angelia queue list --held`, then release or drop them. Exit code 1 when something was not brought back."
 )]
-pub(super) struct RebuildArgs {}
+pub(super) struct RebuildArgs {
+    /// Let go of what could not be brought back: housekeeping may remove it after seven days
+    #[arg(long)]
+    forget: bool,
+}
 
 pub(super) async fn verify(args: VerifyArgs, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let store = super::ground(config).await?.store;
@@ -61,7 +65,7 @@ pub(super) async fn verify(args: VerifyArgs, config: Option<&Path>) -> anyhow::R
     Ok(if found.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-pub(super) async fn rebuild(_args: RebuildArgs, config: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(super) async fn rebuild(args: RebuildArgs, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let ground = super::ground(config).await?;
     let queue = ground.queue.clone();
     let transit: mailstore::Transit = Arc::new(move |tx, letter| in_transit(&queue, tx, letter));
@@ -82,6 +86,12 @@ pub(super) async fn rebuild(_args: RebuildArgs, config: Option<&Path>) -> anyhow
     }
     for damage in &done.damaged {
         eprintln!("damaged: {damage}");
+    }
+    // Until it is said that the bodies are this database's, housekeeping removes none of them.
+    if done.is_whole() || args.forget {
+        ground.store.adopt_bodies().await?;
+    } else if ground.store.are_bodies_foreign().await? {
+        eprintln!("not all came back: nothing is removed from disk before a rebuild brings back all, or is told to --forget");
     }
     if !done.unknown.is_empty() {
         let unknown: Vec<String> = done.unknown.iter().map(ToString::to_string).collect();

@@ -7,7 +7,7 @@ use directory::Directory;
 use mailstore::Mailstore;
 use net::ServerTls;
 use queue::Queue;
-use storage::{BodiesConfig, Bucket, Store};
+use storage::{BodiesConfig, Bucket, Options, Store};
 
 use crate::config::{Bodies, Engine, Settings};
 
@@ -25,12 +25,24 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Opens the store and everything on it; tables are brought up to date.
+    /// Opens the store and everything on it, for a command; tables are brought up to date. Space is given back by the
+    /// server alone: a command may have been started to save what is there.
     pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        Self::open_with(settings, Options { housekeeping: None, ..Options::default() }).await
+    }
+
+    /// The same for a server, which keeps house as well.
+    pub async fn open_to_serve(settings: &Settings) -> anyhow::Result<Self> {
+        Self::open_with(settings, Options::default()).await
+    }
+
+    async fn open_with(settings: &Settings, options: Options) -> anyhow::Result<Self> {
         let migrations = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS, crate::sinks::MIGRATIONS];
         let store = match &settings.storage {
-            Engine::Embedded => Store::open_embedded(&settings.data, &migrations).await?,
-            Engine::Postgres { url, bodies } => Store::open_cluster(url, bodies_config(bodies), &migrations).await?,
+            Engine::Embedded => Store::open_embedded_with(&settings.data, &migrations, options).await?,
+            Engine::Postgres { url, bodies } => {
+                Store::open_cluster_with(url, bodies_config(bodies), &migrations, options).await?
+            }
         };
         let people = directory::Settings { postmaster: settings.postmaster.clone(), ..Default::default() };
         let directory = Directory::open(store.clone(), people, net::clock::now).await?;

@@ -60,7 +60,7 @@ impl Office {
     pub async fn open(settings: Settings, doors: Doors, listener: Option<Arc<dyn Journal>>) -> anyhow::Result<Self> {
         make_data_folder(&settings.data)?;
         let tls = certificates(&settings)?;
-        let ground = Ground::open(&settings).await?;
+        let ground = Ground::open_to_serve(&settings).await?;
         let sinks = Sinks::start(sink_options(&settings, &ground))?;
         let journal: Arc<dyn Journal> = match listener {
             Some(listener) => Arc::new(Both(sinks.journal(), listener)),

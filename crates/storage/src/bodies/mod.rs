@@ -28,7 +28,7 @@ pub(crate) use compact::{Compactor, label};
 pub(crate) use scan::{Found, Scan};
 pub(crate) use segment::sync_folder;
 
-pub(crate) use objects::{Objects, next_of};
+pub(crate) use objects::{OBJECT, Objects, next_of};
 pub(crate) use segments::{Segments, lock as segments_lock};
 
 use crate::{BodyId, Error};

@@ -13,6 +13,7 @@ use object_store::{MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _
 
 use super::record::{ENTRY, HEADER, Header, TableBuilder, label_crc};
 use super::{Located, Memory, Salvaged, StagedBody};
+use crate::epoch;
 use crate::ids::{Names, millis};
 use crate::limits::ORPHANS_EVERY_MILLIS;
 use crate::{BodyId, Error, Options};
@@ -21,7 +22,10 @@ use crate::{BodyId, Error, Options};
 const KEY: u64 = 0;
 
 /// What stands in a row for "an object of the body's own name".
-const OBJECT: i64 = 0;
+pub(crate) const OBJECT: i64 = 0;
+
+/// The object that says whose bodies these are: no number in hexadecimal, so no body's name.
+const EPOCH: &str = "epoch";
 
 /// A bucket, or a part of one.
 pub(crate) struct Objects {
@@ -112,6 +116,34 @@ impl Objects {
         let now = millis();
         let last = self.listed_at.load(Ordering::Relaxed);
         now - last >= every && self.listed_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// The number of the database whose bodies these are.
+    pub(crate) async fn epoch(&self) -> Result<Option<i64>, Error> {
+        let doing = "reading whose bodies these are";
+        match self.store.get(&self.prefix.clone().join(EPOCH)).await {
+            Ok(found) => Ok(epoch::parse(&found.bytes().await.map_err(|error| fault(doing, &error))?)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(fault(doing, &error)),
+        }
+    }
+
+    /// Puts it there.
+    pub(crate) async fn set_epoch(&self, epoch: i64) -> Result<(), Error> {
+        let text = PutPayload::from(epoch::text(epoch));
+        let put = self.store.put(&self.prefix.clone().join(EPOCH), text).await;
+        put.map(|_| ()).map_err(|error| fault("writing whose bodies these are", &error))
+    }
+
+    /// Whether there is no body.
+    pub(crate) async fn are_none(&self) -> Result<bool, Error> {
+        let mut list = self.list();
+        while let Some(listed) = next_of(&mut list).await {
+            if Self::body_of(listed)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// All objects, in no order.

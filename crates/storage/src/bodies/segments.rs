@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
@@ -11,9 +12,13 @@ use super::appender::{self, Order};
 use super::segment::{self, SegmentWriter};
 use super::stage::Spill;
 use super::{Hold, Located, Memory, StagedBody};
-use crate::ids::Names;
+use crate::epoch;
+use crate::ids::{Names, random};
 use crate::limits::{SEGMENTS_OPEN_MAX, SPILLS_IDLE_MAX};
 use crate::{Error, Options};
+
+/// The file that says whose bodies these are.
+const EPOCH: &str = "epoch";
 
 /// The folder, the thread that appends to it, and the files open for reading.
 pub(crate) struct Segments {
@@ -189,6 +194,28 @@ impl Segments {
     pub(crate) fn forget_removed(&self) {
         use std::os::unix::fs::MetadataExt as _;
         lock(&self.readers).files.retain(|_, (file, _)| file.metadata().is_ok_and(|about| about.nlink() > 0));
+    }
+
+    /// The number of the database whose bodies these are.
+    pub(crate) fn epoch(&self) -> Result<Option<i64>, Error> {
+        match std::fs::read(self.folder.join(EPOCH)) {
+            Ok(bytes) => Ok(epoch::parse(&bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("reading whose bodies these are", &error)),
+        }
+    }
+
+    /// Puts it there, durable.
+    pub(crate) fn set_epoch(&self, epoch: i64) -> Result<(), Error> {
+        let new = self.folder.join(format!("{EPOCH}.{:016x}", random()));
+        let put = || {
+            let mut file = File::create(&new)?;
+            file.write_all(epoch::text(epoch).as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&new, self.folder.join(EPOCH))?;
+            segment::sync_folder(&self.folder)
+        };
+        put().map_err(|error| Error::io("writing whose bodies these are", &error))
     }
 
     /// The right to keep house here, if no other process has it.

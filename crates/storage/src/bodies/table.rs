@@ -72,7 +72,7 @@ pub(crate) fn locate(query: &dyn Query, body: BodyId) -> Result<Located, Error> 
 
 /// Notes where compaction has put it. A body that lies elsewhere by now is left alone.
 pub(crate) fn moved<T: Transaction + ?Sized>(tx: &T, from: &Located, to: &Located) -> Result<(), Error> {
-    tx.execute(
+    let touched = tx.execute(
         MOVE,
         &[
             from.body.into(),
@@ -83,8 +83,37 @@ pub(crate) fn moved<T: Transaction + ?Sized>(tx: &T, from: &Located, to: &Locate
             signed(to.stored).into(),
             i64::from(to.checksum).into(),
         ],
-    )
-    .map(|_| ())
+    )?;
+    freed(tx, if touched == 0 { to } else { from })
+}
+
+/// Notes that the record there is dead: one of which nothing is known may yet be somebody's.
+pub(crate) fn freed<T: Transaction + ?Sized>(tx: &T, at: &Located) -> Result<(), Error> {
+    const FREED: &str = "INSERT INTO storage_freed (segment, body) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    tx.execute(FREED, &[at.segment.into(), at.body.into()]).map(|_| ())
+}
+
+/// What the rows say of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A row says that the body lies here.
+    Live,
+    /// It was freed, or copied elsewhere.
+    Dead,
+    /// Nothing: never kept, or kept after this database was copied.
+    Orphan,
+}
+
+/// What the rows say of the record there.
+pub(crate) fn standing(query: &dyn Query, at: &Located) -> Result<Standing, Error> {
+    match locate(query, at.body) {
+        Ok(row) if row == *at => return Ok(Standing::Live),
+        Ok(_) | Err(Error::NoBody(_)) => {}
+        Err(error) => return Err(error),
+    }
+    const IS_FREED: &str = "SELECT body FROM storage_freed WHERE segment = $1 AND body = $2";
+    let is_freed = query.query_one(IS_FREED, &[at.segment.into(), at.body.into()])?.is_some();
+    Ok(if is_freed { Standing::Dead } else { Standing::Orphan })
 }
 
 /// A row of body, segment, place, octets, stored, label, checksum.

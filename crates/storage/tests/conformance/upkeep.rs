@@ -13,7 +13,8 @@ use super::octets;
 
 /// No grace, small segments, and no house kept but when asked.
 pub fn options() -> Options {
-    Options { grace: Duration::ZERO, segment_octets: 200_000, housekeeping: None, ..Options::default() }
+    let none = Duration::ZERO;
+    Options { grace: none, orphan_grace: none, segment_octets: 200_000, housekeeping: None, ..Options::default() }
 }
 
 /// `segments` is the folder of this store's segments.
@@ -37,7 +38,8 @@ fn size(segments: &Path) -> u64 {
     files(segments).iter().map(|file| file.metadata().unwrap().len()).sum()
 }
 
-async fn dead_space_comes_back(store: &Store, segments: &Path) {
+/// Freed bodies make room, and the others are moved together.
+pub async fn dead_space_comes_back(store: &Store, segments: &Path) {
     // Text, so that what is copied forward is packed as well.
     let text = |number: usize| format!("line {number} of a letter\r\n").repeat(1500).into_bytes();
     let mut kept: BTreeMap<BodyId, Vec<u8>> = BTreeMap::new();
@@ -136,6 +138,20 @@ pub async fn fill(store: &Store) -> BTreeMap<BodyId, Vec<u8>> {
         kept.insert(keep(store, &octets).await, octets);
     }
     kept
+}
+
+/// Keeps every body of `filled` that is found on disk; all must be.
+pub async fn salvage_all(store: &Store, filled: &BTreeMap<BodyId, Vec<u8>>) {
+    let mut salvage = store.salvage().await.unwrap();
+    let mut found = 0;
+    while let Some(salvaged) = salvage.next().await {
+        let salvaged = salvaged.unwrap();
+        if filled.contains_key(&salvaged.staged.id()) {
+            store.write(move |tx| tx.keep(&salvaged.staged, 1)).await.unwrap();
+            found += 1;
+        }
+    }
+    assert_eq!(found, filled.len());
 }
 
 /// The database of `store` is new and empty, its segments are those that were filled.
