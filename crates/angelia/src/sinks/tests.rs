@@ -175,7 +175,7 @@ async fn a_letter_is_found_by_all_its_names_with_its_connection() {
         assert_eq!(found.letters.len(), 1, "{name}");
         assert_eq!(found.letters[0].mail, mail);
         assert_eq!(found.letters[0].entries[..4], wanted, "{name}");
-        assert_eq!(found.letters[0].entries[4..], std::slice::from_ref(&later), "{name}");
+        assert_eq!(found.letters[0].entries[4..], *std::slice::from_ref(&later), "{name}");
         assert!(found.others.is_empty(), "{name}: {:?}", found.others);
     }
     assert!(search(&store, "somebody@else.test", 10).await.unwrap().letters.is_empty());
