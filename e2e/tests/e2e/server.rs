@@ -73,8 +73,11 @@ impl Server {
     }
 }
 
-/// Places that were free a moment ago.
+/// Places that were free a moment ago, on an address of this process: connections that other tests open come from
+/// 127.0.0.1, and so take no port from a server that is started again.
 fn free_places<const N: usize>() -> [SocketAddr; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let ours = Ipv4Addr::new(127, 64 + high % 64, low, 1);
+    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind((ours, 0)).unwrap());
     listeners.each_ref().map(|listener| listener.local_addr().unwrap())
 }
