@@ -38,7 +38,7 @@ impl Compactor {
         Self { segments, writer: None, pending: 0, moves: Vec::new() }
     }
 
-    /// Copies one, not durable yet. Blocks.
+    /// Copies one, not durable yet. After an error all is as it was before, and the next may be copied. Blocks.
     pub(crate) fn copy(&mut self, from: Located, made_at: i64, label: &[u8]) -> Result<(), Error> {
         let body = Body::open(&self.segments, from).map_err(|_| {
             Error::Damaged(format!("body {} in segment {:016x} cannot be read", from.body.0, from.segment))
@@ -47,6 +47,24 @@ impl Compactor {
             Some(writer) => writer,
             None => self.segments.create()?,
         };
+        let copied = self.copy_into(&mut writer, &body, from, made_at, label);
+        if copied.is_err() {
+            // Best effort: what comes next is written over it, and nothing in it is a record.
+            let _ = writer.cut_behind(self.pending);
+        }
+        // Put back on error too: what was copied before is in it and not yet synced.
+        self.writer = Some(writer);
+        copied
+    }
+
+    fn copy_into(
+        &mut self,
+        writer: &mut SegmentWriter,
+        body: &Body,
+        from: Located,
+        made_at: i64,
+        label: &[u8],
+    ) -> Result<(), Error> {
         let start = self.pending;
         let mut at = start + HEADER as u64;
         let mut table = TableBuilder::default();
@@ -60,16 +78,15 @@ impl Compactor {
             let packed = compressor.compress(block).ok().filter(|packed| helps(packed.len(), block.len()));
             let stored = packed.as_deref().unwrap_or(block);
             table.add_block(from.body.0, block.len(), stored);
-            put(&mut writer, stored)
+            put(writer, stored)
         })?;
         let (header, table) = table.finish(from.body.0, made_at, label);
-        put(&mut writer, &table)?;
-        put(&mut writer, label)?;
+        put(writer, &table)?;
+        put(writer, label)?;
         let sealed = header.encode(writer.key());
         writer.write_unsynced(start, &sealed).map_err(|error| Error::io("copying a body forward", &error))?;
         self.moves.push(Move { from, to: appender::located(&header, writer.segment(), writer.end() + start) });
         self.pending = at;
-        self.writer = Some(writer);
         Ok(())
     }
 
@@ -80,9 +97,14 @@ impl Compactor {
 
     /// Makes the copies durable and tells where they lie. Blocks.
     pub(crate) fn sync(&mut self) -> Result<Vec<Move>, Error> {
+        if self.writer.is_none() && !self.moves.is_empty() {
+            self.moves.clear();
+            return Err(Error::Bug("copies without the segment that holds them".to_owned()));
+        }
         if let Some(writer) = &mut self.writer {
             if let Err(Trouble::Undone(error) | Trouble::Unknown(error)) = writer.sync(self.pending) {
                 self.writer = None;
+                (self.pending, self.moves) = (0, Vec::new());
                 return Err(self.segments.poison(&format!("syncing copies: {error}")));
             }
             self.pending = 0;

@@ -113,6 +113,11 @@ impl SegmentWriter {
         self.file.set_len(self.end)
     }
 
+    /// Cuts off what is behind so many octets that are not synced.
+    pub(crate) fn cut_behind(&mut self, unsynced: u64) -> std::io::Result<()> {
+        self.file.set_len(self.end + unsynced)
+    }
+
     fn undo(&mut self, error: std::io::Error) -> Trouble {
         match self.cut() {
             Ok(()) => Trouble::Undone(error),

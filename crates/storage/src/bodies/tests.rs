@@ -1,10 +1,15 @@
 //! The codec of records: what was written comes back, and whatever is changed is found.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::record::{
     Bad, HEADER, Header, SEGMENT_HEADER, Table, TableBuilder, decode_segment, encode_segment, table_octets,
 };
+use super::{Compactor, Found, Located, Scan, Segments, appender};
+use crate::Options;
+use crate::ids::Names;
 use crate::limits::BLOCK;
 
 fn headers() -> impl Strategy<Value = Header> {
@@ -108,4 +113,47 @@ fn blocks_that_changed_places_are_found() {
     let right = Table::decode(3, header.octets, header.stored, header.table_crc, &table).unwrap();
     assert_eq!(right.unpack(1, &payload[1..=BLOCK], &mut Vec::new()), Ok(()));
     assert_eq!(right.unpack(2, &payload[..BLOCK], &mut Vec::new()), Err(Bad::Sizes));
+}
+
+/// A segment with these bodies, numbered from 1.
+fn segment_of(segments: &Segments, bodies: &[&[u8]]) -> Vec<Located> {
+    let mut writer = segments.create().unwrap();
+    let mut places = Vec::new();
+    for (number, octets) in (1..).zip(bodies) {
+        let (header, payload, table) = pack(number, octets, false);
+        let start = writer.end();
+        let record = [&header.encode(writer.key())[..], &payload, &table, b"label"].concat();
+        writer.append_group(&[record]).unwrap();
+        places.push(appender::located(&header, writer.segment(), start));
+    }
+    places
+}
+
+#[test]
+fn a_damaged_body_costs_no_other_its_copy() {
+    use std::os::unix::fs::FileExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let segments = Segments::open(folder.path(), &Options::default(), Arc::new(Names::new(true))).unwrap();
+    let bodies = [vec![1; 1000], vec![2; 3 * BLOCK], vec![3; 2000]];
+    let places = segment_of(&segments, &bodies.each_ref().map(Vec::as_slice));
+    let file = folder.path().join(format!("{:016x}.seg", places[1].segment));
+    // The last block: what stands before it is copied and then given up.
+    let file = std::fs::OpenOptions::new().write(true).open(file).unwrap();
+    file.write_all_at(b"rot", places[1].place + 2 * BLOCK as u64 + 7).unwrap();
+    let mut compactor = Compactor::new(Arc::clone(&segments));
+    compactor.copy(places[0], 7, b"label").unwrap();
+    assert!(matches!(compactor.copy(places[1], 7, b"label"), Err(crate::Error::Damaged(_))));
+    compactor.copy(places[2], 7, b"label").unwrap();
+    let moves = compactor.sync().unwrap();
+    let [first, third] = moves.as_slice() else { panic!("{moves:?}") };
+    assert_eq!(first.to.segment, third.to.segment, "both are in the segment that was synced");
+    let copied = segments.reader(first.to.segment).unwrap();
+    assert_eq!(copied.metadata().unwrap().len(), third.to.place - HEADER as u64 + third.to.record_octets());
+    let mut scan = Scan::new(&copied).unwrap().unwrap();
+    for at in [first.to, third.to] {
+        let Some(Found::Record { start, header }) = scan.next().unwrap() else { panic!("no record") };
+        assert_eq!(appender::located(&header, at.segment, start), at);
+    }
+    assert!(scan.next().unwrap().is_none());
+    assert!(compactor.sync().unwrap().is_empty());
 }
