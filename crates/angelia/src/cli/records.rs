@@ -91,7 +91,9 @@ pub(super) async fn rebuild(args: RebuildArgs, config: Option<&Path>) -> anyhow:
     if done.is_whole() || args.forget {
         ground.store.adopt_bodies().await?;
     } else if ground.store.are_bodies_foreign().await? {
-        eprintln!("not all came back: nothing is removed from disk before a rebuild brings back all, or is told to --forget");
+        eprintln!(
+            "not all came back: nothing is removed from disk before a rebuild brings back all, or is told to --forget"
+        );
     }
     if !done.unknown.is_empty() {
         let unknown: Vec<String> = done.unknown.iter().map(ToString::to_string).collect();
