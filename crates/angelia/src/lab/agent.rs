@@ -69,12 +69,7 @@ impl<'a> Account<'a> {
 
     /// Reads the letter with this Message-ID by IMAP over TLS.
     pub(super) async fn read_imap(&self, door: SocketAddr, message_id: &str) -> anyhow::Result<(Vec<Said>, String)> {
-        let mut talk = Talk::open(door).await?.encrypt(self.tls, &self.server).await?;
-        let greeting = talk.hear().await?;
-        ensure!(greeting.starts_with("* OK"), "greeting: {greeting}");
-        let login = format!("a LOGIN {} {}", self.person.address, self.person.password);
-        talk.say_hidden(&login, &format!("a LOGIN {} (his password)", self.person.address)).await?;
-        tagged(&mut talk, "a").await?;
+        let mut talk = self.sign_in_imap(door).await?;
         talk.say("b SELECT INBOX").await?;
         tagged(&mut talk, "b").await?;
         talk.say(&format!("c UID SEARCH HEADER Message-ID {message_id}")).await?;
@@ -89,6 +84,60 @@ impl<'a> Account<'a> {
         let letter = lines.iter().skip(begin + 1).flat_map(|line| [line.as_str(), "\r\n"]).collect();
         Ok((talk.said, letter))
     }
+
+    /// Opens INBOX by IMAP over TLS, says IDLE, and leaves the connection to the server.
+    pub(super) async fn wait_imap(&self, door: SocketAddr) -> anyhow::Result<Waiting> {
+        let mut talk = self.sign_in_imap(door).await?;
+        let signed_in = talk.said.len();
+        talk.say("b SELECT INBOX").await?;
+        let lines = tagged(&mut talk, "b").await?;
+        let letters = lines.iter().find_map(|line| exists(line)).context("SELECT tells no count")?;
+        talk.say("c IDLE").await?;
+        let answer = talk.hear().await?;
+        ensure!(answer.starts_with('+'), "heard: {answer}");
+        talk.said.push(Said::note("nobody speaks, until there is something to say"));
+        Ok(Waiting { talk, signed_in, letters })
+    }
+
+    async fn sign_in_imap(&self, door: SocketAddr) -> anyhow::Result<Talk> {
+        let mut talk = Talk::open(door).await?.encrypt(self.tls, &self.server).await?;
+        let greeting = talk.hear().await?;
+        ensure!(greeting.starts_with("* OK"), "greeting: {greeting}");
+        let login = format!("a LOGIN {} {}", self.person.address, self.person.password);
+        talk.say_hidden(&login, &format!("a LOGIN {} (his password)", self.person.address)).await?;
+        tagged(&mut talk, "a").await?;
+        Ok(talk)
+    }
+}
+
+/// A mail program that asked to be told of new letters (IDLE, RFC 2177).
+pub(super) struct Waiting {
+    talk: Talk,
+    /// Where in the dialogue the sign-in was over.
+    signed_in: usize,
+    /// In INBOX when it began to wait.
+    letters: u32,
+}
+
+impl Waiting {
+    /// Hears the server ring, and closes the connection: all that was said on it since the sign-in.
+    pub(super) async fn rung(mut self) -> anyhow::Result<Vec<Said>> {
+        let is_news = |line: &str| exists(line).is_some_and(|count| count > self.letters);
+        self.talk.hear_until(is_news).await.context("nobody rang")?;
+        while self.talk.has_line() {
+            self.talk.hear().await?;
+        }
+        self.talk.say("DONE").await?;
+        tagged(&mut self.talk, "c").await?;
+        self.talk.say("d LOGOUT").await?;
+        tagged(&mut self.talk, "d").await?;
+        Ok(self.talk.said.split_off(self.signed_in))
+    }
+}
+
+/// The count of `* 1 EXISTS`.
+fn exists(line: &str) -> Option<u32> {
+    line.strip_prefix("* ")?.strip_suffix(" EXISTS")?.parse().ok()
 }
 
 async fn command(talk: &mut Talk, line: &str, wanted: &str) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! Where to connect: `lab.json` for programs, a table for people.
+//! Where to connect: `lab.json` for programs, a list for people.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::plan::{OfficePlan, Plan};
 use super::screen::Screen;
+
+/// As many as fit into 80 columns.
+const DOORS_A_LINE: usize = 4;
 
 /// Where the facts are written.
 pub(super) fn file(plan: &Plan) -> PathBuf {
@@ -56,33 +59,19 @@ pub(super) fn write(plan: &Plan) -> anyhow::Result<()> {
 pub(super) fn show(plan: &Plan, screen: &Screen) {
     let (bold, off) = screen.paint("\x1b[1m");
     let mut text =
-        format!("\n{bold}The lab is open.{off} Ctrl-C closes it; letters stay in {}\n\n", plan.folder.display());
-    let _ = writeln!(
-        text,
-        "  {bold}{:<14} {:<11} {:>6} {:>11} {:>12} {:>6} {:>6} {:>6} {:>6}  account and password{off}",
-        "domain", "host", "smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s"
-    );
+        format!("\n{bold}The lab is open.{off} Ctrl-C closes it; letters stay in\n  {}\n\n", plan.folder.display());
     for office in plan.offices() {
-        let port = |service| office.door(service).port();
-        let _ = writeln!(
-            text,
-            "  {:<14} {:<11} {:>6} {:>11} {:>12} {:>6} {:>6} {:>6} {:>6}  {} {}",
-            office.domain.to_string(),
-            office.ip.to_string(),
-            port(Service::Smtp),
-            port(Service::Submission),
-            port(Service::Submissions),
-            port(Service::Imap),
-            port(Service::Imaps),
-            port(Service::Pop3),
-            port(Service::Pop3s),
-            office.person.address,
-            office.person.password
-        );
+        let person = &office.person;
+        let (domain, ip) = (office.domain.as_str(), office.ip);
+        let _ = writeln!(text, "  {bold}{domain}{off}  {ip}  {}  password {}", person.address, person.password);
+        for doors in office.doors.chunks(DOORS_A_LINE) {
+            let ports = doors.iter().map(|door| format!("{} {}", door.name, door.address.port()));
+            let _ = writeln!(text, "    {}", ports.collect::<Vec<_>>().join("   "));
+        }
     }
     let _ = writeln!(
         text,
-        "\n  DNS {}   certificate authority {}   for programs {}\n",
+        "\n  DNS {}\n  certificate authority {}\n  all this for programs {}\n",
         plan.dns,
         plan.authority.display(),
         file(plan).display()
@@ -96,12 +85,18 @@ fn try_this(plan: &Plan) -> String {
     let (athens, patras) = (&plan.athens, &plan.patras);
     let ca = plan.authority.display();
     format!(
-        "  Write:  swaks --server {submission} -tls --tls-ca-path {ca} --tls-verify \\\n            \
+        "  Write:  swaks --server {submission} -tls --tls-verify \\\n            \
+         --tls-ca-path {ca} \\\n            \
          --auth PLAIN --auth-user {anna} --auth-password {anna_password} \\\n            \
-         --from {anna} --to {kostas} --header 'Subject: From a shell'\n  \
-         Read:   curl --cacert {ca} --user {kostas}:{kostas_password} 'imaps://{imaps}/INBOX;MAILINDEX=1'\n          \
-         curl --cacert {ca} --user {kostas}:{kostas_password} pop3s://{pop3s}/1\n  \
-         Ask:    angelia --config {config} trace {kostas}\n\n",
+         --from {anna} --to {kostas} \\\n            \
+         --header 'Subject: From a shell'\n  \
+         Read:   curl --cacert {ca} \\\n            \
+         --user {kostas}:{kostas_password} \\\n            \
+         'imaps://{imaps}/INBOX;MAILINDEX=1'\n          \
+         curl --cacert {ca} \\\n            \
+         --user {kostas}:{kostas_password} pop3s://{pop3s}/1\n  \
+         Ask:    angelia --config {config} \\\n            \
+         trace {kostas}\n\n",
         submission = athens.door(Service::Submission),
         anna = athens.person.address,
         anna_password = athens.person.password,

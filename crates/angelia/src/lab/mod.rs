@@ -66,6 +66,9 @@ pub(crate) struct Args {
     neighbours: Vec<Neighbour>,
 }
 
+/// How often free ports are looked for before the lab gives up.
+const ATTEMPTS_MAX: usize = 5;
+
 /// Everything that runs.
 struct Lab {
     plan: Plan,
@@ -81,9 +84,7 @@ struct Lab {
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     let mut screen = Screen::new(args.json);
-    let plan = Plan::new(&args.dir, args.port_base, args.neighbours.clone())?;
-    let _ = std::fs::remove_file(facts::file(&plan));
-    let mut lab = Lab::start(plan).await?;
+    let mut lab = open(&args).await?;
     let story = async {
         if args.quiet {
             return Ok(());
@@ -105,12 +106,32 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             screen.aside("\nThe letter arrived, the one that waited too.\n");
         }
     } else {
+        if !args.quiet {
+            // The story has been told; what follows is news.
+            lab.news.forget();
+        }
         screen.fact(&facts::value(&lab.plan));
         facts::show(&lab.plan, &screen);
         stay(&mut lab, &mut signals).await;
     }
     lab.stop().await;
     Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Starts the lab. Ports that were free when we looked may be taken by now; then we look again.
+async fn open(args: &Args) -> anyhow::Result<Lab> {
+    let wire = Wire::default();
+    listen_to_traces(&wire)?;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let plan = Plan::new(&args.dir, args.port_base, args.neighbours.clone())?;
+        let _ = std::fs::remove_file(facts::file(&plan));
+        match Lab::start(plan, wire.clone()).await {
+            Err(_) if args.port_base == 0 && attempts < ATTEMPTS_MAX => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Shows what happens, until somebody wants the end.
@@ -131,18 +152,27 @@ async fn stay(lab: &mut Lab, signals: &mut Signals) {
 }
 
 impl Lab {
-    async fn start(plan: Plan) -> anyhow::Result<Self> {
-        let wire = Wire::default();
-        listen_to_traces(&wire)?;
+    async fn start(plan: Plan, wire: Wire) -> anyhow::Result<Self> {
         for office in plan.offices() {
             offices::write_config(&plan, office)?;
         }
         authority::provide(&plan).context("the lab's certificates")?;
         let nameserver = Nameserver::start(&plan).await?;
         let (news, mouths) = News::new();
-        let athens = Some(offices::start(&plan, &plan.athens, &mouths).await?);
-        let patras = Some(offices::start(&plan, &plan.patras, &mouths).await?);
-        Ok(Self { plan, athens, patras, nameserver, news, mouths, wire })
+        let mut lab = Self { plan, athens: None, patras: None, nameserver, news, mouths, wire };
+        match lab.start_offices().await {
+            Ok(()) => Ok(lab),
+            Err(error) => {
+                lab.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_offices(&mut self) -> anyhow::Result<()> {
+        self.athens = Some(offices::start(&self.plan, &self.plan.athens, &self.mouths).await?);
+        self.patras = Some(offices::start(&self.plan, &self.plan.patras, &self.mouths).await?);
+        Ok(())
     }
 
     async fn stop(self) {

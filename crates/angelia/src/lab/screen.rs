@@ -11,6 +11,8 @@ use super::talk::{Said, Who};
 /// Where the text goes.
 pub(super) struct Screen {
     look: Look,
+    /// A person reads, not a program: sentences are broken into lines.
+    is_terminal: bool,
     /// The step under way.
     step: Option<Step>,
 }
@@ -30,18 +32,21 @@ struct Step {
     said: Vec<Value>,
 }
 
-/// The ruler's width; most terminals have 80 or more.
-const RULER: usize = 96;
+/// Columns that are used where the lab chooses: terminals have 80 or more. What was said on a wire is not cut.
+const COLUMNS: usize = 79;
+/// Where a sentence goes on in its second line: behind the time.
+const HANGING: usize = 16;
 
 impl Screen {
     pub(super) fn new(as_json: bool) -> Self {
-        let has_colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let is_terminal = std::io::stdout().is_terminal();
+        let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         let look = match (as_json, has_colours) {
             (true, _) => Look::Json,
             (false, true) => Look::Colours,
             (false, false) => Look::Plain,
         };
-        Self { look, step: None }
+        Self { look, is_terminal, step: None }
     }
 
     /// Begins a step.
@@ -49,7 +54,7 @@ impl Screen {
         self.end_step();
         let number = self.step.as_ref().map_or(0, |step| step.number) + 1;
         if self.look != Look::Json {
-            let ruler = "─".repeat(RULER.saturating_sub(title.chars().count() + 6));
+            let ruler = "─".repeat(COLUMNS.saturating_sub(title.chars().count() + 6));
             let (on, off) = self.paint("\x1b[1;36m");
             self.print(&format!("\n{on}── {number} {title} {ruler}{off}\n"));
         }
@@ -72,7 +77,8 @@ impl Screen {
         if let (Look::Json, Some(step)) = (self.look, &mut self.step) {
             step.said.push(json!({ "who": "lab", "text": text }));
         } else if self.look != Look::Json {
-            self.print(&format!("  {text}\n"));
+            let lines = if self.is_terminal { broken(text) } else { text.to_owned() };
+            self.print(&format!("  {lines}\n"));
         }
     }
 
@@ -121,6 +127,21 @@ impl Screen {
     }
 }
 
+/// A sentence between the margins. A word that is too long stays whole: it may be copied.
+fn broken(text: &str) -> String {
+    let (mut lines, mut column) = (String::new(), 2);
+    for word in text.split_inclusive(' ') {
+        if column + word.trim_end().chars().count() > COLUMNS && column > HANGING {
+            lines.truncate(lines.trim_end().len());
+            lines.push_str(&format!("\n{:HANGING$}", ""));
+            column = HANGING;
+        }
+        lines.push_str(word);
+        column += word.chars().count();
+    }
+    lines
+}
+
 /// What was said may not steer the terminal.
 fn clean(text: &str) -> String {
     let shown = |c: char| match c {
@@ -129,4 +150,23 @@ fn clean(text: &str) -> String {
         c => c,
     };
     text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{broken, clean};
+
+    #[test]
+    fn a_long_sentence_goes_on_behind_the_time() {
+        let text = format!("  10:00:00.000  accepted: {} {} end", "a".repeat(40), "b".repeat(30));
+        let lines = format!("  10:00:00.000  accepted: {}\n{:16}{} end", "a".repeat(40), "", "b".repeat(30));
+        assert_eq!(broken(&text), lines);
+        assert_eq!(broken(&"c".repeat(200)), "c".repeat(200));
+        assert_eq!(broken("(empty)"), "(empty)");
+    }
+
+    #[test]
+    fn what_was_said_does_not_steer_the_terminal() {
+        assert_eq!(clean("a\tb\x1b[1mc"), "a b\u{fffd}[1mc");
+    }
 }

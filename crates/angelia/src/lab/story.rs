@@ -44,6 +44,9 @@ async fn first_letter(lab: &mut Lab, screen: &mut Screen, tls: &ClientTls) -> an
     lab.news.forget();
     lab.nameserver.take_asked();
     lab.wire.listen(lab.plan.patras.door(Service::Smtp));
+    // His program waits before there is anything to wait for.
+    let kostas = Account::new(&lab.plan.patras, tls)?;
+    let waiting = kostas.wait_imap(lab.plan.patras.door(Service::Imaps)).await.context("Kostas's program, IDLE")?;
 
     screen.step("Anna's mail client submits a letter to her server");
     let said = submit(lab, tls, &letter).await.context("step 1, submission")?;
@@ -63,9 +66,11 @@ async fn first_letter(lab: &mut Lab, screen: &mut Screen, tls: &ClientTls) -> an
     screen.dialogue(&lab.wire.take());
     screen.tell(&line(&attempt));
 
-    screen.step("His server puts it into his mailbox, in the transaction that comes before its 250");
+    screen.step("His server puts it into his mailbox before its 250, and rings him");
     let mail = accepted(lab, screen, "patras.test", &letter).await.context("step 5, delivery")?;
     told(lab, screen, "patras.test", mail, "delivered").await.context("step 5, delivery")?;
+    screen.tell("his mail program, connected by IMAP since before step 1, is told:");
+    screen.dialogue(&waiting.rung().await.context("step 5, IDLE")?);
 
     screen.step("Kostas reads it, by POP3 and by IMAP");
     read_both(lab, screen, tls, &letter).await.context("step 6, reading")
@@ -173,7 +178,8 @@ async fn show_queue(lab: &Lab, screen: &mut Screen, mail: MailId) -> anyhow::Res
     }
     screen.tell("the queue of athens.test:");
     for row in &rows {
-        let reply = row.last_reply.as_deref().unwrap_or("not tried yet");
+        let unsaid = if row.claimed { "being tried now" } else { "not tried yet" };
+        let reply = row.last_reply.as_deref().unwrap_or(unsaid);
         let (due, id) = (time_of_day(row.due), row.mail.id);
         screen.tell(&format!(
             "  {id}  {} -> {}  tried {}x, again at {due}: {reply}",

@@ -86,10 +86,19 @@ impl Talk {
         tokio::time::timeout(PATIENCE, work).await.context("the server takes nothing")?.context("writing")
     }
 
+    /// Whether a line has come already, together with the last one.
+    pub(super) fn has_line(&self) -> bool {
+        self.line_end().is_some()
+    }
+
+    fn line_end(&self) -> Option<usize> {
+        self.heard.windows(2).position(|pair| pair == b"\r\n")
+    }
+
     /// The next line, without its end.
     pub(super) async fn hear(&mut self) -> anyhow::Result<String> {
         loop {
-            if let Some(end) = self.heard.windows(2).position(|pair| pair == b"\r\n") {
+            if let Some(end) = self.line_end() {
                 let line: Vec<u8> = self.heard.drain(..end + 2).take(end).collect();
                 let line = String::from_utf8_lossy(&line).into_owned();
                 self.said.push(Said::new(Who::Server, &line));
