@@ -4,7 +4,7 @@
 //! One process at a time does it for a folder, under a lock file. Nothing of it stands in the way of a write for
 //! longer than a few hundred rows take.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -16,6 +16,9 @@ use crate::{BodyId, Error, Query, Store, Transaction};
 
 /// Rows changed in one transaction.
 const ROWS_AT_A_TIME: i64 = 500;
+
+/// Rows read in one view.
+const ROWS_IN_ONE_VIEW: i64 = 10_000;
 
 /// A sealed segment under a sixteenth of the full size is small …
 const SMALL_SHARE: u64 = 16;
@@ -63,7 +66,7 @@ impl Store {
         .await?;
         let Some(_lock) = lock else { return Ok(Housekeeping { elsewhere: true, ..Housekeeping::default() }) };
         let compactor = Some(Compactor::new(Arc::clone(&segments)));
-        let mut keeper = Keeper { store: self, segments, compactor, done: Housekeeping::default() };
+        let mut keeper = Keeper { store: self, segments, compactor, named: None, done: Housekeeping::default() };
         loop {
             let freed = self.free_some().await?.len() as u64;
             keeper.done.bodies_freed += freed;
@@ -136,6 +139,21 @@ impl Store {
         Ok(now - noticed.await?.0 >= self.orphan_grace_millis())
     }
 
+    /// The segments in which some row says that a body lies. In pieces, so that the log is not held for long.
+    async fn named_segments(&self) -> Result<HashSet<i64>, Error> {
+        const NAMED: &str = "SELECT body, segment FROM storage_body WHERE body > $1 ORDER BY body LIMIT $2";
+        let mut named = HashSet::new();
+        let mut last = i64::MIN;
+        loop {
+            let rows = self.read(move |query| query.query(NAMED, &[last.into(), ROWS_IN_ONE_VIEW.into()])).await?;
+            let Some(row) = rows.last() else { return Ok(named) };
+            last = row.int(0)?;
+            for row in &rows {
+                named.insert(row.int(1)?);
+            }
+        }
+    }
+
     /// Forgets some bodies that nothing has named for the grace.
     async fn free_some(&self) -> Result<Vec<BodyId>, Error> {
         let before = millis() - self.grace_millis();
@@ -149,6 +167,8 @@ struct Keeper<'a> {
     segments: Arc<Segments>,
     /// Its segment takes in what lives in all the others of this pass. Lent to the blocking threads.
     compactor: Option<Compactor>,
+    /// The segments that rows name, asked for when the first is to be removed.
+    named: Option<HashSet<i64>>,
     done: Housekeeping,
 }
 
@@ -305,7 +325,20 @@ impl Keeper<'_> {
         }
     }
 
+    /// Removes a segment, unless a row says that something lies there: the scan may not have found it for damage.
     async fn remove(&mut self, name: i64) -> Result<(), Error> {
+        let named = match self.named.take() {
+            Some(named) => named,
+            None => self.store.named_segments().await?,
+        };
+        let is_named = named.contains(&name);
+        self.named = Some(named);
+        if is_named {
+            let segment = format!("{name:016x}");
+            tracing::error!(%segment, "rows name bodies in a segment where none is found: it is damaged, and stays");
+            self.done.damaged += 1;
+            return Ok(());
+        }
         let segments = Arc::clone(&self.segments);
         blocking(move || segments.remove(name)).await?;
         self.store

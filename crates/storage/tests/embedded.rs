@@ -162,6 +162,40 @@ async fn what_was_freed_does_not_wait_as_long_as_an_orphan() {
     conformance::upkeep::dead_space_comes_back(&store, &folder.path().join("bodies")).await;
 }
 
+/// The scan takes damage at the end of a segment for what a crash cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_whose_last_header_is_damaged_is_not_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_embedded_with(folder.path(), TABLES, conformance::upkeep::options()).await.unwrap();
+    let octets = conformance::octets(300_000, 3);
+    let id = conformance::bodies::keep(&store, &octets).await;
+    store.close().await.unwrap();
+    drop(store);
+    for entry in std::fs::read_dir(folder.path().join("bodies")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "seg") {
+            // The first header behind the segment's own of 32 octets.
+            use std::os::unix::fs::FileExt as _;
+            let at = 32 + 9;
+            std::fs::OpenOptions::new().write(true).open(&path).unwrap().write_all_at(b"rot", at).unwrap();
+        }
+    }
+    let store = Store::open_embedded_with(folder.path(), TABLES, conformance::upkeep::options()).await.unwrap();
+    let mut noticed = 0;
+    // The threads of the store that was dropped let go of the segment in their own time.
+    for _ in 0..2000 {
+        let done = store.keep_house().await.unwrap();
+        assert_eq!(done.segments_removed, 0);
+        noticed += done.damaged;
+        if noticed > 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(noticed > 1);
+    assert_eq!(store.open(id).await.unwrap().read_all(u64::MAX).await.unwrap(), octets);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_at_a_time_keeps_house() {
     let folder = tempfile::tempdir().unwrap();
