@@ -67,8 +67,12 @@ pub const OUTBOUND_HOSTS_MAX: usize = 10;
 /// How long the attempts under way have to end in order when the server stops.
 pub const OUTBOUND_DRAIN: Duration = Duration::from_secs(20);
 
-/// Attempts to settle what an attempt came to, when the store does not take it. Between them passes a second and more.
+/// Attempts to settle what an attempt came to once the server is stopping, a second and more apart. Before that there is
+/// no end of them: what was delivered and is not settled goes out twice.
 pub const OUTBOUND_SETTLE_ATTEMPTS: u32 = 10;
+
+/// Longest pause between two of them: the store is back, and the queue goes on, within this time.
+pub const OUTBOUND_SETTLE_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// A notice returns the whole letter up to this size where the sender did not say; his sent mail has it too.
 pub const NOTICE_LETTER_OCTETS: u64 = 64 * 1024;

@@ -15,7 +15,7 @@ use super::Settings;
 use super::book::Job;
 use crate::Context;
 use crate::bounce::{self, Noticed};
-use crate::limits::{OUTBOUND_SETTLE_ATTEMPTS, OUTBOUND_SETTLE_MAX};
+use crate::limits::{OUTBOUND_SETTLE_ATTEMPTS, OUTBOUND_SETTLE_MAX, OUTBOUND_SETTLE_PAUSE_MAX};
 
 /// An attempt that has ended.
 #[derive(Debug)]
@@ -63,9 +63,20 @@ impl Settler {
 
     /// Until the last sender of outcomes is gone. What comes while a transaction runs is taken together by the next.
     pub(super) async fn run(self, mut outcomes: mpsc::Receiver<Ended>) {
+        let this = Arc::new(self);
         let mut some = Vec::new();
         while outcomes.recv_many(&mut some, OUTBOUND_SETTLE_MAX).await > 0 {
-            self.settle(std::mem::take(&mut some)).await;
+            let some = std::mem::take(&mut some);
+            let delivered = delivered(&some);
+            let settler = this.clone();
+            // In a task of its own: a fault of ours in one batch neither ends the settling of all others, nor lets what
+            // was delivered go out again.
+            if let Err(error) = tokio::spawn(async move { settler.settle(some).await }).await {
+                this.context.fault(None, None, "outbound", &format_args!("settling ended badly: {error}"));
+                if let Err(error) = this.context.queue.settle(delivered).await {
+                    this.context.fault(None, None, "queue", &error);
+                }
+            }
         }
     }
 
@@ -76,101 +87,178 @@ impl Settler {
         for ended in &some {
             let decision = decide(&self.settings.backoff, now, ended);
             match decision.notice {
-                None => plain.push(settlement(&ended.job.claim, decision.verdict)),
+                None => plain.push((&ended.job, decision.verdict)),
                 Some((action, reply)) => {
                     let letter = told.entry((ended.job.claim.mail.id, action.as_str())).or_default();
                     letter.push(Told { ended, action, reply, verdict: decision.verdict });
                 }
             }
         }
-        let mut notices = Vec::new();
-        for about in told.into_values() {
-            notices.push(self.tell(about, now));
-        }
         if !plain.is_empty() {
             self.write(plain).await;
         }
-        for notice in notices {
-            notice.await;
+        for about in told.into_values() {
+            self.tell(&about, now).await;
         }
     }
 
     /// Writes what needs no notice, again and again if need be: a letter that was delivered must not stay.
-    async fn write(&self, ends: Vec<Settlement>) {
-        for attempt in 1..=OUTBOUND_SETTLE_ATTEMPTS {
-            match self.context.queue.settle(ends.clone()).await {
-                Ok(_) => return,
+    async fn write(&self, mut ends: Vec<(&Job, Verdict)>) {
+        let mut pause = Duration::from_secs(1);
+        let mut last_attempts = OUTBOUND_SETTLE_ATTEMPTS;
+        while !ends.is_empty() && last_attempts > 0 {
+            let rows: Vec<Settlement> = ends.iter().map(|(job, verdict)| settlement(job, verdict.clone())).collect();
+            match self.context.queue.settle(rows.clone()).await {
+                Ok(ours) => {
+                    let ours: Vec<bool> = ended_under(&rows, &ours, &ends);
+                    let mut ours = ours.into_iter();
+                    ends.retain(|_| !ours.next().unwrap_or(true));
+                    continue;
+                }
+                Err(queue::Error::Storage(error)) if is_of_a_row(&error) => return self.write_each(&ends).await,
                 Err(error) => self.context.fault(None, None, "queue", &error),
             }
-            tokio::time::sleep(Duration::from_secs(u64::from(attempt))).await;
+            if self.context.shutdown.is_draining() {
+                last_attempts -= 1;
+                tokio::time::sleep(pause.min(Duration::from_secs(2))).await;
+            } else {
+                // What cannot wait for the end of the pause is the end of work.
+                let _ = tokio::time::timeout(pause, self.context.shutdown.draining()).await;
+            }
+            pause = (pause * 2).min(OUTBOUND_SETTLE_PAUSE_MAX);
         }
     }
 
-    /// One notice about recipients of one letter, and their rows. When the notice cannot be written now, the rows stay
-    /// and are tried again: no sender is left without a word.
-    async fn tell(&self, about: Vec<Told<'_>>, now: Timestamp) {
-        let Some(first) = about.first() else { return };
+    /// One row among them cannot be written: the others are.
+    async fn write_each(&self, ends: &[(&Job, Verdict)]) {
+        for (job, verdict) in ends {
+            let row = settlement(job, verdict.clone());
+            match self.context.queue.settle(vec![row.clone()]).await {
+                Ok(_) => job.settled(row.fence),
+                Err(error) => self.context.fault(None, Some(row.mail), "queue", &error),
+            }
+        }
+    }
+
+    /// Notices about recipients of one letter, and their rows: one for all of them, or, when one's lease was lost or the
+    /// operator dropped it, one for each that is left.
+    async fn tell(&self, about: &[Told<'_>], now: Timestamp) {
+        if self.tell_together(about, now).await {
+            return;
+        }
+        for told in about {
+            let alone = std::slice::from_ref(told);
+            let fence = told.ended.job.fence();
+            // Claimed once more by ourselves in between: under the new fence.
+            if !self.tell_together(alone, now).await && told.ended.job.fence() != fence {
+                self.tell_together(alone, now).await;
+            }
+        }
+    }
+
+    /// One notice, and the rows. When it cannot be written now, the rows stay and are tried again: no sender is left
+    /// without a word. Answers false when one of the rows was no longer ours; then nothing was written.
+    async fn tell_together(&self, about: &[Told<'_>], now: Timestamp) -> bool {
+        let Some(first) = about.first() else { return true };
         let mail = &first.ended.job.claim.mail;
-        let noticed: Vec<Noticed<'_>> = about
-            .iter()
-            .map(|told| Noticed {
-                address: &told.ended.job.claim.address,
-                original: told.ended.job.claim.original.as_deref(),
-                action: told.action,
-                reply: &told.reply,
-                host: told.ended.host.as_deref(),
-                retried_until: matches!(told.verdict, Verdict::Later { .. })
-                    .then(|| mail.accepted_at.plus(self.settings.backoff.lifetime)),
-                attempted_at: now,
-            })
-            .collect();
-        let ends: Vec<Settlement> =
-            about.iter().map(|told| settlement(&told.ended.job.claim, told.verdict.clone())).collect();
-        let letter = bounce::About::from(&**mail);
-        match bounce::prepare(&self.context, &letter, &noticed).await {
+        let noticed = self.noticed(about, now);
+        let rows: Vec<Settlement> =
+            about.iter().map(|told| settlement(&told.ended.job, told.verdict.clone())).collect();
+        match bounce::prepare(&self.context, &bounce::About::from(&**mail), &noticed).await {
             Ok(Some(notice)) => {
-                let queue = self.context.queue.clone();
-                let rows = ends.clone();
+                let (queue, ends) = (self.context.queue.clone(), rows.clone());
                 let settled = notice.send(&self.context, move |tx| {
-                    let ours = queue.settle_in(tx, &rows)?;
-                    if ours.contains(&false) {
+                    if queue.settle_in(tx, &ends)?.contains(&false) {
                         return Err(storage::Error::Refused("a lease was lost".into()));
                     }
                     Ok(())
                 });
                 match settled.await {
-                    Ok(()) => {}
-                    // Whoever has the lease now has the word too.
-                    Err(storage::Error::Refused(_)) => {}
-                    Err(error) => self.try_again(&about, &error, now).await,
+                    Ok(()) => about.iter().zip(&rows).for_each(|(told, row)| told.ended.job.settled(row.fence)),
+                    Err(storage::Error::Refused(_)) => return false,
+                    Err(error) => self.untold(about, &error, now).await,
                 }
             }
-            Ok(None) => self.write(ends).await,
-            Err(error) => self.try_again(&about, &error, now).await,
+            Ok(None) => self.write(about.iter().map(|told| (&told.ended.job, told.verdict.clone())).collect()).await,
+            Err(error) => self.untold(about, &error, now).await,
         }
+        true
     }
 
-    async fn try_again(&self, about: &[Told<'_>], error: &storage::Error, now: Timestamp) {
+    fn noticed<'a>(&self, about: &'a [Told<'_>], now: Timestamp) -> Vec<Noticed<'a>> {
+        let noticed = about.iter().map(|told| {
+            let claim = &told.ended.job.claim;
+            Noticed {
+                address: &claim.address,
+                original: claim.original.as_deref(),
+                action: told.action,
+                reply: &told.reply,
+                host: told.ended.host.as_deref(),
+                retried_until: matches!(told.verdict, Verdict::Later { .. })
+                    .then(|| claim.mail.accepted_at.plus(self.settings.backoff.lifetime)),
+                attempted_at: now,
+            }
+        });
+        noticed.collect()
+    }
+
+    /// The notice cannot be written. What failed or is late is tried again, and told then; what was delivered is done,
+    /// with or without a word, since it must not go out twice.
+    async fn untold(&self, about: &[Told<'_>], error: &storage::Error, now: Timestamp) {
         let backoff = &self.settings.backoff;
-        let later = |claim: &Claim, reply: &Reply| Verdict::Later {
-            due: backoff.next(claim.attempts + 1, now, seed(claim)),
-            reply: reply.clone(),
-            delay_told: false,
-            counts: true,
+        let verdict = |told: &Told<'_>| {
+            let claim = &told.ended.job.claim;
+            if told.is_success() {
+                return Verdict::Done;
+            }
+            Verdict::Later {
+                due: backoff.next(claim.attempts + 1, now, seed(claim)),
+                reply: told.reply.clone(),
+                delay_told: false,
+                counts: true,
+            }
         };
-        let ends: Vec<Settlement> = about
-            .iter()
-            .map(|told| settlement(&told.ended.job.claim, later(&told.ended.job.claim, &told.reply)))
-            .collect();
         if let Some(first) = about.first() {
-            self.context.fault(None, Some(first.ended.job.claim.mail.id), "notice", error);
+            let what = if first.is_success() { "of success is lost" } else { "waits" };
+            let mail = Some(first.ended.job.claim.mail.id);
+            self.context.fault(None, mail, "notice", &format_args!("a notice {what}: {error}"));
         }
-        self.write(ends).await;
+        self.write(about.iter().map(|told| (&told.ended.job, verdict(told))).collect()).await;
     }
 }
 
-fn settlement(claim: &Claim, verdict: Verdict) -> Settlement {
-    Settlement { mail: claim.mail.id, number: claim.number, fence: claim.fence, verdict }
+impl Told<'_> {
+    fn is_success(&self) -> bool {
+        matches!(self.action, Action::Relayed | Action::Delivered | Action::Expanded)
+    }
+}
+
+/// Which of them have ended: settled, or lost to somebody else. Those that we claimed once more ourselves go on.
+fn ended_under(rows: &[Settlement], ours: &[bool], ends: &[(&Job, Verdict)]) -> Vec<bool> {
+    let each = rows.iter().zip(ours).zip(ends);
+    let ended = each.map(|((row, ours), (job, _))| {
+        if *ours {
+            job.settled(row.fence);
+        }
+        *ours || job.fence() == row.fence
+    });
+    ended.collect()
+}
+
+/// What was delivered, to be taken out of the queue whatever else.
+fn delivered(some: &[Ended]) -> Vec<Settlement> {
+    let delivered = some.iter().filter(|ended| matches!(ended.outcome, Outcome::Delivered(_)));
+    delivered.map(|ended| settlement(&ended.job, Verdict::Done)).collect()
+}
+
+/// Whether it will be the same at every attempt, because of a row and not of the store.
+fn is_of_a_row(error: &storage::Error) -> bool {
+    use storage::Error::{Bug, Constraint, Damaged, NoBody, Refused, Row, TooLarge};
+    matches!(error, Bug(_) | Constraint(_) | Damaged(_) | NoBody(_) | Refused(_) | Row { .. } | TooLarge { .. })
+}
+
+fn settlement(job: &Job, verdict: Verdict) -> Settlement {
+    Settlement { mail: job.claim.mail.id, number: job.claim.number, fence: job.fence(), verdict }
 }
 
 fn seed(claim: &Claim) -> u64 {
