@@ -44,7 +44,10 @@ pub(crate) struct Wanted {
 }
 
 /// Takes what is due, and moves the cursors.
-pub(crate) fn claim(tx: &dyn Transaction, wanted: &Wanted, cursors: &mut Cursors) -> Result<Vec<Claim>, Error> {
+///
+/// Answers also whether some bucket was not looked through to its end: then the next claim may find what this one did
+/// not.
+pub(crate) fn claim(tx: &dyn Transaction, wanted: &Wanted, cursors: &mut Cursors) -> Result<(Vec<Claim>, bool), Error> {
     let mut taker = Taker { tx, wanted, mails: HashMap::new(), each: HashMap::new(), claims: Vec::new() };
     let first = cursors.first_bucket;
     cursors.first_bucket = (first + 1) % DUE_BUCKETS;
@@ -63,7 +66,7 @@ pub(crate) fn claim(tx: &dyn Transaction, wanted: &Wanted, cursors: &mut Cursors
             cursors.places.insert(bucket, place);
         }
     }
-    Ok(taker.claims)
+    Ok((taker.claims, !cursors.places.is_empty()))
 }
 
 struct Taker<'a> {

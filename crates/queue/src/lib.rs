@@ -119,16 +119,28 @@ impl Queue {
         }
         let node = self.inner.node.clone();
         let wanted = Wanted { now, until: now.plus(lease), node, count_max, each_max, full };
+        for _ in 0..limits::CLAIM_SCANS_MAX {
+            let (claims, goes_on) = self.claim_once(wanted.clone()).await?;
+            if !claims.is_empty() || !goes_on {
+                return Ok(claims);
+            }
+            // Nothing but rows whose destination has no room, and the cursors are midway: on at once, in another
+            // transaction, so that a long backlog for one destination delays nobody else by a poll each time.
+        }
+        Ok(Vec::new())
+    }
+
+    async fn claim_once(&self, wanted: Wanted) -> Result<(Vec<Claim>, bool), Error> {
         let cursors = lock(&self.inner.cursors).clone();
         let write = self.inner.store.write(move |tx| {
             // The closure may run again: each run begins where the last claim ended.
             let mut moved = cursors.clone();
-            let claims = claim::claim(tx, &wanted, &mut moved)?;
-            Ok((claims, moved))
+            let (claims, goes_on) = claim::claim(tx, &wanted, &mut moved)?;
+            Ok((claims, goes_on, moved))
         });
-        let ((claims, moved), _) = write.await?;
+        let ((claims, goes_on, moved), _) = write.await?;
         *lock(&self.inner.cursors) = moved;
-        Ok(claims)
+        Ok((claims, goes_on))
     }
 
     /// A glance on a reader, so that an idle queue costs no transaction.

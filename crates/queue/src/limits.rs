@@ -8,6 +8,10 @@ pub const DUE_BUCKETS: i64 = 8;
 /// destination; the next claim goes on where this one stopped.
 pub const CLAIM_SCAN_MAX: i64 = 2000;
 
+/// Looks that one claim takes while it meets nothing but destinations without room, each a transaction of its own between
+/// which others get theirs: a backlog of a hundred thousand rows delays nobody by more than some seconds.
+pub const CLAIM_SCANS_MAX: usize = 8;
+
 /// Letters that one answer of `list` shows at most.
 pub const LIST_MAX: usize = 10_000;
 

@@ -151,6 +151,21 @@ pub async fn a_backlog_for_one_destination_hides_nobody(house: House) {
     assert_eq!(slow as i64, CLAIM_SCAN_MAX);
 }
 
+pub async fn a_long_backlog_is_passed_over_in_one_claim(house: House) {
+    // All in one bucket, which one look takes a small part of.
+    let crowd: Vec<String> = (0..CLAIM_SCAN_MAX / 4).map(|n| format!("r{n}@slow.test")).collect();
+    let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    let name = |first: u8| MailId::from_bytes([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for first in 1..4 {
+        house.accept_as(name(first), &crowd).await;
+    }
+    house.accept_as(name(9), &["one@quick.test"]).await;
+    let full = Arc::new(HashSet::from(["slow.test".to_owned()]));
+    let claims = house.queue.claim(NOW, 50, 50, LEASE, full.clone()).await.unwrap();
+    assert_eq!(who(&claims), ["one@quick.test"]);
+    assert!(house.queue.claim(NOW, 50, 50, LEASE, full).await.unwrap().is_empty());
+}
+
 pub async fn nodes_side_by_side_share_the_work(house: House) {
     for n in 0..60 {
         house.accept(&[&format!("r{n}@d{}.test", n % 7), "x@y.test"]).await;
