@@ -54,6 +54,10 @@ pub const STATEMENTS_MAX: usize = 512;
 /// How long a write waits for another process's transaction. Theirs are a command line's: short.
 pub const BUSY_WAIT: Duration = Duration::from_secs(20);
 
+/// How long cutting the log waits for readers: no write gets through meanwhile. Whoever reads for longer is waited for by
+/// trying again.
+pub const CHECKPOINT_WAIT: Duration = Duration::from_millis(50);
+
 /// SQLite's own page cache of the writer, in KiB: the inner pages of every index that a delivery touches.
 pub const PAGE_CACHE_WRITER_KIB: i64 = 16 * 1024;
 

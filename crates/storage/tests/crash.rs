@@ -326,6 +326,21 @@ async fn a_failed_sync_ends_all_accepting() {
     check(&open_in_parent(folder.path(), None).await, &answered).await;
 }
 
+/// The same when what failed is the sync of the database itself, and the log is kept.
+#[tokio::test]
+async fn a_failed_checkpoint_ends_all_accepting() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut load = Load::start(folder.path(), None, 1, Some("checkpoint=eio"));
+    while load.others("failed") < 10 * WRITERS && load.step() {}
+    let before = load.answered.len();
+    while load.others("failed") < 1000 * WRITERS && load.step() {}
+    assert_eq!(load.answered.len(), before);
+    let (answered, others) = load.kill();
+    assert!(others.iter().all(|line| line.starts_with("failed")), "{others:?}");
+    assert!(folder.path().join("store.db-wal").metadata().unwrap().len() > 0);
+    check(&open_in_parent(folder.path(), None).await, &answered).await;
+}
+
 /// The kernel cuts writes short, then refuses them: as on a full disk, but for any user.
 #[tokio::test]
 async fn files_that_may_not_grow_any_more() {

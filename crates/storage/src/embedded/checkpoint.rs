@@ -1,11 +1,11 @@
 //! Moves the write-ahead log into the database behind the writer's back, so that no commit pays for it.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::sqlite::{Role, Sqlite};
+use super::sqlite::{Failure, Role, Sqlite};
 use crate::Error;
 use crate::limits::{LOG_OCTETS_CHECKPOINT, LOG_OCTETS_MAX};
 
@@ -19,14 +19,14 @@ pub(crate) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub(crate) fn start(database: &Path) -> Result<Self, Error> {
+    pub(crate) fn start(database: &Path, failure: &Arc<Failure>) -> Result<Self, Error> {
         let (stop, stopped) = mpsc::channel();
         let mut log = database.as_os_str().to_owned();
         log.push("-wal");
-        let (database, log) = (database.to_owned(), PathBuf::from(log));
+        let (database, log, failure) = (database.to_owned(), PathBuf::from(log), Arc::clone(failure));
         let thread = std::thread::Builder::new()
             .name("store-log".to_owned())
-            .spawn(move || run(&database, &log, &stopped))
+            .spawn(move || run(&database, &log, &stopped, &failure))
             .map_err(|error| Error::io("starting a thread", &error))?;
         Ok(Self { stop, thread })
     }
@@ -39,10 +39,13 @@ impl Checkpoints {
     }
 }
 
-fn run(database: &Path, log: &Path, stopped: &mpsc::Receiver<()>) {
+fn run(database: &Path, log: &Path, stopped: &mpsc::Receiver<()>, failure: &Arc<Failure>) {
     let mut sqlite = None;
     let mut done = 0;
     while stopped.recv_timeout(LOOK_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
+        if failure.why().is_some() {
+            return;
+        }
         let octets = std::fs::metadata(log).map_or(0, |log| log.len());
         if octets < LOG_OCTETS_CHECKPOINT {
             done = 0;
@@ -51,21 +54,28 @@ fn run(database: &Path, log: &Path, stopped: &mpsc::Receiver<()>) {
         if octets == done {
             continue;
         }
-        match checkpoint(&mut sqlite, database, octets) {
-            Ok(()) => done = octets,
+        match checkpoint(&mut sqlite, database, octets, failure) {
+            // Somebody reads: the log could not be cut, and this is tried again at the next look.
+            Ok(busy) => done = if busy { 0 } else { octets },
             Err(error) => tracing::warn!(%error, "the log was not moved into the database; trying again"),
         }
     }
 }
 
-fn checkpoint(sqlite: &mut Option<Sqlite>, database: &Path, octets: u64) -> Result<(), Error> {
+/// Whether somebody stood in its way.
+fn checkpoint(
+    sqlite: &mut Option<Sqlite>,
+    database: &Path,
+    octets: u64,
+    failure: &Arc<Failure>,
+) -> Result<bool, Error> {
     if sqlite.is_none() {
-        *sqlite = Some(Sqlite::open(database, Role::Writer)?);
+        *sqlite = Some(Sqlite::open(database, Role::Checkpoints, failure)?);
     }
-    let Some(open) = sqlite else { return Ok(()) };
+    let Some(open) = sqlite else { return Ok(false) };
     // PASSIVE waits for nobody. Under constant load it never finds the end of the log, so that a log that has grown
     // well over its size is cut with the writer held for a moment.
     let sql =
         if octets > LOG_OCTETS_MAX { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };
-    open.number(sql, 0).map(|_| ())
+    Ok(open.checkpoint(sql)? && octets > LOG_OCTETS_MAX)
 }

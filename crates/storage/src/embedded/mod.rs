@@ -17,7 +17,7 @@ use crate::housekeeping::blocking;
 use crate::limits::WAITING_MAX;
 use crate::{Error, Migrations, Options, Query, Transaction, migrations};
 use checkpoint::Checkpoints;
-use sqlite::{Role, Sqlite, SqliteTransaction, fault};
+use sqlite::{Failure, Role, Sqlite, SqliteTransaction, fault};
 use writer::{Closure, Order, Writer};
 
 /// The database's file in the store's folder.
@@ -32,6 +32,7 @@ pub(crate) struct Embedded {
 
 struct Readers {
     path: PathBuf,
+    failure: Arc<Failure>,
     idle: Mutex<Vec<Sqlite>>,
     permits: Arc<Semaphore>,
     permits_max: usize,
@@ -41,18 +42,23 @@ impl Embedded {
     /// Opens or makes the database and brings its tables up. Blocks.
     pub(crate) fn open(folder: &Path, areas: &[Migrations], options: &Options) -> Result<Self, Error> {
         let path = folder.join(DATABASE);
-        let sqlite = Sqlite::open(&path, Role::Writer)?;
+        let failure = Arc::new(Failure::default());
+        let sqlite = Sqlite::open(&path, Role::Writer, &failure)?;
         migrate(&sqlite, areas)?;
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Writer::new(sqlite, receiver).run())
+            .spawn({
+                let failure = Arc::clone(&failure);
+                move || Writer::new(sqlite, receiver, failure).run()
+            })
             .map_err(|error| Error::io("starting a thread", &error))?;
         Ok(Self {
             writer: sender,
-            threads: Mutex::new(Some((writer, Checkpoints::start(&path)?))),
+            threads: Mutex::new(Some((writer, Checkpoints::start(&path, &failure)?))),
             readers: Arc::new(Readers {
                 path,
+                failure,
                 idle: Mutex::default(),
                 permits: Arc::new(Semaphore::new(options.readers)),
                 permits_max: options.readers,
@@ -123,7 +129,7 @@ impl Readers {
         let idle = lock(&self.idle).pop();
         let sqlite = match idle {
             Some(sqlite) => sqlite,
-            None => Sqlite::open(&self.path, Role::Reader)?,
+            None => Sqlite::open(&self.path, Role::Reader, &self.failure)?,
         };
         sqlite.control("BEGIN").map_err(|error| fault(&error))?;
         let outcome = work(&sqlite);

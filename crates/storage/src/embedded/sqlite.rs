@@ -4,38 +4,64 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags};
 
-use crate::limits::{BUSY_WAIT, LOG_OCTETS_CHECKPOINT, PAGE_CACHE_READER_KIB, PAGE_CACHE_WRITER_KIB, STATEMENTS_MAX};
+use crate::limits::{
+    BUSY_WAIT, CHECKPOINT_WAIT, LOG_OCTETS_CHECKPOINT, PAGE_CACHE_READER_KIB, PAGE_CACHE_WRITER_KIB, STATEMENTS_MAX,
+};
 use crate::migrations::Migrate;
-use crate::{Error, Query, Row, Transaction, Value};
+use crate::{Error, Query, Row, Transaction, Value, failpoint};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Writer,
     Reader,
+    /// Moves the log into the database, and waits for nobody for long: the writer stands behind it.
+    Checkpoints,
+}
+
+/// Why nothing is accepted any more, once it is so: what the disk holds of the database is unknown, and another sync
+/// might answer success without the pages that the first one lost.
+#[derive(Default)]
+pub(crate) struct Failure(OnceLock<String>);
+
+impl Failure {
+    /// The reason, if there is one.
+    pub(crate) fn why(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+
+    /// Notes it; the first reason stays.
+    pub(crate) fn set(&self, doing: &str, error: &dyn std::fmt::Display) -> String {
+        let why = self.0.get_or_init(|| format!("{doing}: {error}; nothing is accepted until a restart"));
+        tracing::error!(%why, "the store stops accepting");
+        why.clone()
+    }
 }
 
 /// A connection with its texts.
 pub(crate) struct Sqlite {
     connection: Connection,
+    failure: Arc<Failure>,
     /// The caller's texts, by their address, as SQLite wants them.
     texts: RefCell<HashMap<(usize, usize), Arc<str>>>,
 }
 
 impl Sqlite {
     /// Opens the database file and sets what makes it durable. Blocks.
-    pub(crate) fn open(path: &Path, role: Role) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, role: Role, failure: &Arc<Failure>) -> Result<Self, Error> {
         // Each connection is used by one thread at a time: the lock inside SQLite would be paid for nothing.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| fault(&error))?;
-        connection.busy_timeout(BUSY_WAIT).map_err(|error| fault(&error))?;
+        let wait = if role == Role::Checkpoints { CHECKPOINT_WAIT } else { BUSY_WAIT };
+        connection.busy_timeout(wait).map_err(|error| fault(&error))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        let sqlite = Self { connection, texts: RefCell::default() };
+        let sqlite = Self { connection, failure: Arc::clone(failure), texts: RefCell::default() };
         let page_cache = if role == Role::Reader { PAGE_CACHE_READER_KIB } else { PAGE_CACHE_WRITER_KIB };
         sqlite.go_to_wal()?;
         sqlite.pragmas(&format!(
@@ -76,6 +102,20 @@ impl Sqlite {
         self.connection.query_row(sql, [], |row| row.get(column)).map_err(|error| fault(&error))
     }
 
+    /// Runs a checkpoint; true when somebody stood in its way. One that the disk has failed is the last thing that is done
+    /// with the database: a sync after one that failed would answer success, and the log be written over.
+    pub(crate) fn checkpoint(&self, sql: &str) -> Result<bool, Error> {
+        const DOING: &str = "moving the log into the database";
+        failpoint::error("checkpoint").map_err(|error| Error::Failed(self.failure.set(DOING, &error)))?;
+        let busy = self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        busy.map(|busy| busy != 0).map_err(|error| {
+            if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) {
+                return Error::Failed(self.failure.set(DOING, &error));
+            }
+            fault(&error)
+        })
+    }
+
     /// Runs a statement of our own from the cache: BEGIN, SAVEPOINT, COMMIT …
     pub(crate) fn control(&self, sql: &'static str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.raw_execute().map(|_| ())
@@ -106,6 +146,18 @@ impl Sqlite {
             statement.raw_bind_parameter(index + 1, value).map_err(|error| fault_in(sql, &error))?;
         }
         Ok(statement)
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        if self.failure.why().is_some() {
+            // The last one to close would move the log into the database, and then remove the log.
+            let kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            if let Err(error) = kept {
+                tracing::error!(%error, "the log may be moved into the database at the end");
+            }
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The one thread that writes: all closures that wait run in savepoints under one COMMIT.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::sqlite::{Sqlite, SqliteTransaction, fault};
+use super::sqlite::{Failure, Sqlite, SqliteTransaction, fault};
 use crate::limits::{GROUP_WAIT_MAX, GROUP_WRITES_MAX};
 use crate::{Error, Transaction, failpoint};
 
@@ -74,13 +75,13 @@ where
 pub(crate) struct Writer {
     sqlite: Sqlite,
     orders: mpsc::Receiver<Order>,
-    /// Why nothing is accepted any more.
-    failure: Option<String>,
+    /// Why nothing is accepted any more: what befell a checkpoint concerns every writer too.
+    failure: Arc<Failure>,
 }
 
 impl Writer {
-    pub(crate) fn new(sqlite: Sqlite, orders: mpsc::Receiver<Order>) -> Self {
-        Self { sqlite, orders, failure: None }
+    pub(crate) fn new(sqlite: Sqlite, orders: mpsc::Receiver<Order>, failure: Arc<Failure>) -> Self {
+        Self { sqlite, orders, failure }
     }
 
     pub(crate) fn run(mut self) {
@@ -100,8 +101,8 @@ impl Writer {
 
     /// Runs whatever waits, commits, answers. Returns an order that came between and is no write.
     fn group(&mut self, first: Box<dyn Work>) -> Option<Order> {
-        if let Some(why) = &self.failure {
-            first.answer(Err(Error::Failed(why.clone())));
+        if let Some(why) = self.failure.why() {
+            first.answer(Err(Error::Failed(why.to_owned())));
             return None;
         }
         if let Err(error) = self.sqlite.control("BEGIN IMMEDIATE") {
@@ -164,10 +165,7 @@ impl Writer {
         outcome?;
         self.sqlite.control("COMMIT").map_err(|error| {
             if sync_failed(&error) {
-                let why = format!("syncing the log: {error}; nothing is accepted until a restart");
-                tracing::error!(%why, "the store stops accepting");
-                self.failure = Some(why.clone());
-                return Error::OutcomeUnknown(why);
+                return Error::OutcomeUnknown(self.failure.set("syncing the log", &error));
             }
             fault(&error)
         })?;
@@ -179,7 +177,7 @@ impl Writer {
         if !self.sqlite.is_idle()
             && let Err(error) = self.sqlite.control("ROLLBACK")
         {
-            self.failure = Some(format!("rolling back: {error}; nothing is accepted until a restart"));
+            self.failure.set("rolling back", &error);
         }
     }
 }
