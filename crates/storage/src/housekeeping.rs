@@ -41,6 +41,8 @@ pub struct Housekeeping {
     pub bodies_moved: u64,
     /// Segments removed.
     pub segments_removed: u64,
+    /// Segments that could not be looked at, or not to their end.
+    pub failed: u64,
     /// Bodies that could not be copied because they are damaged; their segments stay.
     pub damaged: u64,
 }
@@ -67,20 +69,27 @@ impl Store {
         let Some(_lock) = lock else { return Ok(Housekeeping { elsewhere: true, ..Housekeeping::default() }) };
         let compactor = Some(Compactor::new(Arc::clone(&segments)));
         let mut keeper = Keeper { store: self, segments, compactor, named: None, done: Housekeeping::default() };
-        loop {
-            let freed = self.free_some().await?.len() as u64;
-            keeper.done.bodies_freed += freed;
-            if freed == 0 {
-                break;
-            }
+        let mut behind = Some((0, i64::MIN));
+        while let Some(after) = behind {
+            let some = self.free_some(after).await?;
+            keeper.done.bodies_freed += some.bodies.len() as u64;
+            keeper.done.damaged += some.damaged;
+            behind = some.last;
         }
         let folder = Arc::clone(&keeper.segments);
-        let sealed = blocking(move || folder.sealed()).await?;
+        let (sealed, unreadable) = blocking(move || folder.sealed()).await?;
+        keeper.done.failed += unreadable;
         let small_max = keeper.segments.roll_at() / SMALL_SHARE;
         // Each start of a program begins a segment of its own: those that stayed small are brought together.
         let gather = sealed.iter().filter(|(_, octets)| *octets < small_max).count() >= SMALL_SEGMENTS_MAX;
         for (name, octets) in sealed {
-            keeper.keep_segment(name, gather && octets < small_max).await?;
+            if let Err(error) = keeper.keep_segment(name, gather && octets < small_max).await {
+                keeper.store.bodies().check_sound()?;
+                // What is wrong with one concerns no other.
+                let segment = format!("{name:016x}");
+                tracing::error!(%segment, %error, "a segment could not be looked after");
+                keeper.done.failed += 1;
+            }
         }
         Ok(keeper.done)
     }
@@ -88,12 +97,12 @@ impl Store {
     /// Objects go one by one. Several nodes may be at it: each row is forgotten by one of them only.
     async fn keep_objects(&self, objects: &Objects) -> Result<Housekeeping, Error> {
         let mut done = Housekeeping::default();
-        loop {
-            let freed = self.free_some().await?;
-            if freed.is_empty() {
-                break;
-            }
-            for body in freed {
+        let mut behind = Some((0, i64::MIN));
+        while let Some(after) = behind {
+            let some = self.free_some(after).await?;
+            done.damaged += some.damaged;
+            behind = some.last;
+            for body in some.bodies {
                 // What a crash leaves here is an orphan, and is swept below.
                 objects.remove(body).await?;
                 done.bodies_freed += 1;
@@ -155,9 +164,9 @@ impl Store {
     }
 
     /// Forgets some bodies that nothing has named for the grace.
-    async fn free_some(&self) -> Result<Vec<BodyId>, Error> {
+    async fn free_some(&self, after: (i64, i64)) -> Result<Freed, Error> {
         let before = millis() - self.grace_millis();
-        self.write(move |tx| free_some(tx, before)).await.map(|(freed, _)| freed)
+        self.write(move |tx| free_some(tx, after, before)).await.map(|(freed, _)| freed)
     }
 }
 
@@ -379,22 +388,43 @@ fn segment_row(query: &dyn Query, name: i64) -> Result<Option<SegmentState>, Err
     .transpose()
 }
 
-fn free_some(tx: &dyn Transaction, before: i64) -> Result<Vec<BodyId>, Error> {
+/// What one transaction has forgotten.
+#[derive(Default)]
+struct Freed {
+    bodies: Vec<BodyId>,
+    /// Rows that say what cannot be, and stay.
+    damaged: u64,
+    /// Where the next begins: since when the last one was dead, and its name.
+    last: Option<(i64, i64)>,
+}
+
+fn free_some(tx: &dyn Transaction, after: (i64, i64), before: i64) -> Result<Freed, Error> {
     let dead = tx.query(
-        "SELECT body, segment, place, octets, stored, label, checksum FROM storage_body WHERE dead_since > 0 AND dead_since <= $1
-         ORDER BY dead_since LIMIT $2",
-        &[before.into(), ROWS_AT_A_TIME.into()],
+        "SELECT body, segment, place, octets, stored, label, checksum, dead_since FROM storage_body
+         WHERE dead_since > 0 AND dead_since <= $1 AND (dead_since > $3 OR dead_since = $3 AND body > $4)
+         ORDER BY dead_since, body LIMIT $2",
+        &[before.into(), ROWS_AT_A_TIME.into(), after.0.into(), after.1.into()],
     )?;
-    let mut freed = Vec::new();
+    let mut freed = Freed::default();
+    if let Some(last) = dead.last() {
+        freed.last = Some((last.int(7)?, last.int(0)?));
+    }
     let mut octets: HashMap<i64, i64> = HashMap::new();
     for row in &dead {
-        let at = table::located(row)?;
+        let at = match table::located(row) {
+            Ok(at) => at,
+            Err(error) => {
+                tracing::error!(%error, "a dead body's row is damaged, and stays");
+                freed.damaged += 1;
+                continue;
+            }
+        };
         let gone = tx.execute(
             "DELETE FROM storage_body WHERE body = $1 AND refs = 0 AND dead_since > 0 AND dead_since <= $2",
             &[at.body.into(), before.into()],
         )?;
         if gone > 0 {
-            freed.push(at.body);
+            freed.bodies.push(at.body);
             if at.segment != OBJECT {
                 table::freed(tx, &at)?;
             }

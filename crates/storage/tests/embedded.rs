@@ -198,17 +198,35 @@ async fn a_segment_whose_last_header_is_damaged_is_not_removed() {
     assert_eq!(store.open(id).await.unwrap().read_all(u64::MAX).await.unwrap(), octets);
 }
 
+/// A folder in a segment's place: it can be opened and locked, and not be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_one_segment_or_row_concerns_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let bodies = folder.path().join("bodies");
+    std::fs::create_dir_all(bodies.join("0000000000000001.seg")).unwrap();
+    let store = Store::open_embedded_with(folder.path(), TABLES, conformance::upkeep::options()).await.unwrap();
+    store.adopt_bodies().await.unwrap();
+    let odd = conformance::bodies::keep(&store, b"odd").await;
+    let spoil = "UPDATE storage_body SET octets = -1, refs = 0, dead_since = 1 WHERE body = $1";
+    store.write(move |tx| tx.execute(spoil, &[odd.into()])).await.unwrap();
+    let dead = conformance::bodies::keep(&store, b"dead").await;
+    store.write(move |tx| tx.drop_reference(dead)).await.unwrap();
+    let done = store.keep_house().await.unwrap();
+    assert_eq!((done.bodies_freed, done.damaged, done.failed), (1, 1, 1));
+}
+
 /// A row that its index does not know.
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_in_the_database_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
-    let rows = 500;
-    for name in 0..rows {
-        const INSERT: &str = "INSERT INTO check_name (name, number) VALUES ($1, 1)";
-        let name = format!("a name that will be another {name}");
-        store.write(move |tx| tx.execute(INSERT, &[name.clone().into()])).await.unwrap();
-    }
+    let insert = |tx: &dyn storage::Transaction| {
+        (0..500).try_for_each(|name| {
+            let name = format!("a name that will be another {name}");
+            tx.execute("INSERT INTO check_name (name, number) VALUES ($1, 1)", &[name.into()]).map(|_| ())
+        })
+    };
+    store.write(insert).await.unwrap();
     assert!(store.verify().await.unwrap().is_sound());
     store.close().await.unwrap();
     let path = folder.path().join("store.db");

@@ -160,26 +160,36 @@ impl Segments {
         Ok(names)
     }
 
-    /// Segments that nobody writes to, and of which no body can be waiting for its transaction; and their octets.
-    pub(crate) fn sealed(&self) -> Result<Vec<(i64, u64)>, Error> {
+    /// Segments that nobody writes to, and of which no body can be waiting for its transaction; and their octets. And how
+    /// many could not be asked.
+    pub(crate) fn sealed(&self) -> Result<(Vec<(i64, u64)>, u64), Error> {
         let mut sealed = Vec::new();
+        let mut failed = 0;
         for name in self.all()? {
             if lock(&self.holds).get(&name).is_some_and(|hold| hold.strong_count() > 0) {
                 continue;
             }
-            let failed = |error: std::io::Error| Error::io("looking at a segment", &error);
-            let file = File::open(segment::path(&self.folder, name)).map_err(failed)?;
-            // Whoever writes holds the lock; ours ends with `file`.
-            if file.try_lock().is_err() {
-                continue;
-            }
-            let about = file.metadata().map_err(failed)?;
-            let written = about.modified().map_err(failed)?;
-            if written.elapsed().is_ok_and(|age| age >= self.options.grace) {
-                sealed.push((name, about.len()));
+            match self.is_sealed(name) {
+                Ok(Some(octets)) => sealed.push((name, octets)),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(segment = %format!("{name:016x}"), %error, "a segment could not be looked at");
+                    failed += 1;
+                }
             }
         }
-        Ok(sealed)
+        Ok((sealed, failed))
+    }
+
+    fn is_sealed(&self, name: i64) -> std::io::Result<Option<u64>> {
+        let file = File::open(segment::path(&self.folder, name))?;
+        // Whoever writes holds the lock; ours ends with `file`.
+        if file.try_lock().is_err() {
+            return Ok(None);
+        }
+        let about = file.metadata()?;
+        let rests = about.modified()?.elapsed().is_ok_and(|age| age >= self.options.grace);
+        Ok(rests.then_some(about.len()))
     }
 
     /// Removes a segment for good. Who has it open reads on.
