@@ -389,8 +389,24 @@ fn a_lost_database_is_rebuilt_from_the_segments() {
     let said = text(&house.angelia(&["rebuild"], "").stderr);
     assert!(said.contains("1 letters brought back"), "{said}");
     assert!(house.done(&["queue", "list", "--held"], "").contains("kostas@patras.test"));
-    let said = text(&house.angelia(&["rebuild"], "").stderr);
+    assert!(house.fails(1, &["rebuild"]).contains("the database stands"), "nothing is lost any more");
+    let forced = ["rebuild", "--yes-bring-deleted-back", "--even-older-than-account"];
+    let said = text(&house.angelia(&forced, "").stderr);
     assert!(said.contains("0 letters brought back, 1 were there already"), "{said}");
+}
+
+#[test]
+fn a_removed_accounts_letters_stay_away_from_its_successor() {
+    let house = House::build();
+    house.done(&["send", "anna@athens.test"], "Subject: private\n\nx\n");
+    assert!(house.fails(1, &["rebuild"]).contains("--yes-bring-deleted-back"));
+    house.done(&["account", "remove", "anna@athens.test", "--yes"], "");
+    house.done(&["account", "add", "anna@athens.test", "--generate"], "");
+    assert!(house.fails(1, &["rebuild"]).contains("nothing was done"));
+    let said = text(&house.angelia(&["rebuild", "--yes-bring-deleted-back"], "").stderr);
+    assert!(said.contains("0 letters brought back") && said.contains("1 letters are from before"), "{said}");
+    let said = text(&house.angelia(&["rebuild", "--yes-bring-deleted-back", "--even-older-than-account"], "").stderr);
+    assert!(said.contains("1 letters brought back"), "{said}");
 }
 
 #[test]

@@ -19,8 +19,9 @@ pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp)
         Some(booked) => booked,
         None => {
             rows::ensure_account(tx, delivery.account, now)?;
-            let missing = || storage::Error::Bug(format!("account {} has no INBOX", delivery.account.0));
-            rows::book(tx, delivery.account, mailbox, booking)?.ok_or_else(missing)?
+            // Removed between RCPT and the end of DATA: who tries again is told that nobody has the address.
+            let gone = || storage::Error::Refused(format!("account {} has been removed", delivery.account.0));
+            rows::book(tx, delivery.account, mailbox, booking)?.ok_or_else(gone)?
         }
     };
     let new = NewMessage {

@@ -34,7 +34,7 @@ pub use error::Error;
 pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};
 pub use label::Label;
-pub use rebuild::{InTransit, Rebuilt, Transit, rebuild};
+pub use rebuild::{InTransit, Older, Rebuilt, Transit, rebuild};
 pub use schema::MIGRATIONS;
 pub use types::{
     Append, Changes, Copied, Delivery, Entry, Expunged, Mailbox, Message, Placed, Role, Selected, Status, Stored,
@@ -65,7 +65,7 @@ impl Mailstore {
         (self.inner.clock)()
     }
 
-    /// Puts a letter into a mailbox. Two statements on the common path. With several recipients in one transaction,
+    /// Puts a letter into a mailbox, or refuses it (`Refused`) when the account has been removed. Two statements on the common path. With several recipients in one transaction,
     /// call it in ascending order of account, so that two transactions never wait for each other in a circle.
     pub fn deliver_in(&self, tx: &dyn Transaction, delivery: &Delivery) -> Result<Placed, storage::Error> {
         deliver::deliver(tx, delivery, self.now())
@@ -80,11 +80,15 @@ impl Mailstore {
 
     /// Opens a reader's account; it has INBOX and the default mailboxes from its first opening on.
     pub async fn open(&self, who: &directory::SignedIn) -> Result<Account, Error> {
-        const SQL: &str = "SELECT list_version FROM mail_account WHERE account_id = $1";
+        const SQL: &str = "SELECT mailbox_next FROM mail_account WHERE account_id = $1";
         let (id, now) = (who.account(), self.now());
-        let known = self.inner.store.read(move |q| Ok(q.query_one(SQL, &[id.0.into()])?.is_some())).await?;
-        if !known {
-            self.inner.store.write(move |tx| rows::ensure_account(tx, id, now)).await?;
+        let known = self.inner.store.read(move |q| q.query_one(SQL, &[id.0.into()])).await?;
+        match known.map(|row| row.int(0)).transpose()? {
+            None => {
+                self.inner.store.write(move |tx| rows::ensure_account(tx, id, now)).await?;
+            }
+            Some(next) if next < 0 => return Err(Error::Cannot("the account has been removed")),
+            Some(_) => {}
         }
         Ok(Account::new(id, who.address().clone(), self.inner.clone()))
     }

@@ -1,8 +1,10 @@
 //! Mailboxes out of the bodies alone, when the database is lost: every letter goes back into its mailbox where that
-//! still stands, else into the INBOX, unread. What had been deleted may come back; nothing is lost that is on disk.
+//! still stands, else into the INBOX, unread. What had been deleted comes back; nothing is lost that is on disk. So it is
+//! for a database that was lost; beside one that stands, [`Older::Leave`] keeps a removed account's letters from whoever
+//! has its address now.
 //! A letter that had recipients elsewhere is handed to the caller's [`Transit`], in the same transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use directory::{Directory, Lookup, Target};
@@ -22,6 +24,8 @@ pub struct Rebuilt {
     pub in_transit: u64,
     /// Letters with more recipients than their label had room for, and how many: those are not brought back.
     pub cut: Vec<(MailId, usize)>,
+    /// Letters that [`Older::Leave`] left, whether they stand there already or not.
+    pub older: u64,
     /// Bodies without a label of ours, or whose label names nobody.
     pub others: u64,
     /// Bodies and labels that are damaged, in words.
@@ -35,6 +39,16 @@ impl Rebuilt {
     pub fn is_whole(&self) -> bool {
         self.cut.is_empty() && self.others == 0 && self.damaged.is_empty() && self.unknown.is_empty()
     }
+}
+
+/// What becomes of a letter that arrived before the account was made that has its address now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Older {
+    /// It goes into that account: all accounts were made anew, after a loss.
+    Bring,
+    /// It stays where it is: it was somebody else's, whose account was removed. What a reader put there with a date of
+    /// his own is judged by that date.
+    Leave,
 }
 
 /// A letter that had recipients elsewhere. Whether it has gone out to them, nothing on disk says.
@@ -60,12 +74,18 @@ pub async fn rebuild(
     directory: &Directory,
     store: &Store,
     transit: &Transit,
+    older: Older,
 ) -> Result<Rebuilt, Error> {
     let mut rebuilt = Rebuilt::default();
+    let since = match older {
+        Older::Bring => None,
+        Older::Leave => Some(ages(directory).await?),
+    };
+    let house = House { mailstore, directory, store, transit, since };
     let mut salvage = store.salvage().await?;
     while let Some(found) = salvage.next().await {
         match found {
-            Ok(found) => bring_back((mailstore, directory, store, transit), &found, &mut rebuilt).await?,
+            Ok(found) => bring_back(&house, &found, &mut rebuilt).await?,
             Err(storage::Error::Damaged(what)) => rebuilt.damaged.push(what),
             Err(error) => return Err(error.into()),
         }
@@ -73,11 +93,31 @@ pub async fn rebuild(
     Ok(rebuilt)
 }
 
-async fn bring_back(
-    (mailstore, directory, store, transit): (&Mailstore, &Directory, &Store, &Transit),
-    found: &Salvaged,
-    rebuilt: &mut Rebuilt,
-) -> Result<(), Error> {
+/// Where letters come from and go to.
+struct House<'a> {
+    mailstore: &'a Mailstore,
+    directory: &'a Directory,
+    store: &'a Store,
+    transit: &'a Transit,
+    /// When each account was made, if that matters.
+    since: Option<HashMap<AccountId, Timestamp>>,
+}
+
+impl House<'_> {
+    /// Whether a letter of this date may be this account's. One that was made a moment ago is not known: it is newer.
+    fn may_have(&self, account: AccountId, arrived: Timestamp) -> bool {
+        self.since.as_ref().is_none_or(|since| since.get(&account).is_some_and(|since| *since <= arrived))
+    }
+}
+
+/// When each account was made.
+async fn ages(directory: &Directory) -> Result<HashMap<AccountId, Timestamp>, Error> {
+    let accounts = directory.accounts(None).await.map_err(|error| Error::Directory(Box::new(error)))?;
+    Ok(accounts.iter().map(|account| (account.id, account.added)).collect())
+}
+
+async fn bring_back(house: &House<'_>, found: &Salvaged, rebuilt: &mut Rebuilt) -> Result<(), Error> {
+    let House { mailstore, directory, store, transit, .. } = *house;
     let Some(label) = Label::decode(&found.label) else {
         rebuilt.others += 1;
         return Ok(());
@@ -101,7 +141,8 @@ async fn bring_back(
     let mut targets: Vec<(AccountId, Option<String>)> = Vec::new();
     for (address, mailbox) in &label.accounts {
         match account(directory, address).await? {
-            Some(id) => targets.push((id, mailbox.clone())),
+            Some(id) if house.may_have(id, label.internal_date) => targets.push((id, mailbox.clone())),
+            Some(_) => rebuilt.older += 1,
             None => {
                 rebuilt.unknown.insert(address.clone());
             }

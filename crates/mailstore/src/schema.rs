@@ -1,6 +1,7 @@
 //! The tables. Every key begins with the account. What a listing needs is narrow and stands in key order.
 //!
-//! - `mail_account`: one row an account, with the counters that must never go back (mailbox keys, UIDVALIDITY).
+//! - `mail_account`: one row an account, with the counters that must never go back (mailbox keys, UIDVALIDITY). A
+//!   `mailbox_next` of -1 marks an account that was removed; its id never comes again.
 //! - `mailbox`: one row a mailbox, with UIDNEXT, MODSEQ and the numbers of STATUS as counters. Its row lock orders
 //!   everything in the mailbox, so the order of UIDs and of MODSEQ is the order in which others see it.
 //! - `message`: one row a message; `arrived` is its MODSEQ at arrival, `modseq` moves with its flags, so the index of

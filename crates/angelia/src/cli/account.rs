@@ -29,7 +29,9 @@ pub(super) enum Command {
         json: Json,
     },
     /// Remove an account and every letter in it
-    #[command(after_help = "Example:\n  angelia account remove anna@example.org --yes")]
+    #[command(after_help = "Example:\n  angelia account remove anna@example.org --yes\n\n\
+                            Nobody can read the letters any more. Their bytes leave the disk while the server runs, as \
+                            the store frees space.")]
     Remove {
         /// Its address
         address: Address,
@@ -86,7 +88,9 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
             ground.directory.remove_account(&address, move |tx, id| mailstore.remove_account_in(tx, id)).await?;
             // A running server would do it at its next start; a large account takes its time.
             ground.mailstore.sweep().await?;
-            eprintln!("account {address} and its letters are gone");
+            eprintln!(
+                "account {address} and its letters are gone; their bytes leave the disk as the store frees space"
+            );
             Ok(())
         }
     }

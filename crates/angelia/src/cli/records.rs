@@ -38,14 +38,24 @@ pub(super) struct VerifyArgs {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  angelia domain add example.org && angelia account add anna@example.org && angelia rebuild\n\n\
-    The accounts were in the lost database too: make them first. What is there already is not doubled, so it can be run \
-    again.\n\nLetters for other servers come back held, since nothing on disk says whether they have gone out: see \
-    `angelia queue list --held`, then release or drop them. Exit code 1 when something was not brought back."
+    It is for a database that was lost: letters that had been deleted come back too, while their bytes are still on \
+    disk. Where the database stands it refuses, until it is told --yes-bring-deleted-back.\n\n\
+    The accounts were in the lost database too: make them first, and only for those who had them: whoever has an \
+    address gets the letters of that address. What is there already is not doubled, so it can be run again until all \
+    has come back.\n\nLetters for other servers come back held, since nothing on disk says whether they have gone out: \
+    see `angelia queue list --held`, then release or drop them. Exit code 1 when something was not brought back."
 )]
 pub(super) struct RebuildArgs {
     /// Let go of what could not be brought back: housekeeping may remove it after seven days
     #[arg(long)]
     forget: bool,
+    /// Also where the database stands: every letter that was deleted and is still on disk goes back into its
+    /// account, if it arrived since that account was made
+    #[arg(long)]
+    yes_bring_deleted_back: bool,
+    /// And letters from before the account was made as well: those of whoever had the address earlier
+    #[arg(long, requires = "yes_bring_deleted_back")]
+    even_older_than_account: bool,
 }
 
 pub(super) async fn verify(args: VerifyArgs, config: Option<&Path>) -> anyhow::Result<ExitCode> {
@@ -67,15 +77,29 @@ pub(super) async fn verify(args: VerifyArgs, config: Option<&Path>) -> anyhow::R
 
 pub(super) async fn rebuild(args: RebuildArgs, config: Option<&Path>) -> anyhow::Result<ExitCode> {
     let ground = super::ground(config).await?;
+    let is_lost = ground.store.are_bodies_foreign().await?;
+    if !is_lost && !args.yes_bring_deleted_back {
+        anyhow::bail!(
+            "the database stands, so there is nothing to rebuild; nothing was done. A rebuild would bring deleted \
+             letters back into their accounts; if that is meant, say --yes-bring-deleted-back"
+        );
+    }
+    let older = if is_lost || args.even_older_than_account { mailstore::Older::Bring } else { mailstore::Older::Leave };
     let queue = ground.queue.clone();
     let transit: mailstore::Transit = Arc::new(move |tx, letter| in_transit(&queue, tx, letter));
-    let done = mailstore::rebuild(&ground.mailstore, &ground.directory, &ground.store, &transit).await?;
+    let done = mailstore::rebuild(&ground.mailstore, &ground.directory, &ground.store, &transit, older).await?;
     eprintln!("{} letters brought back, {} were there already", done.delivered, done.present);
     if done.in_transit > 0 {
         eprintln!(
             "{} letters for other servers are held in the queue; they may have gone out already: look at them with \
              `angelia queue list --held`, then release or drop them",
             done.in_transit
+        );
+    }
+    if done.older > 0 {
+        eprintln!(
+            "{} letters are from before the account was made that has their address now, and were left as they are",
+            done.older
         );
     }
     for (mail, more) in &done.cut {
@@ -90,7 +114,7 @@ pub(super) async fn rebuild(args: RebuildArgs, config: Option<&Path>) -> anyhow:
     // Until it is said that the bodies are this database's, housekeeping removes none of them.
     if done.is_whole() || args.forget {
         ground.store.adopt_bodies().await?;
-    } else if ground.store.are_bodies_foreign().await? {
+    } else if is_lost {
         eprintln!(
             "not all came back: nothing is removed from disk before a rebuild brings back all, or is told to --forget"
         );

@@ -107,9 +107,9 @@ fn subscriptions(q: &dyn storage::Query, account: AccountId) -> Result<Vec<Strin
 fn fresh(tx: &dyn Transaction, account: AccountId, count: i64, now: Timestamp) -> Result<(i64, i64), storage::Error> {
     const SQL: &str = "UPDATE mail_account SET mailbox_next = mailbox_next + $2, list_version = list_version + 1, \
                        uidvalidity_last = CASE WHEN uidvalidity_last < $3 THEN $3 ELSE uidvalidity_last END + $2 \
-                       WHERE account_id = $1 RETURNING mailbox_next, uidvalidity_last";
+                       WHERE account_id = $1 AND mailbox_next > 0 RETURNING mailbox_next, uidvalidity_last";
     let row = tx.query_one(SQL, &[account.0.into(), count.into(), now.seconds().into()])?;
-    let row = row.ok_or_else(|| storage::Error::Bug(format!("account {} is open and has no row", account.0)))?;
+    let row = row.ok_or_else(|| storage::Error::Refused(format!("account {} has been removed", account.0)))?;
     Ok((row.int(0)? - count, row.int(1)? - count + 1))
 }
 

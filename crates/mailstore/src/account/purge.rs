@@ -18,16 +18,16 @@ pub(super) fn retire(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> 
     Ok(())
 }
 
-/// Takes all mailboxes of an account away.
+/// Takes all mailboxes of an account away. Its row stays as a mark: a letter that is being accepted meanwhile finds no
+/// account, and makes none anew. First, so that it waits for a delivery that makes the account's mailboxes just now.
 pub(crate) fn retire_all(tx: &dyn Transaction, account: AccountId) -> Result<(), storage::Error> {
     const GONE: &str = "INSERT INTO mailbox_gone (account_id, mailbox_id) \
                         SELECT account_id, mailbox_id FROM mailbox WHERE account_id = $1";
-    const STEPS: [&str; 4] = [
-        GONE,
-        "DELETE FROM mailbox WHERE account_id = $1",
-        "DELETE FROM subscription WHERE account_id = $1",
-        "DELETE FROM mail_account WHERE account_id = $1",
-    ];
+    const MARK: &str = "INSERT INTO mail_account (account_id, mailbox_next, uidvalidity_last, list_version) \
+                        VALUES ($1, -1, 0, 1) ON CONFLICT (account_id) \
+                        DO UPDATE SET mailbox_next = -1, list_version = mail_account.list_version + 1";
+    const STEPS: [&str; 4] =
+        [MARK, GONE, "DELETE FROM mailbox WHERE account_id = $1", "DELETE FROM subscription WHERE account_id = $1"];
     for step in STEPS {
         tx.execute(step, &[account.0.into()])?;
     }

@@ -1,7 +1,7 @@
 //! LIST, CREATE, DELETE, RENAME, SUBSCRIBE.
 
 use envelope::MailId;
-use mailstore::{Account, Error, Flags, Role};
+use mailstore::{Account, Delivery, Error, Flags, Role};
 
 use crate::house::{House, append, miscounted, text, uids};
 
@@ -157,6 +157,20 @@ pub async fn an_account_is_removed(house: House) {
     removed.await.unwrap();
     house.mailstore.sweep().await.unwrap();
     house.mailstore.sweep().await.unwrap();
+    assert!(account.list().await.unwrap().is_empty());
+    // A letter whose recipient was asked for before, and a session that is still open, make nothing anew.
+    for mailbox in [None, Some("Archive".to_owned())] {
+        let staged = crate::house::stage(&house.store, "late").await;
+        let template = house.delivery(None, MailId::random(), "late");
+        let mailstore = house.mailstore.clone();
+        let late = house.store.write(move |tx| {
+            let body = tx.keep(&staged, 1)?;
+            mailstore.deliver_in(tx, &Delivery { body, mailbox: mailbox.clone(), ..template.clone() })
+        });
+        assert!(matches!(late.await, Err(storage::Error::Refused(_))));
+    }
+    assert!(account.create("anew").await.is_err());
+    assert!(house.mailstore.open(&house.anna).await.is_err());
     assert!(account.list().await.unwrap().is_empty());
     assert_eq!(miscounted(&house.store).await, 0);
     let rows = house.store.read(|q| q.query("SELECT account_id FROM message", &[])).await.unwrap();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use envelope::{Domain, MailId, Timestamp};
-use mailstore::{Append, Delivery, Flags, Label, Mailstore, SEEN, Transit, rebuild};
+use mailstore::{Append, Delivery, Flags, Label, Mailstore, Older, SEEN, Transit, rebuild};
 
 use crate::house::{House, add, address, clock, open, text};
 
@@ -65,12 +65,14 @@ async fn mailboxes_come_back_from_the_bodies() {
             Ok(())
         })
     };
-    let first = rebuild(&mailstore, &directory, &store, &transit).await.unwrap();
+    let first = rebuild(&mailstore, &directory, &store, &transit, Older::Bring).await.unwrap();
     assert_eq!((first.delivered, first.present, first.others), (2, 0, 1), "{first:?}");
     assert_eq!(first.unknown.iter().map(ToString::to_string).collect::<Vec<_>>(), ["eleni@athens.test"]);
     let eleni = add(&directory, "eleni@athens.test").await;
-    let second = rebuild(&mailstore, &directory, &store, &transit).await.unwrap();
+    let second = rebuild(&mailstore, &directory, &store, &transit, Older::Bring).await.unwrap();
     assert_eq!((second.delivered, second.present, second.unknown.len()), (1, 2, 0), "{second:?}");
+    let third = rebuild(&mailstore, &directory, &store, &transit, Older::Leave).await.unwrap();
+    assert_eq!((third.delivered, third.older), (0, 2), "the accounts are younger than the letter: {third:?}");
     // Given to the queue with the first, and with no later one.
     assert_eq!((first.in_transit, second.in_transit), (1, 0));
     assert_eq!(*sent.lock().unwrap(), [format!("{mail} maria@sparta.test 7")]);
