@@ -144,3 +144,26 @@ async fn shutting_down_waits_for_the_letter() {
     assert!(office.context.shutdown.drained(std::time::Duration::from_secs(60)).await);
     assert_eq!(office.letters("anna@athens.test", "INBOX").await.len(), 1);
 }
+
+#[tokio::test]
+async fn text_never_becomes_header() {
+    let office = Office::open().await;
+    let mut client = Terminal::connect(office.smtp).await;
+    let letters = [
+        ("no header here\r\n", "\r\n\r\nno header here\r\n"),
+        ("", "\r\n\r\n"),
+        ("Subject: short\r\n", "\r\nSubject: short\r\n\r\n"),
+        ("Subject: x\r\nHello Anna, how are you?\r\n", "\r\nSubject: x\r\n\r\nHello Anna, how are you?\r\n"),
+    ];
+    for (text, _) in letters {
+        client.begin("kostas@patras.test", &["anna@athens.test"]).await;
+        assert!(client.ask(&format!("{text}.")).await.starts_with("250"), "{text:?}");
+    }
+    let stored = office.letters("anna@athens.test", "INBOX").await;
+    assert_eq!(stored.len(), letters.len());
+    for (stored, (text, end)) in stored.iter().zip(letters) {
+        assert!(stored.starts_with("Return-Path: <kostas@patras.test>\r\nReceived: "), "{stored:?}");
+        assert!(stored.ends_with(end), "{text:?}: {stored:?}");
+        assert_eq!(stored.matches("\r\n\r\n").count(), 1, "{stored:?}");
+    }
+}

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use envelope::{BodyType, MailId, Reply};
-use message::header::{Header, HeaderCollector, Progress};
+use message::header::Header;
 use storage::Stage;
 
+use super::header::{Gatherer, Progress};
 use super::serve::Visit;
 use crate::acceptance::{self, Letter};
 use crate::limits::HEADER_OCTETS_MAX;
@@ -13,14 +14,14 @@ use crate::limits::HEADER_OCTETS_MAX;
 pub(super) struct Intake {
     stage: Stage,
     /// Until the header is whole.
-    header: Option<HeaderCollector>,
+    header: Option<Gatherer>,
     /// Why the letter will be refused at its end.
     refusal: Option<Reply>,
 }
 
 impl Visit {
     pub(super) fn data(&mut self) {
-        let header = Some(HeaderCollector::new(HEADER_OCTETS_MAX));
+        let header = Some(Gatherer::new(HEADER_OCTETS_MAX));
         self.intake = Some(Intake { stage: self.context.store.stage(), header, refusal: None });
         self.session().accept_data();
     }
@@ -43,26 +44,29 @@ impl Visit {
     }
 
     async fn take_in(&mut self, intake: &mut Intake, letter: &mut Letter, bytes: Bytes) -> Result<(), Reply> {
-        let Some(collector) = &mut intake.header else {
+        let Some(gatherer) = &mut intake.header else {
             return self.append(&mut intake.stage, letter, bytes).await;
         };
-        match collector.push(&bytes) {
+        match gatherer.push(&bytes) {
             Progress::More => Ok(()),
             Progress::TooLong => Err(Reply::new(552, (5, 3, 4), "the header is too long")),
             Progress::Done { taken } => {
-                let header = intake.header.take().map(HeaderCollector::into_bytes).unwrap_or_default();
-                self.header_done(&mut intake.stage, letter, header).await?;
+                if let Some(gatherer) = intake.header.take() {
+                    self.header_done(&mut intake.stage, letter, gatherer).await?;
+                }
                 self.append(&mut intake.stage, letter, bytes.slice(taken.min(bytes.len())..)).await
             }
         }
     }
 
     /// The header is judged, and goes to disk behind the fields that we add.
-    async fn header_done(&mut self, stage: &mut Stage, letter: &mut Letter, bytes: Vec<u8>) -> Result<(), Reply> {
+    async fn header_done(&mut self, stage: &mut Stage, letter: &mut Letter, whole: Gatherer) -> Result<(), Reply> {
+        let (bytes, text) = whole.into_parts();
         let header = Header::parse(&bytes);
         let prefix = self.judge(letter, &header).await?;
         self.append(stage, letter, prefix.into()).await?;
-        self.append(stage, letter, bytes.into()).await
+        self.append(stage, letter, bytes.into()).await?;
+        self.append(stage, letter, text.into()).await
     }
 
     async fn append(&self, stage: &mut Stage, letter: &Letter, bytes: Bytes) -> Result<(), Reply> {
@@ -95,9 +99,9 @@ impl Visit {
         if let Some(refusal) = intake.refusal.take() {
             return Err(refusal);
         }
-        if let Some(collector) = intake.header.take() {
+        if let Some(gatherer) = intake.header.take() {
             // A letter without a body, or without an end to its header.
-            self.header_done(&mut intake.stage, &mut letter, collector.into_bytes()).await?;
+            self.header_done(&mut intake.stage, &mut letter, gatherer).await?;
         }
         let id = letter.id;
         let trouble = |error| self.store_trouble(id, &error);

@@ -7,6 +7,7 @@
 mod connect;
 mod content;
 mod data;
+mod header;
 mod hello;
 mod mail;
 mod rcpt;
