@@ -167,9 +167,10 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         name: "limits.message_size",
-        kind: Kind::Size,
+        kind: Kind::Size { least: 64 << 10, said: "64 KiB" },
         default: is("\"50 MiB\"", "Twice what the largest providers take, with room for base64."),
-        doc: "The largest message that is taken in, as SIZE tells the sender.",
+        doc: "The largest message that is taken in, as SIZE tells the sender. RFC 5321 section 4.5.3.1.7 wants 64 KiB \
+              taken by everybody.",
     },
     Key {
         name: "limits.recipients",

@@ -20,8 +20,8 @@ pub(crate) enum Kind {
     Bool,
     /// A whole number.
     Number { min: i64, max: i64 },
-    /// Octets: `"50 MiB"`.
-    Size,
+    /// Octets: `"50 MiB"`; `least` in the same way, for people.
+    Size { least: u64, said: &'static str },
     /// Time: `"5m"`, `"1h30m"`.
     Duration,
     /// One of these words.
@@ -47,7 +47,7 @@ impl Kind {
             Self::Domain => "domain name".into(),
             Self::Bool => "true or false".into(),
             Self::Number { min, max } => format!("number, {min} to {max}"),
-            Self::Size => "size: octets, or a text such as \"50 MiB\"".into(),
+            Self::Size { said, .. } => format!("size: octets, or a text such as \"50 MiB\"; {said} at least"),
             Self::Duration => "duration: a text such as \"30s\", \"5m\", \"4h\", \"5d\"".into(),
             Self::Choice(words) => words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or "),
             Self::Addresses => "list of addresses such as \"[::]:25\", \"192.0.2.1:25\"".into(),

@@ -269,9 +269,16 @@ impl Reader<'_> {
     }
 
     fn size(&mut self, name: &'static str) -> u64 {
-        let read = |value: &Value| match value {
-            Value::Number(number) => u64::try_from(*number).map_err(|_| wanted(name)),
-            other => kind::size(as_text(other, name)?),
+        let least = match keys::find(name).map(|key| key.kind) {
+            Some(Kind::Size { least, .. }) => least,
+            _ => 0,
+        };
+        let read = |value: &Value| {
+            let octets = match value {
+                Value::Number(number) => u64::try_from(*number).map_err(|_| wanted(name))?,
+                other => kind::size(as_text(other, name)?)?,
+            };
+            if octets < least { Err(format!("{octets} octets are too few; {}", wanted(name))) } else { Ok(octets) }
         };
         self.read(name, read).unwrap_or_default()
     }

@@ -70,6 +70,8 @@ fn a_problem_says_what_and_where() {
     let table = [
         ("[limits]\nrecipients = 0\n", "3: `limits.recipients`: wants number, 1 to 100000"),
         ("[limits]\nmessage_size = \"big\"\n", "3: `limits.message_size`: \"big\" is no size"),
+        ("[limits]\nmessage_size = 0\n", "3: `limits.message_size`: 0 octets are too few; wants size"),
+        ("[limits]\nmessage_size = \"63 KiB\"\n", "64 KiB at least"),
         ("[queue]\nlifetime = 5\n", "3: `queue.lifetime`: wants duration"),
         ("[queue]\nretry_first = \"1d\"\n", "`queue.retry_longest`: is shorter than `queue.retry_first`"),
         ("[imap]\nlisten = \"143\"\n", "3: `imap.listen`: \"143\" is no address with a port"),
