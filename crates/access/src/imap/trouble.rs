@@ -66,7 +66,10 @@ fn store_failed(session: &mut Server, error: &storage::Error) {
         storage::Error::Damaged(_) => {
             session.no(Some(&Code::Word("CORRUPTION")), "Something stored here is damaged; the operator was told");
         }
-        storage::Error::Full(_) => session.no(Some(&Code::Word("OVERQUOTA")), "There is no room"),
+        // Not OVERQUOTA: that is the reader's own share, and he would be told to delete (RFC 5530 section 3).
+        storage::Error::Full(_) => {
+            session.no(Some(&Code::Word("UNAVAILABLE")), "The server's disk is full, and nothing was changed; try later");
+        }
         _ => session.no(Some(&Code::Word("UNAVAILABLE")), "The store has a problem, try again later"),
     }
 }
