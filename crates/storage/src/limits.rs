@@ -81,5 +81,12 @@ pub const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// copy knows nothing of any letter since, and somebody must have the time to notice.
 pub const ORPHAN_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How long a statement may take, locks of others included: every one of ours is short, and whoever waits for a 250 is
+/// better told to come again.
+pub const STATEMENT_WAIT: Duration = Duration::from_secs(60);
+
+/// How long the database's machine may leave our octets unacknowledged before the connection is given up.
+pub const DATABASE_SILENCE: Duration = Duration::from_secs(30);
+
 /// Between two walks through a bucket for objects that no row ever named: a day's worth of them is small change.
 pub const ORPHANS_EVERY_MILLIS: i64 = 24 * 3600 * 1000;

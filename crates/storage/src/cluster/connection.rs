@@ -13,7 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::{Again, Fault};
 use super::values::Cell;
-use crate::limits::STATEMENTS_MAX;
+use crate::limits::{STATEMENT_WAIT, STATEMENTS_MAX};
 use crate::migrations::Migrate;
 use crate::{Error, Query, Row, Transaction, Value};
 
@@ -52,6 +52,23 @@ impl Driver {
         .await
     }
 
+    /// The same for so long; none when no answer came, and then the connection is at its end.
+    async fn drive_within<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
+        let answered = tokio::time::timeout(STATEMENT_WAIT, self.drive(answer)).await.ok();
+        if answered.is_none() {
+            self.poll = None;
+        }
+        answered
+    }
+
+    /// The same, with silence as a fault.
+    async fn drive_to<T, E: Into<Fault>>(&mut self, answer: impl Future<Output = Result<T, E>>) -> Result<T, Fault> {
+        match self.drive_within(answer).await {
+            Some(outcome) => outcome.map_err(Into::into),
+            None => Err(silence()),
+        }
+    }
+
     fn turn(&mut self, context: &mut Context<'_>) {
         while let Some(poll) = &mut self.poll {
             match poll(context) {
@@ -75,7 +92,8 @@ impl Driver {
 
 impl Connection {
     pub(super) async fn open(config: &Config, tls: MakeRustlsConnect, cache: bool) -> Result<Self, Fault> {
-        let (client, mut connection) = config.connect(tls).await.map_err(|error| {
+        let connected = tokio::time::timeout(STATEMENT_WAIT, config.connect(tls)).await.map_err(|_| silence())?;
+        let (client, mut connection) = connected.map_err(|error| {
             let fault = Fault::from(error);
             match fault.error {
                 Error::Bug(why) => Fault { error: Error::Unavailable(why), again: Again::Yes, broken: true },
@@ -85,9 +103,9 @@ impl Connection {
         let poll = Box::new(move |context: &mut Context<'_>| connection.poll_message(context));
         let mut driver = Driver { poll: Some(poll), noticed: false };
         // What a write promises is durable: a server or a role that says otherwise is overruled.
-        let row = driver.drive(client.query_one("SHOW synchronous_commit", &[])).await?;
+        let row = driver.drive_to(client.query_one("SHOW synchronous_commit", &[])).await?;
         if row.try_get::<_, &str>(0).is_ok_and(|setting| setting == "off") {
-            driver.drive(client.batch_execute("SET synchronous_commit = on")).await?;
+            driver.drive_to(client.batch_execute("SET synchronous_commit = on")).await?;
         }
         Ok(Self { client, driver: RefCell::new(driver), statements: cache.then(RefCell::default) })
     }
@@ -96,9 +114,9 @@ impl Connection {
         !self.client.is_closed() && self.driver.borrow().poll.is_some()
     }
 
-    /// Waits, in a blocking thread.
-    fn wait<T>(&self, runtime: &Handle, answer: impl Future<Output = T>) -> T {
-        runtime.block_on(self.driver.borrow_mut().drive(answer))
+    /// Waits, in a blocking thread. None when no answer came.
+    fn wait<T>(&self, runtime: &Handle, answer: impl Future<Output = T>) -> Option<T> {
+        runtime.block_on(self.driver.borrow_mut().drive_within(answer))
     }
 
     async fn prepare(
@@ -212,24 +230,28 @@ impl<'a> Writing<'a> {
         crate::failpoint::pass("before-commit");
         self.connection.driver.borrow_mut().noticed = false;
         match self.connection.wait(&self.runtime, self.connection.client.batch_execute("COMMIT")) {
-            Ok(()) if self.connection.driver.borrow().noticed => {
+            None => Err(unknown("the database was silent at COMMIT".to_owned())),
+            Some(Ok(())) if self.connection.driver.borrow().noticed => {
                 Err(unknown("the database gave a notice at COMMIT".to_owned()))
             }
-            Ok(()) => {
+            Some(Ok(())) => {
                 crate::failpoint::pass("after-commit");
                 Ok(())
             }
-            Err(error) if error.as_db_error().is_some_and(|error| !error.code().code().starts_with("57")) => {
+            Some(Err(error)) if error.as_db_error().is_some_and(|error| !error.code().code().starts_with("57")) => {
                 Err(error.into())
             }
-            Err(error) => Err(unknown(super::fault::sentence(&error))),
+            Some(Err(error)) => Err(unknown(super::fault::sentence(&error))),
         }
     }
 
     /// Rolls back; false when the connection cannot be used again.
     pub(super) fn roll_back(&self) -> bool {
         !self.begun.get()
-            || self.connection.wait(&self.runtime, self.connection.client.batch_execute("ROLLBACK")).is_ok()
+            || self
+                .connection
+                .wait(&self.runtime, self.connection.client.batch_execute("ROLLBACK"))
+                .is_some_and(|rolled_back| rolled_back.is_ok())
     }
 
     fn run(&self, sql: &'static str, parameters: &[Value], rows: &mut dyn FnMut(Row)) -> Result<u64, Error> {
@@ -253,7 +275,7 @@ impl<'a> Writing<'a> {
             begun?;
             outcome
         });
-        outcome.map_err(|fault| {
+        outcome.unwrap_or_else(|| Err(silence())).map_err(|fault| {
             let error = fault.error.same();
             let mut failed = self.failed.borrow_mut();
             if failed.is_none() {
@@ -262,6 +284,13 @@ impl<'a> Writing<'a> {
             error
         })
     }
+}
+
+/// Nothing came for `STATEMENT_WAIT`. Nothing is committed on a connection that is dropped before its COMMIT. Not run again:
+/// whoever waits has waited long enough.
+fn silence() -> Fault {
+    let why = format!("it has been silent for {} seconds", STATEMENT_WAIT.as_secs());
+    Fault { error: Error::Unavailable(why), again: Again::No, broken: true }
 }
 
 fn unknown(why: String) -> Fault {
@@ -307,7 +336,9 @@ impl Transaction for Writing<'_> {
 impl Migrate for Writing<'_> {
     fn batch(&self, sql: &str) -> Result<(), Error> {
         let client = &self.connection.client;
-        self.connection.wait(&self.runtime, client.batch_execute(sql)).map_err(|error| {
+        // However long it takes: a large table is not rewritten in a minute.
+        let outcome = self.runtime.block_on(self.connection.driver.borrow_mut().drive(client.batch_execute(sql)));
+        outcome.map_err(|error| {
             let fault = Fault::from(error);
             let error = fault.error.same();
             self.failed.borrow_mut().get_or_insert(fault);
@@ -330,7 +361,7 @@ impl Connection {
     pub(super) fn reading(&mut self, runtime: Handle) -> Result<Reading<'_>, Fault> {
         let Self { client, driver, statements } = self;
         let begin = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-        let transaction = runtime.block_on(driver.get_mut().drive(begin.start()))?;
+        let transaction = runtime.block_on(driver.get_mut().drive_to(begin.start()))?;
         let broken = StdCell::new(false);
         Ok(Reading { transaction, driver, statements: statements.as_ref(), runtime, broken })
     }
@@ -340,11 +371,11 @@ impl Reading<'_> {
     /// Ends it; false when the connection cannot be used again.
     pub(super) fn end(self) -> bool {
         let mut driver = self.driver.borrow_mut();
-        self.runtime.block_on(driver.drive(self.transaction.commit())).is_ok() && !self.broken.get()
+        self.runtime.block_on(driver.drive_to(self.transaction.commit())).is_ok() && !self.broken.get()
     }
 
-    fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
-        self.runtime.block_on(self.driver.borrow_mut().drive(answer))
+    fn wait<T>(&self, answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        self.runtime.block_on(self.driver.borrow_mut().drive_to(answer))
     }
 
     async fn prepare(&self, sql: &'static str, parameters: &[Value]) -> Result<Statement, Fault> {

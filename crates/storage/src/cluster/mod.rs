@@ -18,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::bodies::segments_lock as lock;
 use crate::ids::random;
-use crate::limits::{CONFLICTS_MAX, CONNECT_WAIT};
+use crate::limits::{CONFLICTS_MAX, CONNECT_WAIT, DATABASE_SILENCE};
 use crate::migrations::Migrate as _;
 use crate::{Error, Migrations, Options, Query, Transaction, migrations};
 use connection::{Connection, Writing};
@@ -51,6 +51,16 @@ impl Cluster {
         })?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_WAIT);
+        }
+        // A machine that is gone says nothing: by itself the system would wait for a quarter of an hour, or two hours.
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(DATABASE_SILENCE);
+        }
+        if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+            config.keepalives_idle(DATABASE_SILENCE);
+        }
+        if config.get_keepalives_interval().is_none() {
+            config.keepalives_interval(DATABASE_SILENCE / 3);
         }
         if config.get_application_name().is_none() {
             config.application_name("angelia");
