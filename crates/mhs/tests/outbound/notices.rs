@@ -1,5 +1,6 @@
 //! What senders are told, and when they are left in peace.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use directory::RelayAllowed;
 use envelope::{BodyType, MailId, Notify, Recipient, Return, ReversePath};
 use journal::Event;
 use net::clock;
-use queue::{Backoff, NewMail, NewRecipient};
+use queue::{Backoff, Filter, NewMail, NewRecipient};
 
 use crate::peer::{Manner, Peer};
 use crate::world::{Wishes, World, address};
@@ -134,6 +135,68 @@ async fn late_is_told_once_and_the_end_as_well() {
     assert!(notices[0].contains("Action: delayed") && notices[0].contains("Status: 4.4.1"), "{}", notices[0]);
     assert!(notices[0].contains("Will-Retry-Until: "));
     assert!(notices[1].contains("Action: failed") && notices[1].contains("Status: 5.4.7"), "{}", notices[1]);
+}
+
+/// Blocks a peer's answer until the test has done something.
+fn wait_for(gate: &AtomicBool) {
+    // Other tasks go on meanwhile. Not for ever: a test that fails shall end.
+    tokio::task::block_in_place(|| {
+        for _ in 0..2000 {
+            if gate.load(Ordering::SeqCst) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_dropped_under_way_silences_nobody_else() {
+    static REACHED: AtomicBool = AtomicBool::new(false);
+    static DROPPED: AtomicBool = AtomicBool::new(false);
+    let world = World::new().await;
+    let manner = Manner {
+        recipient: |_, _| {
+            REACHED.store(true, Ordering::SeqCst);
+            wait_for(&DROPPED);
+            "550 5.7.1 no"
+        },
+        ..Manner::default()
+    };
+    let _peer = Peer::start(world.at(1), manner).await;
+    world.send(&["kostas@patras.test", "maria@patras.test"]).await;
+    world.until("the first RCPT", async || REACHED.load(Ordering::SeqCst)).await;
+    let maria = Filter { recipient: Some("maria@patras.test".into()), ..Filter::default() };
+    assert_eq!(world.context.queue.drop_rows(maria).await.unwrap().len(), 1);
+    DROPPED.store(true, Ordering::SeqCst);
+    world.until_empty().await;
+    let notices = world.letters().await;
+    assert_eq!(notices.len(), 1);
+    assert!(notices[0].contains("rfc822; kostas@patras.test") && !notices[0].contains("maria"), "{}", notices[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_delivered_goes_out_once_though_nobody_can_be_told() {
+    static BROKEN: AtomicBool = AtomicBool::new(false);
+    let world = World::new().await;
+    let manner = Manner {
+        body: |_| {
+            wait_for(&BROKEN);
+            "250 2.0.0 taken"
+        },
+        ..Manner::default()
+    };
+    let peer = Peer::start(world.at(1), manner).await;
+    world.send_as(anna(), vec![recipient(Some((true, true, true)))]).await;
+    world.until("the body", async || peer.seen.lock().unwrap().commands.iter().any(|c| c.starts_with("DATA"))).await;
+    let sql = "ALTER TABLE directory_account RENAME TO elsewhere";
+    world.context.store.write(move |tx| tx.execute(sql, &[])).await.unwrap();
+    BROKEN.store(true, Ordering::SeqCst);
+    world.until_empty().await;
+    assert_eq!(peer.letters().len(), 1);
+    let faults = world.events("fault");
+    let lost = |event: &Event| matches!(event, Event::Fault { reason, .. } if reason.contains("of success is lost"));
+    assert!(faults.iter().any(lost), "{faults:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,6 +70,12 @@ impl Outbound {
                 () = self.context.shutdown.draining() => {}
                 () = self.context.queue.woken() => {}
                 () = self.changed.notified() => {}
+                () = self.ended.closed() => {
+                    // What is delivered could no longer be settled, and would go out again and again: a new start
+                    // is better than that, and the operator sees it.
+                    self.context.fault(None, None, "outbound", &"the settler is gone; the server stops");
+                    self.context.shutdown.begin();
+                }
                 _ = renewal.tick() => self.renew().await,
             }
         }
