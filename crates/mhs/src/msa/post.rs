@@ -12,7 +12,7 @@ use message::trace::{self, Received, With};
 use net::clock;
 use protocol::smtp::encode::Normalizer;
 
-use super::complete;
+use super::{complete, strip};
 use crate::Context;
 use crate::acceptance::{self, Accepted, Letter, Ready};
 use crate::recipients::{self, Options};
@@ -30,7 +30,7 @@ pub struct Post {
     pub service: Service,
     /// Header and body. Line ends are made right.
     pub message: Bytes,
-    /// Add Received and what the header lacks. A notice of ours is whole as it is.
+    /// Add Received and what the header lacks, leave out Bcc. A notice of ours is whole as it is.
     pub complete: bool,
     /// SMTPUTF8 is needed: an address or the header is not ASCII.
     pub smtputf8: bool,
@@ -92,10 +92,16 @@ pub async fn prepare(context: &Context, post: Post) -> Result<(Ready, Vec<(envel
     if letter.has_no_recipients() {
         return Err(PostError::NoRecipients { refused });
     }
-    let message = normal(post.message.clone());
+    let mut message = normal(post.message.clone());
     let prefix = prefix(context, &mut letter, &post, &message)?;
     let mut stage = context.store.stage();
     stage.append(prefix.into()).await?;
+    if post.complete
+        && let Some((header, text)) = strip::hidden_fields_of(&message)
+    {
+        stage.append(header.into()).await?;
+        message = message.slice(text..);
+    }
     stage.append(message).await?;
     Ok((letter.ready(context, stage).await?, refused))
 }

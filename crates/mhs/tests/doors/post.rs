@@ -43,6 +43,16 @@ async fn a_command_sends() {
 }
 
 #[tokio::test]
+async fn a_command_keeps_blind_copies_blind() {
+    let office = Office::open().await;
+    let text = "Bcc: maria@patras.test\nSubject: x\n\nBcc: is a word\n";
+    post(&office.context, draft(&["kostas@athens.test"], text)).await.unwrap();
+    let letters = office.letters("kostas@athens.test", "INBOX").await;
+    assert!(letters[0].ends_with("\r\nSubject: x\r\n\r\nBcc: is a word\r\n"), "{}", letters[0]);
+    assert!(!letters[0].contains("patras"));
+}
+
+#[tokio::test]
 async fn a_notice_is_sent_as_it_is() {
     let office = Office::open().await;
     let notice = Post {

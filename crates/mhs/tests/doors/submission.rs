@@ -107,6 +107,20 @@ async fn a_letter_to_another_town_is_queued() {
 }
 
 #[tokio::test]
+async fn blind_copies_stay_blind() {
+    let office = Office::open().await;
+    let envelope = letter("anna@athens.test", &["kostas@athens.test"]);
+    let text = "To: kostas@athens.test\r\nBcc: maria@patras.test,\r\n boss@patras.test\r\nReturn-Path: <x@y>\r\n\
+                Resent-Bcc: z@patras.test\r\nSubject: x\r\n\r\nBcc: is a word\r\n";
+    let replies = submit(office.submission, false, "anna@athens.test", "secret", envelope, text).await;
+    assert!(replies[0].starts_with("250 2.0.0"), "{replies:?}");
+    let letters = office.letters("kostas@athens.test", "INBOX").await;
+    let end = "\r\nTo: kostas@athens.test\r\nSubject: x\r\n\r\nBcc: is a word\r\n";
+    assert!(letters[0].ends_with(end) && !letters[0].contains("patras"), "{}", letters[0]);
+    assert_eq!(letters[0].matches("Return-Path").count(), 1);
+}
+
+#[tokio::test]
 async fn under_other_names_nothing_goes() {
     let office = Office::open().await;
     let (door, to) = (office.submission, ["kostas@athens.test"]);

@@ -5,10 +5,12 @@ use envelope::{BodyType, MailId, Reply};
 use message::header::Header;
 use storage::Stage;
 
+use super::Policy;
 use super::header::{Gatherer, Progress};
 use super::serve::Visit;
 use crate::acceptance::{self, Letter};
 use crate::limits::HEADER_OCTETS_MAX;
+use crate::msa::strip;
 
 /// A body that is arriving.
 pub(super) struct Intake {
@@ -61,7 +63,12 @@ impl Visit {
 
     /// The header is judged, and goes to disk behind the fields that we add.
     async fn header_done(&mut self, stage: &mut Stage, letter: &mut Letter, whole: Gatherer) -> Result<(), Reply> {
-        let (bytes, text) = whole.into_parts();
+        let (mut bytes, text) = whole.into_parts();
+        if self.policy == Policy::Submission
+            && let Some(kept) = strip::hidden_fields(&bytes)
+        {
+            bytes = kept;
+        }
         let header = Header::parse(&bytes);
         let prefix = self.judge(letter, &header).await?;
         self.append(stage, letter, prefix.into()).await?;
