@@ -4,11 +4,12 @@
 //! so. What others expunge stays in its place, marked in `gone`, until an EXPUNGE response may be sent
 //! (RFC 3501 section 7.4.1). The truth is the store's: [`Selected::catch_up`] asks for what happened since our MODSEQ.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use envelope::MailboxId;
 use mailstore::{
-    ANSWERED, Account, Changes, DELETED, DRAFT, Entry, FLAGGED, FlagBits, Keywords, SEEN, UidSet, Vanished,
+    ANSWERED, Account, Changes, DELETED, DRAFT, Entry, FLAGGED, FlagBits, Keywords, SEEN, Stored, UidSet, Vanished,
 };
 use protocol::imap::encode::{Code, FetchLine, Untagged};
 use protocol::imap::{Flag, SequenceSet};
@@ -28,6 +29,8 @@ pub(super) struct Selected {
     entries: Arc<Vec<Entry>>,
     /// Expunged, and the client has not been told.
     gone: UidSet,
+    /// UIDs of messages whose flags somebody else has changed, and the client has not been told.
+    untold: BTreeSet<u32>,
     /// Messages from this UID on are `\Recent` here.
     recent_from: u32,
     /// Up to this UID, nobody else will call them so; what came later is claimed when we leave.
@@ -53,6 +56,7 @@ impl Selected {
             keywords: found.view.keywords,
             entries: found.view.entries,
             gone: UidSet::EMPTY,
+            untold: BTreeSet::new(),
             recent_from: found.recent_from,
             claimed_until: found.recent_until,
         }
@@ -175,11 +179,28 @@ impl Selected {
         UidSet::from_ranges(ranges)
     }
 
+    /// Whether flags wait to be told of.
+    pub(super) fn has_untold(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// The flags of this message are being told.
+    pub(super) fn told(&mut self, uid: u32) {
+        self.untold.remove(&uid);
+    }
+
     /// Takes in what our own STORE did, without a word.
-    pub(super) fn absorb(&mut self, changed: &[Entry], keywords: &Keywords, out: &mut Vec<u8>) {
+    pub(super) fn absorb(&mut self, stored: &Stored, out: &mut Vec<u8>) {
+        let (changed, keywords) = (&stored.changed, &stored.keywords);
+        // Somebody else was here since we last looked: what the client makes of its own STORE may not be the truth.
+        // (A new keyword takes numbers of its own.)
+        let alone = stored.modseq <= self.modseq.saturating_add(1) || keywords.len() > self.keywords.len();
         self.take_keywords(keywords, out);
         if changed.is_empty() {
             return;
+        }
+        if !alone {
+            self.untold.extend(changed.iter().map(|entry| entry.uid));
         }
         let entries = Arc::make_mut(&mut self.entries);
         for new in changed {
@@ -203,7 +224,9 @@ impl Selected {
         }
     }
 
-    /// Brings the client up to date: new messages, new flags, and, where `expunge` allows it, what is gone.
+    /// Learns what happened and tells of new messages, and, where `expunge` allows it, of what is gone. New flags wait
+    /// for [`Self::tell_flags`], so that a command that is about to change or to show them tells them once, and as they
+    /// are then.
     pub(super) async fn catch_up(
         &mut self,
         account: &Account,
@@ -284,7 +307,6 @@ impl Selected {
         }
         let last = self.entries.last().map_or(0, |entry| entry.uid);
         let entries = Arc::make_mut(&mut self.entries);
-        let mut flags_changed = Vec::new();
         let before = entries.len();
         for new in changed {
             if new.uid > last {
@@ -293,7 +315,7 @@ impl Selected {
                 && let Some(entry) = entries.get_mut(at)
             {
                 if entry.flags != new.flags && !self.gone.contains(new.uid) {
-                    flags_changed.push(at);
+                    self.untold.insert(new.uid);
                 }
                 *entry = new;
             }
@@ -301,8 +323,14 @@ impl Selected {
         if self.entries.len() > before {
             self.count(out);
         }
-        for at in flags_changed {
-            if let Some(entry) = self.entries.get(at) {
+    }
+
+    /// Tells of the flags that others have changed.
+    pub(super) fn tell_flags(&mut self, out: &mut Vec<u8>) {
+        for uid in std::mem::take(&mut self.untold) {
+            if let Ok(at) = self.entries.binary_search_by_key(&uid, |entry| entry.uid)
+                && let Some(entry) = self.entries.get(at).filter(|_| !self.gone.contains(uid))
+            {
                 self.show_flags(sequence(at), entry, true, out);
             }
         }

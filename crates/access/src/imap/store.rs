@@ -16,11 +16,12 @@ impl Talk {
         silent: bool,
         flags: &[Flag],
     ) -> Result<(), Trouble> {
-        self.catch_up(false, false).await?;
+        self.learn(false, false).await?;
         let account = self.account()?;
         let selected = self.selected()?;
         let named = selected.named(set, uid)?;
         if selected.read_only {
+            self.catch_up(false, false).await?;
             self.line.session().no(Some(&Code::Word("CANNOT")), "The mailbox was opened by EXAMINE");
             return Ok(());
         }
@@ -33,7 +34,7 @@ impl Talk {
         if !uids.is_empty() {
             let stored = account.store_flags(mailbox, &uids, mode, &flags_of(flags), None).await?;
             let selected = self.selected.as_mut().ok_or(mailstore::Error::NoMailbox)?;
-            selected.absorb(&stored.changed, &stored.keywords, self.line.session().output());
+            selected.absorb(&stored, self.line.session().output());
         }
         if !silent {
             self.show_named(&named, uid).await?;
@@ -46,7 +47,11 @@ impl Talk {
 
     /// The flags of all messages named, changed or not: the client asked to hear.
     async fn show_named(&mut self, named: &super::selected::Named, uid: bool) -> Result<(), Trouble> {
-        let Some(selected) = &self.selected else { return Ok(()) };
+        let Some(selected) = &mut self.selected else { return Ok(()) };
+        if selected.has_untold() {
+            let shown: Vec<u32> = selected.iter(named).map(|(_, entry)| entry.uid).collect();
+            shown.into_iter().for_each(|uid| selected.told(uid));
+        }
         let shown = selected.iter(named).filter(|(_, entry)| !selected.is_gone(entry.uid));
         for (seq, entry) in shown {
             selected.show_flags(seq, entry, uid, self.line.session().output());

@@ -226,6 +226,18 @@ impl Talk {
 
     /// Tells the client what happened in its mailbox, if anything did. `look` asks the store even without a hint.
     pub(super) async fn catch_up(&mut self, expunge: bool, look: bool) -> Result<(), Trouble> {
+        self.learn(expunge, look).await?;
+        if let Some(selected) = &mut self.selected
+            && selected.has_untold()
+        {
+            selected.tell_flags(self.line.session().output());
+        }
+        Ok(())
+    }
+
+    /// The same, but for new flags: a command that is about to change or to show them tells them itself, or leaves
+    /// them to the catching up at its end.
+    pub(super) async fn learn(&mut self, expunge: bool, look: bool) -> Result<(), Trouble> {
         self.look_for_hints().await;
         let Some(selected) = &mut self.selected else { return Ok(()) };
         if !(self.stale || look || expunge && selected.has_gone()) {

@@ -35,6 +35,37 @@ async fn flags_are_seen_at_once() {
     .await;
 }
 
+/// RFC 3501 section 6.4.6: what is told of flags that another has changed is what they are after the STORE.
+#[tokio::test]
+async fn a_store_over_the_flags_of_another() {
+    play(&[
+        ('a', "STORE 1:2 +FLAGS.SILENT (\\Seen)", "OK STORE done\n"),
+        (
+            'b',
+            "STORE 1 FLAGS.SILENT (\\Flagged)",
+            "* 1 FETCH (UID 1 FLAGS (\\Flagged))\n* 2 FETCH (UID 2 FLAGS (\\Seen))\nOK STORE done\n",
+        ),
+        ('b', "NOOP", "OK NOOP done\n"),
+        ('a', "STORE 1 +FLAGS (\\Draft)", "* 1 FETCH (FLAGS (\\Flagged \\Draft \\Recent))\nOK STORE done\n"),
+        (
+            'b',
+            "UID STORE 1 +FLAGS (\\Answered)",
+            "* 1 FETCH (UID 1 FLAGS (\\Answered \\Flagged \\Draft))\nOK STORE done\n",
+        ),
+        // A FETCH of the flags tells them once, one of something else tells them too.
+        ('a', "UID FETCH 1 FLAGS", "* 1 FETCH (UID 1 FLAGS (\\Answered \\Flagged \\Draft \\Recent))\nOK FETCH done\n"),
+        ('a', "STORE 1:2 FLAGS.SILENT ()", "OK STORE done\n"),
+        (
+            'b',
+            "FETCH 1 (FLAGS RFC822.SIZE)",
+            "* 1 FETCH (FLAGS () RFC822.SIZE 26)\n* 2 FETCH (UID 2 FLAGS ())\nOK FETCH done\n",
+        ),
+        ('b', "NOOP", "OK NOOP done\n"),
+        ('a', "NOOP", "OK NOOP done\n"),
+    ])
+    .await;
+}
+
 #[tokio::test]
 async fn expunge_is_told_only_where_it_may_be() {
     play(&[

@@ -30,6 +30,9 @@ impl Talk {
         }
         if plan.wants_flags() || wanted.seen_now {
             line.flags(self.line.session().output(), &wanted.flags);
+            if let Some(selected) = &mut self.selected {
+                selected.told(wanted.uid);
+            }
         }
         for item in plan.items {
             let out = self.line.session().output();

@@ -72,11 +72,15 @@ struct Wanted {
 
 impl Talk {
     pub(super) async fn fetch(&mut self, uid: bool, set: &SequenceSet, items: &[FetchItem]) -> Result<(), Trouble> {
-        self.catch_up(false, false).await?;
+        let plan = Plan::of(items, uid);
+        if plan.wants_flags() || plan.marks_seen {
+            self.learn(false, false).await?;
+        } else {
+            self.catch_up(false, false).await?;
+        }
         let account = self.account()?;
         let selected = self.selected()?;
         let named = selected.named(set, uid)?;
-        let plan = Plan::of(items, uid);
         let mut some_gone = named.some_gone;
         let newly_seen = if plan.marks_seen && !selected.read_only {
             self.mark_seen(&account, &named).await?
@@ -113,13 +117,17 @@ impl Talk {
         let flags = mailstore::Flags::system(SEEN);
         let stored = account.store_flags(selected.mailbox, &uids, StoreMode::Add, &flags, None).await?;
         let selected = self.selected.as_mut().ok_or(mailstore::Error::NoMailbox)?;
-        selected.absorb(&stored.changed, &stored.keywords, self.line.session().output());
+        selected.absorb(&stored, self.line.session().output());
         Ok(stored.changed.iter().map(|entry| entry.uid).collect())
     }
 
     /// FLAGS and UID: nothing is asked of the store.
     async fn fetch_entries(&mut self, named: &Named, plan: &Plan<'_>) -> Result<(), Trouble> {
-        let Some(selected) = &self.selected else { return Ok(()) };
+        let Some(selected) = &mut self.selected else { return Ok(()) };
+        if plan.wants_flags() && selected.has_untold() {
+            let shown: Vec<u32> = selected.iter(named).map(|(_, entry)| entry.uid).collect();
+            shown.into_iter().for_each(|uid| selected.told(uid));
+        }
         for (seq, entry) in selected.iter(named).filter(|(_, entry)| !selected.is_gone(entry.uid)) {
             let out = self.line.session().output();
             let mut line = protocol::imap::encode::FetchLine::begin(out, seq);
