@@ -37,6 +37,12 @@ impl User {
         }
     }
 
+    /// Whether a folder is the user's.
+    pub(crate) fn owns(self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        self.uid == 0 || path.metadata().is_ok_and(|found| found.uid() == self.uid)
+    }
+
     /// Gives a folder and everything in it to the user.
     pub(crate) fn own(self, path: &Path) -> std::io::Result<()> {
         std::os::unix::fs::lchown(path, Some(self.uid), Some(self.gid))?;
@@ -47,6 +53,14 @@ impl User {
         }
         Ok(())
     }
+}
+
+/// Whether this process may make files in a folder.
+pub(crate) fn can_write(folder: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt as _;
+    let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return false };
+    // SAFETY: it only asks, about a path that ends in NUL.
+    folder.is_dir() && unsafe { libc::access(path.as_ptr(), libc::W_OK | libc::X_OK) == 0 }
 }
 
 /// Whether this process may do everything.

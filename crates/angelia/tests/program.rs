@@ -313,6 +313,17 @@ fn what_is_wrong_is_said() {
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("is there already; nothing was changed"));
     assert!(house.done(&["config", "check"], "").is_empty());
+    let good = std::fs::read_to_string(house.config()).unwrap();
+    std::fs::write(house.config(), format!("postmaster = \"nobody@athens.test\"\n{good}")).unwrap();
+    let said = text(&house.angelia(&["config", "check"], "").stderr);
+    assert!(said.contains("warning: `postmaster`: nobody here has the address nobody@athens.test"), "{said}");
+    let bad = "hostname = \"a.test\"\nuser = \"no-such-user\"\ndata = \"angelia.toml\"\n\
+               tls.certificate = \"a.pem\"\ntls.key = \"a.key\"\ntls.authorities = \"ca.pem\"\n";
+    std::fs::write(house.config(), bad).unwrap();
+    let said = house.fails(1, &["config", "check"]);
+    for wanted in ["no user \"no-such-user\"", "angelia.toml is no folder", "`tls.certificate`", "`tls.authorities`"] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
     std::fs::write(house.config(), "hostname = \"a.test\"\n\n[queu]\nlifetime = \"5d\"\n").unwrap();
     let said = house.fails(1, &["config", "check"]);
     assert!(said.contains("angelia.toml:3: there is no section `[queu]`; did you mean `[queue]`?"), "{said}");

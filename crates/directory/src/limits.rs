@@ -45,3 +45,9 @@ pub const VERIFIED_MAX: usize = 8 * 1024;
 
 /// How long a right password is remembered. A changed password is noticed at once, whatever this says.
 pub const VERIFIED_FOR: Duration = Duration::from_secs(600);
+
+/// The widest IPv4 network that may send without signing in: what one organisation was ever given.
+pub const V4_WIDEST: u8 = 8;
+
+/// The same for IPv6: the widest that a registry has given to one network.
+pub const V6_WIDEST: u8 = 19;

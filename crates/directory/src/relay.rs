@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::limits::{V4_WIDEST, V6_WIDEST};
 use crate::{SignedIn, Target};
 
 /// The permission to queue a letter for a domain that is not ours, and why it was given.
@@ -68,7 +69,10 @@ pub struct TrustedNetworks(Vec<Network>);
 impl TrustedNetworks {
     /// Reads a list of networks as [`Network`] has them.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, NetworkError> {
-        texts.into_iter().map(str::parse).collect::<Result<Vec<_>, _>>().map(Self)
+        let networks = texts.into_iter().map(str::parse).collect::<Result<Vec<Network>, _>>()?;
+        let v4 = networks.iter().filter(|network| network.base.is_ipv4());
+        let addresses: u64 = v4.map(|network| 1_u64 << (32 - network.prefix.min(32))).sum();
+        if addresses > u64::from(u32::MAX / 2) { Err(NetworkError::Together) } else { Ok(Self(networks)) }
     }
 
     /// Whether one of them holds the address. `::ffff:192.0.2.1` counts as `192.0.2.1`.
@@ -101,9 +105,31 @@ pub enum NetworkError {
     /// All the world.
     #[error("{0:?} is everybody: that would be an open relay")]
     Everybody(String),
+    /// A large part of it.
+    #[error(
+        "{0:?} is a large part of the Internet: that would be an open relay; write networks of /{V4_WIDEST} or narrower \
+         (IPv6: /{V6_WIDEST})"
+    )]
+    Wide(String),
+    /// The same, in pieces.
+    #[error("these networks together are half of the Internet: that would be an open relay")]
+    Together,
 }
 
 impl Network {
+    /// Whether it is wider than anybody's own network. Addresses that never leave a house (RFC 4193, RFC 4291 section
+    /// 2.5.6) are one's own at any width.
+    fn is_wide(&self) -> bool {
+        match self.base {
+            IpAddr::V4(_) => self.prefix < V4_WIDEST,
+            IpAddr::V6(v6) => {
+                let is_local =
+                    (v6.is_unique_local() && self.prefix >= 7) || (v6.is_unicast_link_local() && self.prefix >= 10);
+                self.prefix < V6_WIDEST && !is_local
+            }
+        }
+    }
+
     /// Whether the address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.base, address.to_canonical()) {
@@ -153,6 +179,9 @@ impl FromStr for Network {
         let network = Self { base: masked(base, prefix), prefix };
         if network.base != base {
             return Err(NetworkError::HostBits { text: text.to_owned(), network });
+        }
+        if network.is_wide() {
+            return Err(NetworkError::Wide(text.to_owned()));
         }
         Ok(network)
     }
@@ -212,6 +241,15 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<Network>(), Err(NetworkError::Syntax(bad.to_owned())), "{bad}");
         }
+        for wide in ["0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/7", "2000::/3", "2001::/18", "fc00::/6"] {
+            assert_eq!(wide.parse::<Network>(), Err(NetworkError::Wide(wide.to_owned())), "{wide}");
+        }
+        for own in ["10.0.0.0/8", "2001:2000::/19", "fc00::/7", "fe80::/10"] {
+            assert!(own.parse::<Network>().is_ok(), "{own}");
+        }
+        let pieces: Vec<String> = (0..=255).map(|first| format!("{first}.0.0.0/8")).collect();
+        let together = TrustedNetworks::parse(pieces.iter().map(String::as_str));
+        assert_eq!(together, Err(NetworkError::Together));
         for everybody in ["0.0.0.0/0", "::/0", "10.0.0.0/0"] {
             assert_eq!(everybody.parse::<Network>(), Err(NetworkError::Everybody(everybody.to_owned())));
         }

@@ -1,13 +1,16 @@
-//! `angelia config check|show`.
+//! `angelia config check|show`. What is wrong with the file itself, [`config`] finds; here is what this machine lacks.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use directory::Lookup;
 use net::ServerTls;
 
 use super::output;
-use crate::config::{self, Effective};
+use crate::config::{self, Effective, Settings};
+use crate::privileges::{self, User};
+use crate::wiring::Ground;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -29,9 +32,9 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(command: Command, path: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: Command, path: Option<&Path>) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Check => check(path),
+        Command::Check => check(path).await,
         Command::Show { all: true, .. } => {
             output::print(&config::docs::sample())?;
             Ok(ExitCode::SUCCESS)
@@ -50,18 +53,86 @@ pub(super) fn run(command: Command, path: Option<&Path>) -> anyhow::Result<ExitC
     }
 }
 
-fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
+async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let path = config::locate(path)?;
     let settings = config::read(&path)?;
-    if !settings.tls.self_signed {
-        ServerTls::open(settings.tls.certificates.clone())?;
+    let mut wrong = certificates(&settings);
+    wrong.extend(user_and_data(&settings)?);
+    for text in &wrong {
+        eprintln!("{}: {text}", path.display());
     }
-    let mut roots = net::Roots::none();
-    for file in &settings.tls.authorities {
-        roots = roots.with_file(file)?;
+    if !wrong.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if let Some(text) = postmaster(&settings).await {
+        eprintln!("{}: warning: {text}", path.display());
     }
     eprintln!("{}: fine", path.display());
     Ok(ExitCode::SUCCESS)
+}
+
+fn certificates(settings: &Settings) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for files in settings.tls.certificates.iter().filter(|_| !settings.tls.self_signed) {
+        if let Err(error) = ServerTls::open(vec![files.clone()]) {
+            wrong.push(format!("`tls.certificate`: {error}"));
+        }
+    }
+    for file in &settings.tls.authorities {
+        if let Err(error) = net::Roots::none().with_file(file) {
+            wrong.push(format!("`tls.authorities`: {error}"));
+        }
+    }
+    wrong
+}
+
+fn user_and_data(settings: &Settings) -> anyhow::Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let user = settings.user.as_deref().map(User::find).transpose()?;
+    if let (Some(None), Some(name)) = (&user, &settings.user) {
+        wrong.push(format!("`user`: there is no user {name:?} on this machine: make it (`useradd --system {name}`)"));
+    }
+    let data = &settings.data;
+    if !data.is_dir() && data.exists() {
+        wrong.push(format!("`data`: {} is no folder", data.display()));
+    } else if let Some(stands) = data.ancestors().find(|folder| folder.exists()) {
+        // Who starts as root writes as `user`.
+        let writable = match user.flatten().filter(|_| privileges::is_root()) {
+            Some(user) => user.owns(stands),
+            None => privileges::can_write(stands),
+        };
+        if !writable && data.is_dir() {
+            let whose = settings.user.as_deref().unwrap_or("whoever runs the server");
+            wrong.push(format!("`data`: {} cannot be written to; it must belong to {whose}", data.display()));
+        } else if !writable {
+            let text = "is not there, and cannot be made by who runs the server; make it, and give it to that user";
+            wrong.push(format!("`data`: {} {text}", data.display()));
+        }
+    }
+    Ok(wrong)
+}
+
+/// Whether somebody reads what is sent to the postmaster, when the store is there to be asked.
+async fn postmaster(settings: &Settings) -> Option<String> {
+    let address = settings.postmaster.as_ref()?;
+    if let Some(user) = &settings.user {
+        privileges::become_user(user).ok()?;
+    }
+    if !settings.data.is_dir() {
+        return None;
+    }
+    let found = match Ground::open(settings).await {
+        Ok(ground) => ground.directory.lookup(address).await.map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(Lookup::Local(_)) => None,
+        Ok(Lookup::Unknown) => Some(format!("`postmaster`: nobody here has the address {address}")),
+        Ok(Lookup::Foreign) => {
+            Some(format!("`postmaster`: the domain of {address} is not one of ours; such mail is sent there"))
+        }
+        Err(error) => Some(format!("`postmaster`: could not be looked up: {error:#}")),
+    }
 }
 
 /// What holds, in the words of the file.

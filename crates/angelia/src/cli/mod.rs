@@ -117,7 +117,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
     match line.command {
         Command::Lab(args) => return crate::lab::run(args).await,
         Command::Quickstart(args) => return quickstart::run(args).await,
-        Command::Config(command) => return config::run(command, config),
+        Command::Config(command) => return config::run(command, config).await,
         Command::Send(args) => return send::run(args, config).await,
         Command::Verify(args) => return records::verify(args, config).await,
         Command::Rebuild(args) => return records::rebuild(args, config).await,

@@ -139,7 +139,7 @@ const DOORS: [(&str, Service); 7] = [
 /// `None` only when there is a problem.
 pub(super) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Problem>) -> Option<Settings> {
     let mut reader = Reader { raw, folder, problems };
-    let hostname = reader.domain("hostname");
+    let hostname = reader.hostname();
     let data = reader.path("data");
     let tls = reader.tls(data.as_deref());
     let storage = reader.storage();
@@ -222,10 +222,25 @@ impl Reader<'_> {
         self.read(name, |value| as_text(value, name).map(str::to_owned))
     }
 
-    fn domain(&mut self, name: &'static str) -> Option<Domain> {
+    /// A name that others can ask the DNS for: they refuse mail from who greets with less (RFC 5321 section 4.1.1.1).
+    fn hostname(&mut self) -> Option<Domain> {
+        let name = "hostname";
         self.read(name, |value| {
             let text = as_text(value, name)?;
-            Domain::parse(text).map_err(|error| format!("{text:?}: {error}"))
+            let example = "write the name of this machine in the DNS, such as \"mail.example.org\"";
+            let bare = text.trim_start_matches('[').trim_end_matches(']').trim_start_matches("IPv6:");
+            if bare.parse::<IpAddr>().is_ok() {
+                return Err(format!("{text:?} is an address; {example}"));
+            }
+            let domain = Domain::parse(text).map_err(|error| format!("{text:?}: {error}"))?;
+            let is_local = domain.as_str() == "localhost" || domain.as_str().ends_with(".localhost");
+            if is_local || domain.as_str() == "localhost.localdomain" {
+                return Err(format!("{text:?} is what every machine calls itself; {example}"));
+            }
+            if !domain.as_str().contains('.') {
+                return Err(format!("{text:?} has no dot, so nobody else can find it; {example}"));
+            }
+            Ok(domain)
         })
     }
 
@@ -298,9 +313,7 @@ impl Reader<'_> {
     fn networks(&mut self, name: &'static str) -> TrustedNetworks {
         let read = |value: &Value| {
             let texts = as_texts(value, name)?;
-            for text in &texts {
-                text.parse::<Network>().map_err(|error| error.to_string())?;
-            }
+            each(&texts, |text| text.parse::<Network>().map_err(|error| error.to_string()))?;
             TrustedNetworks::parse(texts).map_err(|error| error.to_string())
         };
         self.read(name, read).unwrap_or_default()
@@ -309,9 +322,7 @@ impl Reader<'_> {
     fn doors(&mut self) -> Vec<ListenSettings> {
         let mut doors: Vec<ListenSettings> = Vec::new();
         for (name, service) in DOORS {
-            let read = |value: &Value| {
-                as_texts(value, name)?.into_iter().map(|text| kind::socket_address(text, None)).collect()
-            };
+            let read = |value: &Value| each(&as_texts(value, name)?, |text| kind::socket_address(text, None));
             let addresses: Vec<SocketAddr> = self.read(name, read).unwrap_or_default();
             for address in addresses {
                 if let Some(other) = doors.iter().find(|door| door.address == address && address.port() != 0) {
@@ -422,6 +433,18 @@ fn as_text<'v>(value: &'v Value, name: &str) -> Result<&'v str, String> {
         Value::Other(what) => Err(format!("is {what}; {}", wanted(name))),
         _ => Err(wanted(name)),
     }
+}
+
+/// All entries of a list, or all that is wrong with them.
+fn each<T>(texts: &[&str], read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    let (mut good, mut wrong) = (Vec::new(), Vec::new());
+    for text in texts {
+        match read(text) {
+            Ok(value) => good.push(value),
+            Err(text) => wrong.push(text),
+        }
+    }
+    if wrong.is_empty() { Ok(good) } else { Err(wrong.join("; ")) }
 }
 
 /// One text, or a list of texts.

@@ -54,6 +54,10 @@ fn a_problem_says_what_and_where() {
     let table = [
         ("", "-: `hostname`: is missing; write for instance hostname = \"mail.example.org\""),
         ("hostname = \"a..b\"", "1: `hostname`: \"a..b\": the domain holds what a domain name cannot hold"),
+        ("hostname = \"192.0.2.1\"", "1: `hostname`: \"192.0.2.1\" is an address; write"),
+        ("hostname = \"[IPv6:2001:db8::1]\"", "is an address"),
+        ("hostname = \"localhost\"", "is what every machine calls itself"),
+        ("hostname = \"mail\"", "\"mail\" has no dot"),
         ("hostname = \"a.test\"\n\n[queue]\nretry-first = \"5m\"\n", "did you mean `queue.retry_first`?"),
         (
             "hostname = \"a.test\"\n[qeue]\nlifetime = \"5d\"\n",
@@ -77,6 +81,9 @@ fn a_problem_says_what_and_where() {
         ("[imap]\nlisten = \"143\"\n", "3: `imap.listen`: \"143\" is no address with a port"),
         ("[imap]\nlisten = \"[::]:25\"\n", "`imap.listen`: [::]:25 is taken by `smtp.listen` already"),
         ("[relay]\nnetworks = [\"0.0.0.0/0\"]\n", "3: `relay.networks`: \"0.0.0.0/0\" is everybody"),
+        ("[relay]\nnetworks = [\"128.0.0.0/1\"]\n", "\"128.0.0.0/1\" is a large part of the Internet"),
+        ("[relay]\nnetworks = [\"x\", \"::1\", \"::/0\"]\n", "; \"::/0\" is everybody"),
+        ("[imap]\nlisten = [\"143\", \"[::]:144\", \"x\"]\n", "; \"x\" is no address with a port"),
         ("[tls]\ncertificate = \"a.pem\"\n", "`tls.key`: there are 1 certificates and 0 keys"),
         ("[storage]\nurl = \"postgres://x\"\n", "`storage.url`: is for the engine \"postgres\""),
         ("[journal]\nformat = \"xml\"\n", "3: `journal.format`: wants \"auto\" or \"text\" or \"json\" or \"off\""),
