@@ -8,10 +8,8 @@ use mailstore::{Append, Delivery, Flags, Label, Mailstore, Older, SEEN, Transit,
 
 use crate::house::{House, add, address, clock, open, text};
 
-#[tokio::test]
-async fn mailboxes_come_back_from_the_bodies() {
-    let house = House::embedded().await;
-    let mail = MailId::random();
+/// One letter to Anna, to Eleni and to somebody elsewhere; a draft; and a body that no label of ours tells of.
+async fn fill(house: &House, mail: MailId) {
     let label = Label {
         mail: Some(mail),
         internal_date: Timestamp(5000),
@@ -41,10 +39,16 @@ async fn mailboxes_come_back_from_the_bodies() {
     let flags = Flags::system(SEEN);
     let body = stage.finish(account.label("Drafts", None, &flags)).await.unwrap();
     account.append("Drafts", vec![Append { body, octets: 7, internal_date: None, flags }]).await.unwrap();
-    // Something that no label of ours tells of.
     crate::house::stage(&house.store, "other").await;
+}
+
+#[tokio::test]
+async fn mailboxes_come_back_from_the_bodies() {
+    let house = House::embedded().await;
+    let mail = MailId::random();
+    fill(&house, mail).await;
     let House { folder, store, directory, mailstore, .. } = house;
-    drop((account, mailstore, directory, store));
+    drop((mailstore, directory, store));
 
     for file in std::fs::read_dir(folder.path()).unwrap().flatten() {
         if file.file_type().unwrap().is_file() {
