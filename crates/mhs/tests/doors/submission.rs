@@ -188,3 +188,19 @@ async fn in_the_clear_only_where_it_is_allowed() {
     assert!(client.ask("AUTH PLAIN AGFubmFAYXRoZW5zLnRlc3QAc2VjcmV0").await.starts_with("235 2.7.0"));
     assert!(client.ask("MAIL FROM:<anna@athens.test>").await.starts_with("250"));
 }
+
+#[tokio::test]
+async fn line_ends_of_files_are_made_right_for_our_own_people() {
+    let office = Office::open_with(|settings| settings.cleartext_sign_in = true).await;
+    let mut client = Terminal::connect(office.submission).await;
+    client.ask("EHLO client.test").await;
+    assert!(client.ask("AUTH PLAIN AGFubmFAYXRoZW5zLnRlc3QAc2VjcmV0").await.starts_with("235 2.7.0"));
+    client.begin("anna@athens.test", &["kostas@athens.test"]).await;
+    client.say("Subject: x\nBcc: z@patras.test\n\na\n.\nMAIL FROM:<kostas@athens.test>\n.\r\nb\r\n").await;
+    assert!(client.ask(".").await.starts_with("250 2.0.0"));
+    assert!(client.ask("NOOP").await.starts_with("250"));
+    let letters = office.letters("kostas@athens.test", "INBOX").await;
+    assert_eq!(letters.len(), 1);
+    let end = "\r\nSubject: x\r\n\r\na\r\n.\r\nMAIL FROM:<kostas@athens.test>\r\n.\r\nb\r\n";
+    assert!(letters[0].ends_with(end), "{}", letters[0]);
+}

@@ -24,6 +24,10 @@ pub const OUT_OCTETS_MAX: usize = 16 * 1024;
 /// Recipients of one transaction (RFC 5321 section 4.5.3.1.8 wants 100 at least); the sender sends the rest in another.
 pub const RECIPIENTS_MAX: usize = 1000;
 
+/// What is thrown away of a line over its limit before the connection is closed: no client sends such a line, and one
+/// that never ends would hold the connection for ever.
+pub const DROPPED_OCTETS_MAX: usize = 64 * 1024;
+
 /// Errors before 421, counted anew with each accepted letter: a list with some dead addresses passes, a harvest does not.
 pub const ERRORS_MAX: u32 = 50;
 

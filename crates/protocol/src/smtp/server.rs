@@ -24,12 +24,12 @@ use std::time::Instant;
 
 use envelope::Reply;
 
-pub use event::{Auth, Config, Event, Hello, Mode};
+pub use event::{Auth, BareLineEnds, Config, Event, Hello, Mode};
 
 use self::body::{Chunk, DataBody};
 use self::transaction::Transaction;
 use super::encode;
-use super::limits::{ERRORS_MAX, OUT_OCTETS_MAX, SASL_OCTETS_MAX};
+use super::limits::{DROPPED_OCTETS_MAX, ERRORS_MAX, OUT_OCTETS_MAX, SASL_OCTETS_MAX};
 use crate::lines::Lines;
 use crate::sasl::Exchange;
 use crate::session::{Session, Step, Tls};
@@ -38,6 +38,7 @@ use crate::session::{Session, Step, Tls};
 #[derive(Debug)]
 pub struct Server {
     config: Arc<Config>,
+    bare_line_ends: BareLineEnds,
     input: Lines,
     out: Vec<u8>,
     events: VecDeque<Event>,
@@ -107,6 +108,7 @@ impl Server {
     /// A session on a fresh connection. On implicit TLS call [`Session::tls_started`] before anything else.
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         Self {
+            bare_line_ends: config.bare_line_ends,
             config,
             input: Lines::new(SASL_OCTETS_MAX),
             out: Vec::new(),
@@ -122,6 +124,11 @@ impl Server {
             input_ended: false,
             parting: "peer went away",
         }
+    }
+
+    /// For this client other than the door has it; counts from the next MAIL on.
+    pub fn treat_bare_line_ends(&mut self, how: BareLineEnds) {
+        self.bare_line_ends = how;
     }
 
     /// How the client named itself, once it has.
@@ -201,7 +208,12 @@ impl Server {
                 Some(())
             }
             State::Command | State::SaslResponse(_) => {
-                let line = self.input.next_line()?;
+                let Some(line) = self.input.next_line() else {
+                    if self.input.dropped() > DROPPED_OCTETS_MAX {
+                        self.say(&Reply::new(421, (4, 5, 2), "the line does not end"));
+                    }
+                    return None;
+                };
                 self.since = self.now;
                 self.line(line);
                 Some(())

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use journal::{Event, Service};
 use net::{Door, Incoming, Refused};
-use protocol::smtp::server::{Auth, Config};
+use protocol::smtp::server::{Auth, BareLineEnds, Config};
 
 use crate::Context;
 
@@ -65,6 +65,7 @@ impl Inbound {
         let config = Config {
             starttls: settings.tls.is_some() && !implicit_tls,
             auth: Auth { enabled: submission, before_tls: settings.cleartext_sign_in, required: submission },
+            bare_line_ends: if submission { BareLineEnds::Normalise } else { BareLineEnds::Refuse },
             message_octets_max: settings.message_octets_max,
             recipients_max: settings.recipients_max,
             ..Config::new(settings.hostname.as_str())

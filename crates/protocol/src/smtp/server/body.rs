@@ -47,7 +47,8 @@ impl Server {
                 let before = body.piece.len();
                 let (taken, ended) = body.unstuffer.feed(bytes, &mut body.piece);
                 body.ended = ended;
-                let bare = body.unstuffer.saw_bare();
+                let normal = self.transaction.as_mut().is_some_and(|one| one.normalise(&mut body.piece, before, ended));
+                let bare = !normal && body.unstuffer.saw_bare();
                 let octets = (body.piece.len() - before) as u64;
                 let fault = self.count_body(octets, bare);
                 (taken, fault)
@@ -59,9 +60,13 @@ impl Server {
                 if chunk.refusal.is_some() {
                     (part.len(), true)
                 } else {
+                    let before = chunk.piece.len();
                     chunk.piece.extend_from_slice(part);
-                    let bare = self.chunk_is_bare(part);
-                    let fault = self.count_body(part.len() as u64, bare);
+                    let normal =
+                        self.transaction.as_mut().is_some_and(|one| one.normalise(&mut chunk.piece, before, false));
+                    let octets = (chunk.piece.len() - before) as u64;
+                    let bare = !normal && self.chunk_is_bare(part);
+                    let fault = self.count_body(octets, bare);
                     (part.len(), fault)
                 }
             }
@@ -145,6 +150,7 @@ impl Server {
     /// One step of a chunk.
     pub(super) fn read_chunk(&mut self) -> Option<()> {
         self.take_body_from_input();
+        self.end_last_line();
         let State::Chunk(chunk) = &mut self.state else { return Some(()) };
         if !chunk.piece.is_empty() {
             self.events.push_back(Event::Body(std::mem::take(&mut chunk.piece)));
@@ -157,6 +163,20 @@ impl Server {
         let refusal = chunk.refusal.take();
         self.chunk_ended(octets, last, refusal);
         Some(())
+    }
+
+    /// A CR at the very end of the last chunk ends its line, where line ends are made right.
+    fn end_last_line(&mut self) {
+        let (State::Chunk(chunk), Some(transaction)) = (&mut self.state, &mut self.transaction) else { return };
+        if !chunk.last || chunk.left > 0 || chunk.refusal.is_some() {
+            return;
+        }
+        let before = chunk.piece.len();
+        transaction.normalise(&mut chunk.piece, before, true);
+        let octets = (chunk.piece.len() - before) as u64;
+        if octets > 0 && self.count_body(octets, false) {
+            self.drain(0);
+        }
     }
 
     fn chunk_ended(&mut self, octets: u64, last: bool, refusal: Option<Reply>) {

@@ -30,6 +30,17 @@ pub struct Auth {
     pub required: bool,
 }
 
+/// What becomes of a bare CR or LF in a body. It never ends a line of commands, nor a body: only CRLF.CRLF does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BareLineEnds {
+    /// The letter is refused: another server might take it for the end of a line, or of the letter.
+    #[default]
+    Refuse,
+    /// It becomes CRLF, for our own people's programs, many of which send files as they lie on disk. A line with nothing
+    /// but a dot that comes of it is a line of the letter, and its dot is doubled on the way out.
+    Normalise,
+}
+
 /// How a server session is set up. Shared by the sessions of one door.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -45,6 +56,8 @@ pub struct Config {
     pub chunking: bool,
     /// Offer SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
+    /// Bare CR and LF in bodies, but in BINARYMIME.
+    pub bare_line_ends: BareLineEnds,
     /// Largest letter in octets.
     pub message_octets_max: u64,
     /// Recipients of one transaction.
@@ -67,6 +80,7 @@ impl Config {
             auth: Auth::default(),
             chunking: true,
             smtputf8: true,
+            bare_line_ends: BareLineEnds::Refuse,
             message_octets_max: limits::MESSAGE_OCTETS_MAX,
             recipients_max: limits::RECIPIENTS_MAX,
             mails_max: limits::MAILS_MAX,

@@ -2,6 +2,8 @@
 
 use envelope::{BodyType, Reply};
 
+use super::BareLineEnds;
+use crate::smtp::encode::Normalizer;
 use crate::smtp::grammar::Mail;
 
 /// A transaction that the service accepted.
@@ -19,6 +21,8 @@ pub(super) struct Transaction {
     pub(super) octets: u64,
     /// The last octet of the body so far, for line ends across chunks.
     pub(super) previous: u8,
+    /// Makes line ends right, where they are not a reason to refuse.
+    pub(super) normalizer: Option<Normalizer>,
     /// Why the body is refused.
     pub(super) fault: Option<BodyFault>,
 }
@@ -46,14 +50,31 @@ impl BodyFault {
 }
 
 impl Transaction {
-    pub(super) fn new(mail: &Mail) -> Self {
+    /// Makes right the line ends of what `piece` holds from `from` on; `last` when the body ends with it. Answers false
+    /// where that is not done.
+    pub(super) fn normalise(&mut self, piece: &mut Vec<u8>, from: usize, last: bool) -> bool {
+        let Some(normalizer) = &mut self.normalizer else { return false };
+        if !piece.get(from..).is_some_and(|fresh| normalizer.would_keep(fresh)) {
+            let fresh = piece.split_off(from.min(piece.len()));
+            normalizer.encode(&fresh, piece);
+        }
+        if last {
+            normalizer.finish(piece);
+        }
+        true
+    }
+
+    pub(super) fn new(mail: &Mail, bare: BareLineEnds) -> Self {
+        let binary = mail.body == BodyType::BinaryMime;
+        let normalise = bare == BareLineEnds::Normalise && !binary;
         Self {
             smtputf8: mail.smtputf8,
-            binary: mail.body == BodyType::BinaryMime,
+            binary,
             recipients: 0,
             chunked: false,
             octets: 0,
             previous: b'\n',
+            normalizer: normalise.then(Normalizer::default),
             fault: None,
         }
     }

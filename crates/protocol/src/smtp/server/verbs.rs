@@ -120,7 +120,7 @@ impl Server {
             () if mail.body == BodyType::BinaryMime && !self.config.chunking => {
                 self.say(&grammar::Fault::Parameter("BODY").reply());
             }
-            () => self.ask(Question::Mail(Transaction::new(&mail)), Event::Mail(mail)),
+            () => self.ask(Question::Mail(Transaction::new(&mail, self.bare_line_ends)), Event::Mail(mail)),
         }
     }
 

@@ -161,6 +161,54 @@ fn bare_line_ends_are_refused() {
     }
 }
 
+/// A door that makes bare line ends right.
+fn lenient() -> Config {
+    Config { bare_line_ends: BareLineEnds::Normalise, ..plain() }
+}
+
+#[test]
+fn bare_line_ends_are_made_right_where_that_is_wanted() {
+    for (wire, body) in [
+        ("a\nb\r\n.\r\n", "a\r\nb\r\n"),
+        ("a\rb\n\nc\r\n.\r\n", "a\r\nb\r\n\r\nc\r\n"),
+        ("a\r\r\n.\r\n", "a\r\n\r\n"),
+        ("a\r\n..b\n.c\r\n.\r\n", "a\r\n.b\r\n.c\r\n"),
+        ("\n\r\n.\r\n", "\r\n\r\n"),
+        // Nothing of this ends the body, nor begins a command.
+        ("a\n.\nMAIL FROM:<x@y>\nb\r\n.\r\n", "a\r\n.\r\nMAIL FROM:<x@y>\r\nb\r\n"),
+        ("a\r.\rMAIL FROM:<x@y>\r\n.\r\n", "a\r\n.\r\nMAIL FROM:<x@y>\r\n"),
+        ("a\n.\r\nMAIL FROM:<x@y>\r\n.\r\n", "a\r\n.\r\nMAIL FROM:<x@y>\r\n"),
+        ("a\n\n.\n\r\n.\r\n", "a\r\n\r\n.\r\n\r\n"),
+    ] {
+        for cut in 0..=wire.len() {
+            let mut door = ready(lenient());
+            door.say(b"DATA\r\n");
+            door.say(&wire.as_bytes()[..cut]);
+            door.say(&wire.as_bytes()[cut..]);
+            let answers = door.heard();
+            let codes: Vec<&str> = answers.lines().map(|line| &line[..3]).collect();
+            assert_eq!(codes, ["354", "250"], "{wire:?} cut at {cut}");
+            assert_eq!(String::from_utf8_lossy(&door.body), body, "{wire:?} cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn bare_line_ends_of_chunks_are_made_right_across_cuts() {
+    let mut door = ready(lenient());
+    door.say(b"BDAT 3\r\na\n\rBDAT 3\r\n\nb\rBDAT 0 LAST\r\n");
+    let answers = door.heard();
+    assert!(answers.lines().all(|line| line.starts_with("250")), "{answers}");
+    assert_eq!(String::from_utf8_lossy(&door.body), "a\r\n\r\nb\r\n");
+}
+
+#[test]
+fn line_ends_that_are_made_right_count() {
+    let mut door = ready(Config { message_octets_max: 15, ..lenient() });
+    door.say(b"DATA\r\n\n\n\n\n\n\n\n\n\r\n.\r\n");
+    assert!(door.heard().lines().nth(1).is_some_and(|line| line.starts_with("552 5.3.4")));
+}
+
 const SESSION: &str = "EHLO a\r\nMAIL FROM:<a@b> SIZE=20\r\nRCPT TO:<x@b>\r\nRCPT TO:<no@b>\r\nDATA\r\nSubject: x\r\n\r\n..\r\n.a\r\n\r\n.\r\n\
     MAIL FROM:<c@d>\r\nNO\r\nRCPT TO:<y@b>\r\nBDAT 7\r\nab\r\n.\r\nBDAT 3 LAST\r\n\n\r\nMAIL FROM:<>\r\nRCPT TO:<z@b>\r\nDATA\r\n\
     a\n.\nb\r\n.\r\nMAIL FROM:<>\r\nRCPT TO:<z@b>\r\nDATA\r\n.\r\nVRFY x\r\nQUIT\r\n";
