@@ -271,16 +271,28 @@ pub(crate) fn keywords(q: &dyn Query, account: AccountId, mailbox: i64) -> Resul
     Ok(Keywords::new(names))
 }
 
+/// What a new account has.
+const DEFAULTS: [(&str, Option<Role>); 6] = [
+    (INBOX, None),
+    ("Drafts", Some(Role::Drafts)),
+    ("Sent", Some(Role::Sent)),
+    ("Junk", Some(Role::Junk)),
+    ("Trash", Some(Role::Trash)),
+    ("Archive", Some(Role::Archive)),
+];
+
+/// What a mailbox that is created under this name is for: a deleted Trash that comes back is the Trash again. Another
+/// mailbox may have the role still, under a new name.
+pub(crate) fn free_role(tx: &dyn Transaction, account: AccountId, name: &str) -> Result<Option<Role>, storage::Error> {
+    let Some(role) = DEFAULTS.into_iter().find_map(|(known, role)| role.filter(|_| known == name)) else {
+        return Ok(None);
+    };
+    let taken = all(tx, account)?.iter().any(|row| row.role == Some(role));
+    Ok((!taken).then_some(role))
+}
+
 /// Makes the account's rows, INBOX and the default mailboxes, when they are not there. Answers whether it did.
 pub(crate) fn ensure_account(tx: &dyn Transaction, account: AccountId, now: Timestamp) -> Result<bool, storage::Error> {
-    const DEFAULTS: [(&str, Option<Role>); 6] = [
-        (INBOX, None),
-        ("Drafts", Some(Role::Drafts)),
-        ("Sent", Some(Role::Sent)),
-        ("Junk", Some(Role::Junk)),
-        ("Trash", Some(Role::Trash)),
-        ("Archive", Some(Role::Archive)),
-    ];
     const SQL: &str = "INSERT INTO mail_account (account_id, mailbox_next, uidvalidity_last, list_version) \
                        VALUES ($1, $2, $3, 1) ON CONFLICT DO NOTHING";
     let first = now.seconds().max(1);

@@ -20,10 +20,27 @@ const LISTS: &[(&str, &str)] = &[
     ("LIST \"\" Work%", "* LIST (\\HasChildren) \"/\" \"Work\"\nOK LIST done\n"),
     ("LIST Work/ %", "* LIST (\\HasNoChildren) \"/\" \"Work/Entw&APw-rfe\"\nOK LIST done\n"),
     ("LIST \"\" inbox", "* LIST (\\HasNoChildren) \"/\" INBOX\nOK LIST done\n"),
+    // INBOX has children like any other (RFC 3348).
+    ("CREATE INBOX/kid", "OK CREATE done\n"),
+    ("CREATE INBOX-2", "OK CREATE done\n"),
+    (
+        "LIST \"\" IN*",
+        "* LIST (\\HasChildren) \"/\" INBOX\n\
+         * LIST (\\HasNoChildren) \"/\" \"INBOX/kid\"\n\
+         * LIST (\\HasNoChildren) \"/\" \"INBOX-2\"\nOK LIST done\n",
+    ),
+    // What comes back under its name is what it was for; a second one is not (RFC 6154).
+    ("RENAME Trash Bin", "OK RENAME done\n"),
+    ("CREATE Trash", "OK CREATE done\n"),
+    ("LIST \"\" Trash", "* LIST (\\HasNoChildren) \"/\" \"Trash\"\nOK LIST done\n"),
+    ("DELETE Trash", "OK DELETE done\n"),
+    ("DELETE Bin", "OK DELETE done\n"),
+    ("CREATE Trash", "OK CREATE done\n"),
+    ("LIST \"\" Trash", "* LIST (\\HasNoChildren \\Trash) \"/\" \"Trash\"\nOK LIST done\n"),
     ("DELETE inbox", "NO [CANNOT] INBOX cannot be deleted\n"),
     ("DELETE nowhere", "NO [NONEXISTENT] There is no mailbox of that name\n"),
     ("SELECT nowhere", "NO [NONEXISTENT] There is no mailbox of that name\n"),
-    ("SELECT R&D", "NO mailbox name is not modified UTF-7\n"),
+    ("SELECT R&D", "NO [CANNOT] mailbox name is not modified UTF-7\n"),
     ("DELETE Work", "OK DELETE done\n"),
     (
         "LIST \"\" Work*",

@@ -10,7 +10,7 @@ use crate::rows::{self, INBOX_ID, MailboxRow};
 use crate::{Error, Mailbox, UidSet};
 
 impl Account {
-    /// All mailboxes, INBOX first, then in the order of their names, children behind their parents.
+    /// All mailboxes, INBOX and what stands below it first, then in the order of their names, children behind their parents.
     pub async fn list(&self) -> Result<Vec<Mailbox>, Error> {
         let account = self.id;
         let found = self.inner.store.read(move |q| Ok((rows::all(q, account)?, subscriptions(q, account)?)));
@@ -18,7 +18,8 @@ impl Account {
         subscribed.sort_unstable();
         let mut list: Vec<Mailbox> = rows.into_iter().map(|row| line(row, &subscribed)).collect();
         // No name holds a control character, so children stand right behind their parents.
-        list.sort_by_cached_key(|mailbox| (mailbox.name != INBOX, mailbox.name.replace('/', "\0")));
+        let of_inbox = |name: &str| name == INBOX || is_below(name, INBOX);
+        list.sort_by_cached_key(|mailbox| (!of_inbox(&mailbox.name), mailbox.name.replace('/', "\0")));
         let with_children: Vec<bool> =
             list.windows(2).map(|pair| matches!(pair, [parent, next] if is_below(&next.name, &parent.name))).collect();
         for (mailbox, has_children) in list.iter_mut().zip(with_children) {
@@ -125,8 +126,9 @@ fn create(tx: &dyn Transaction, account: AccountId, name: &str, now: Timestamp) 
         return Ok(row.id);
     }
     make_parents(tx, account, name, now)?;
+    let role = rows::free_role(tx, account, name)?;
     let (id, uid_validity) = fresh(tx, account, 1, now)?;
-    rows::insert_mailbox(tx, account, id, name, None, uid_validity)?;
+    rows::insert_mailbox(tx, account, id, name, role, uid_validity)?;
     Ok(id)
 }
 

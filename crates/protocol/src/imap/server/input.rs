@@ -92,7 +92,12 @@ impl Server {
                 self.refuse_literal(announced, "BAD", None, "Sign in first");
             }
             Ok(AppendStart::Message(append)) => self.append(announced, append),
-            Err(ParseError::Mailbox(error)) => self.refuse_literal(announced, "NO", None, &error.to_string()),
+            Err(ParseError::Mailbox(error)) => {
+                self.refuse_literal(announced, "NO", Some(Code::Word("CANNOT")), &error.to_string());
+            }
+            Err(error @ ParseError::Limit(_)) => {
+                self.refuse_literal(announced, "NO", Some(Code::Word("LIMIT")), &error.to_string());
+            }
             Err(error) => self.refuse_literal(announced, "BAD", None, &error.to_string()),
         }
     }
@@ -144,7 +149,13 @@ impl Server {
         }
         match grammar::command(line) {
             Ok(command) => self.dispatch(command),
-            Err(ParseError::Mailbox(error)) => self.tagged_condition("NO", None, &error.to_string()),
+            Err(ParseError::Mailbox(error)) => {
+                self.tagged_condition("NO", Some(&Code::Word("CANNOT")), &error.to_string());
+            }
+            // RFC 5530 section 3: the command is right, there is only too much of it.
+            Err(error @ ParseError::Limit(_)) => {
+                self.tagged_condition("NO", Some(&Code::Word("LIMIT")), &error.to_string());
+            }
             Err(error) => self.mistake(&error.to_string()),
         }
     }

@@ -169,7 +169,7 @@ const SIGNED_IN: Dialogue = &[
     ("a check\r\nb fetch 1 flags", "a OK done\r\nb OK done\r\n"),
     ("a close", "a OK done\r\n"),
     ("a fetch 1 flags", "a BAD Select a mailbox first\r\n"),
-    ("a select R&D", "a NO mailbox name is not modified UTF-7\r\n"),
+    ("a select R&D", "a NO [CANNOT] mailbox name is not modified UTF-7\r\n"),
     ("a starttls", "a BAD STARTTLS is not offered now\r\n"),
     ("a idle", "+ idling\r\n* 4 EXISTS\r\n"),
     ("done\r\nb noop", "a OK IDLE done\r\nb OK done\r\n"),
@@ -197,7 +197,7 @@ const APPENDS: Dialogue = &[
         "+ OK\r\na BAD Nothing may follow the message\r\nb OK done\r\n",
     ),
     ("a append inbox (\\Seen {5}", "a BAD syntax error: a flag expected\r\n"),
-    ("a append R&D {5}", "a NO mailbox name is not modified UTF-7\r\n"),
+    ("a append R&D {5}", "a NO [CANNOT] mailbox name is not modified UTF-7\r\n"),
     ("a select {1000000}", "a BAD [TOOBIG] Literal is too long\r\n"),
     ("a noop", "a OK done\r\n"),
 ];
