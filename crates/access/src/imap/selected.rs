@@ -136,7 +136,8 @@ impl Selected {
     }
 
     /// The messages that a set names. A sequence number that there is none of is an error; a UID that there is none of
-    /// is not (RFC 3501 section 6.4.8).
+    /// is not (RFC 3501 section 6.4.8). In an empty mailbox no number is an error: clients ask for `1:*` wherever they
+    /// are, and other servers let them.
     pub(super) fn named(&self, set: &SequenceSet, uid: bool) -> Result<Named, Trouble> {
         let count = sequence(self.entries.len()).saturating_sub(1);
         let mut ranges = Vec::new();
@@ -148,10 +149,11 @@ impl Selected {
             }
         } else {
             let named = set.ranges(count);
-            if named.is_empty() || named.iter().any(|(low, high)| *low == 0 || *high > count) {
+            let none = named.is_empty() && count > 0;
+            if none || count > 0 && named.iter().any(|(low, high)| *low == 0 || *high > count) {
                 return Err(Trouble::Sequence);
             }
-            ranges.extend(named.iter().map(|(low, high)| (place(*low), place(*high) + 1)));
+            ranges.extend(named.iter().filter(|_| count > 0).map(|(low, high)| (place(*low), place(*high) + 1)));
         }
         ranges.retain(|(start, end)| start < end);
         let mut named = Named { ranges, some_gone: false };
