@@ -21,6 +21,9 @@ pub(super) enum Trouble {
     /// A sequence number that the mailbox does not have: the client's mistake (RFC 3501 section 9, `seq-number`).
     #[error("No such sequence number")]
     Sequence,
+    /// A text of a SEARCH that is none in the charset that the client named: the client's mistake.
+    #[error("The text is not in the charset named")]
+    Charset,
 }
 
 impl Trouble {
@@ -43,7 +46,7 @@ impl Trouble {
     pub(super) fn answer(&self, session: &mut Server) {
         use mailstore::Error;
         match self {
-            Self::Sequence => session.bad(&self.to_string()),
+            Self::Sequence | Self::Charset => session.bad(&self.to_string()),
             Self::Mailbox(error) => {
                 let code = match error {
                     Error::NoMailbox => "NONEXISTENT",
@@ -68,7 +71,8 @@ fn store_failed(session: &mut Server, error: &storage::Error) {
         }
         // Not OVERQUOTA: that is the reader's own share, and he would be told to delete (RFC 5530 section 3).
         storage::Error::Full(_) => {
-            session.no(Some(&Code::Word("UNAVAILABLE")), "The server's disk is full, and nothing was changed; try later");
+            session
+                .no(Some(&Code::Word("UNAVAILABLE")), "The server's disk is full, and nothing was changed; try later");
         }
         _ => session.no(Some(&Code::Word("UNAVAILABLE")), "The store has a problem, try again later"),
     }

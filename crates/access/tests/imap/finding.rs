@@ -88,6 +88,58 @@ async fn keys() {
     assert_eq!(client.ask("SEARCH 3").await, "BAD No such sequence number\n");
 }
 
+/// Texts that differ in case only, whatever the alphabet.
+#[tokio::test]
+async fn cases_are_folded() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    client.append("INBOX", "", "Subject: Στέφανος\r\n\r\nDie Straße nach ΑΘΗΝΑΣ\r\n").await;
+    for key in ["SUBJECT {0+}\r\nΣΤΈΦΑΝΟΣ", "BODY {0+}\r\nSTRASSE", "BODY {0+}\r\nstraße", "TEXT {0+}\r\nαθηνασ"]
+    {
+        let answer = client.ask(&format!("SEARCH CHARSET UTF-8 {}", measured(key))).await;
+        assert_eq!(answer, "* SEARCH 1\nOK SEARCH done\n", "{key}");
+    }
+    client.send(b"x SEARCH CHARSET UTF-8 SUBJECT {2+}\r\n\xff\xfe\r\n").await;
+    assert_eq!(client.line().await, "x BAD The text is not in the charset named\n");
+}
+
+/// What BODYSTRUCTURE shows as text is searched as text.
+#[tokio::test]
+async fn text_outside_of_parts() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    for text in [
+        "Content-Type: multipart/mixed\r\n\r\nneedle\r\n",
+        "Content-Type: multipart/mixed; boundary=x\r\n\r\nneedle\r\n",
+        "Content-Type: multipart/mixed; boundary=x\r\n\r\nneedle\r\n--x\r\n\r\nhay\r\n--x--\r\n",
+        "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nhay\r\n--x--\r\nneedle\r\n",
+        "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nX-Y: needle\r\n\r\nhay\r\n--x--\r\n",
+    ] {
+        client.append("INBOX", "", text).await;
+    }
+    assert_eq!(client.ask("SEARCH BODY needle").await, "* SEARCH 1 2 3 4\nOK SEARCH done\n");
+}
+
+/// A header larger than most.
+#[tokio::test]
+async fn what_stands_late_in_a_header() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    let filler = format!("X-Fill: {}\r\n", "x".repeat(40)).repeat(12_000);
+    client.append("INBOX", "", &format!("{filler}X-Late: found\r\n\r\nbody\r\n")).await;
+    let long = format!("X-Fill: {}\r\n", "x".repeat(900)).repeat(500);
+    client.append("INBOX", "", &format!("{long}Subject: late\r\n\r\nbody\r\n")).await;
+    assert_eq!(
+        client.ask("FETCH 1 BODY.PEEK[HEADER.FIELDS (X-LATE)]").await,
+        "* 1 FETCH (BODY[HEADER.FIELDS (X-LATE)] {17}\nX-Late: found\n\n)\nOK FETCH done\n"
+    );
+    assert_eq!(
+        client.ask("FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (X-FILL)]").await,
+        "* 1 FETCH (BODY[HEADER.FIELDS.NOT (X-FILL)] {17}\nX-Late: found\n\n)\nOK FETCH done\n"
+    );
+    assert_eq!(client.ask("SEARCH SUBJECT late").await, "* SEARCH 2\nOK SEARCH done\n");
+}
+
 /// With the literal's length set right.
 fn measured(keys: &str) -> String {
     let (before, text) = keys.split_once("\r\n").unwrap();

@@ -46,6 +46,14 @@ pub struct Part {
 }
 
 impl Part {
+    /// Whether its own content is text for somebody to read: a text, or a multipart whose boundary never came, which
+    /// IMAP shows as one.
+    pub fn is_text(&self) -> bool {
+        let content_type = &self.content.content_type;
+        let broken = content_type.is_multipart() && self.content.encoding.is_identity();
+        self.kind == Kind::Leaf && (content_type.kind == "text" || broken)
+    }
+
     /// Header and body.
     pub fn span(&self) -> Span {
         Span::new(self.header.start, self.body.end)

@@ -71,7 +71,6 @@ impl Structure {
     }
 
     fn shape(&self, part: &Part) -> Option<Shape<'_>> {
-        let content_type = &part.content.content_type;
         Some(match part.kind {
             Kind::Multipart => {
                 let parts = part.children.iter().filter_map(|child| self.body_structure_of(*child));
@@ -85,11 +84,7 @@ impl Structure {
                     lines: part.body_lines,
                 }
             }
-            Kind::Leaf if content_type.kind == "text" => Shape::Text { lines: part.body_lines },
-            // A boundary that never came leaves text for somebody to read.
-            Kind::Leaf if content_type.is_multipart() && part.content.encoding.is_identity() => {
-                Shape::Text { lines: part.body_lines }
-            }
+            Kind::Leaf if part.is_text() => Shape::Text { lines: part.body_lines },
             Kind::Leaf => Shape::Basic,
         })
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use message::Span;
 use message::header::Header;
+use message::limits::FIELDS_MAX;
 use protocol::imap::{Section, SectionText};
 use storage::Error;
 
@@ -59,11 +60,20 @@ fn range(span: Span) -> Range<u64> {
 async fn fields(letter: &Letter, header: Range<u64>, not: bool, names: &[String]) -> Result<Found, Error> {
     let bytes: Bytes = letter.gather(header, HEADER_OCTETS_MAX).await?;
     let mut out = Vec::new();
-    for field in Header::parse(&bytes).fields() {
-        let named = names.iter().any(|name| field.is(name));
-        if named != not {
-            out.extend_from_slice(field.whole());
+    let mut rest: &[u8] = &bytes;
+    loop {
+        let (mut count, mut end) = (0, 0);
+        for field in Header::parse(rest).fields() {
+            (count, end) = (count + 1, field.span().end);
+            if names.iter().any(|name| field.is(name)) != not {
+                out.extend_from_slice(field.whole());
+            }
         }
+        // The index holds so many; what is behind them is read anew.
+        if count < FIELDS_MAX {
+            break;
+        }
+        rest = rest.get(end..).unwrap_or_default();
     }
     out.extend_from_slice(b"\r\n");
     Ok(Found::Gathered(out))

@@ -26,7 +26,7 @@ enum Key {
     SentSince(Date),
     Larger(u64),
     Smaller(u64),
-    /// Name and text, in lower case.
+    /// Name, and text with its case folded.
     Header(String, String),
     /// Place in [`Question::words`]; whether the header counts, too.
     Text(usize, bool),
@@ -35,9 +35,20 @@ enum Key {
 /// All keys of a SEARCH.
 pub(super) struct Question<'a> {
     key: Key,
-    /// What BODY and TEXT look for, in lower case.
+    /// What BODY and TEXT look for, case folded.
     words: Vec<String>,
-    charset: &'a str,
+    /// `None`: the client named none, and gets the benefit of the doubt.
+    charset: Option<&'a str>,
+}
+
+/// Texts that differ in case only become the same: lower case, the two small sigmas one, and sharp s written out (as
+/// in the full folding of Unicode, which knows some rarer ones more).
+pub(super) fn fold(text: &str) -> String {
+    let lower = text.to_lowercase();
+    if lower.is_ascii() {
+        return lower;
+    }
+    lower.replace('\u{3c2}', "\u{3c3}").replace('\u{df}', "ss")
 }
 
 /// What is known of a message so far.
@@ -48,7 +59,7 @@ pub(super) struct Facts<'a> {
     pub(super) texts: Option<&'a Words>,
 }
 
-/// A header as SEARCH compares it: decoded, in lower case.
+/// A header as SEARCH compares it: decoded, case folded.
 pub(super) struct HeaderText {
     fields: Vec<(String, String)>,
     sent: Option<Date>,
@@ -61,7 +72,7 @@ impl HeaderText {
             let civil = date.local();
             Date { year: civil.year.into(), month: civil.month, day: civil.day }
         });
-        let fields = header.fields().map(|f| (f.name().to_ascii_lowercase(), f.text().to_lowercase())).collect();
+        let fields = header.fields().map(|f| (f.name().to_ascii_lowercase(), fold(&f.text()))).collect();
         Self { fields, sent }
     }
 }
@@ -89,7 +100,7 @@ impl Words {
         self.words.iter().map(String::len).max().unwrap_or(0)
     }
 
-    /// Looks into a piece of text in lower case.
+    /// Looks into a piece of text, case folded.
     pub(super) fn look(&mut self, text: &str) {
         for (word, found) in self.words.iter().zip(&mut self.found) {
             *found = *found || memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
@@ -98,7 +109,7 @@ impl Words {
 }
 
 impl<'a> Question<'a> {
-    pub(super) fn new(key: &SearchKey, selected: &Selected, charset: &'a str) -> Result<Self, Trouble> {
+    pub(super) fn new(key: &SearchKey, selected: &Selected, charset: Option<&'a str>) -> Result<Self, Trouble> {
         let mut question = Self { key: Key::And(Vec::new()), words: Vec::new(), charset };
         question.key = question.prepare(key, selected)?;
         Ok(question)
@@ -123,9 +134,9 @@ impl<'a> Question<'a> {
                 Flag::Recent => Key::Recent,
                 Flag::Keyword(name) => Key::Keyword(name.clone()),
             },
-            SearchKey::Header(name, text) => Key::Header(name.clone(), self.lower(text)),
-            SearchKey::Body(text) => self.word(text, false),
-            SearchKey::Text(text) => self.word(text, true),
+            SearchKey::Header(name, text) => Key::Header(name.clone(), self.folded(text)?),
+            SearchKey::Body(text) => self.word(text, false)?,
+            SearchKey::Text(text) => self.word(text, true)?,
             SearchKey::Before(day) => Key::Before(*day),
             SearchKey::On(day) => Key::On(*day),
             SearchKey::Since(day) => Key::Since(*day),
@@ -137,17 +148,21 @@ impl<'a> Question<'a> {
         })
     }
 
-    fn lower(&self, text: &[u8]) -> String {
-        charset::decode(self.charset, text).to_lowercase()
+    fn folded(&self, text: &[u8]) -> Result<String, Trouble> {
+        let utf8 = self.charset.is_some_and(|name| ["UTF-8", "US-ASCII"].contains(&name));
+        if utf8 && std::str::from_utf8(text).is_err() {
+            return Err(Trouble::Charset);
+        }
+        Ok(fold(&charset::decode(self.charset.unwrap_or("UTF-8"), text)))
     }
 
-    fn word(&mut self, text: &[u8], with_header: bool) -> Key {
-        let word = self.lower(text);
+    fn word(&mut self, text: &[u8], with_header: bool) -> Result<Key, Trouble> {
+        let word = self.folded(text)?;
         let place = self.words.iter().position(|known| *known == word).unwrap_or_else(|| {
             self.words.push(word);
             self.words.len() - 1
         });
-        Key::Text(place, with_header)
+        Ok(Key::Text(place, with_header))
     }
 
     /// `None`: more has to be known.

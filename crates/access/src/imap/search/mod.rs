@@ -26,8 +26,7 @@ impl Talk {
         key: SearchKey,
     ) -> Result<(), Trouble> {
         self.catch_up(false, false).await?;
-        let charset_name = charset_name.unwrap_or("UTF-8");
-        if !charset::is_known(charset_name) {
+        if !charset_name.is_none_or(charset::is_known) {
             let code = Code::BadCharset(&["US-ASCII", "UTF-8"]);
             self.line.session().no(Some(&code), "Unknown charset");
             return Ok(());
