@@ -31,12 +31,14 @@ pub struct Lines {
     max: usize,
     /// The rest of a line that is already known to be too long is being dropped.
     overflowing: bool,
+    /// Octets of it that were dropped.
+    dropped: usize,
 }
 
 impl Lines {
     /// `octets_max` counts the CRLF.
     pub fn new(octets_max: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, searched: 0, max: octets_max, overflowing: false }
+        Self { buffer: Vec::new(), start: 0, searched: 0, max: octets_max, overflowing: false, dropped: 0 }
     }
 
     /// Sets the limit for the lines to come.
@@ -80,6 +82,13 @@ impl Lines {
         self.start = 0;
         self.searched = 0;
         self.overflowing = false;
+        self.dropped = 0;
+    }
+
+    /// Octets that were dropped of a line that has not ended yet. Whoever sends one that never ends is not waited for
+    /// by the caller.
+    pub fn dropped(&self) -> usize {
+        self.dropped
     }
 
     /// Whether bytes wait that were not handed out.
@@ -105,7 +114,9 @@ impl Lines {
                 // Keep a last CR, so that a CRLF split between two reads is still seen.
                 let keep = usize::from(self.buffer.last() == Some(&b'\r'));
                 self.overflowing = true;
-                self.consume(self.rest().len() - keep);
+                let dropped = self.rest().len() - keep;
+                self.dropped += dropped;
+                self.consume(dropped);
             }
             return None;
         };
@@ -124,12 +135,14 @@ impl Lines {
             _ if too_long => {
                 // A bare LF does not end even a line that is being dropped.
                 self.overflowing = true;
+                self.dropped += length;
                 self.consume(length);
                 return Some(None);
             }
             _ => Line::BareEnding,
         };
         self.overflowing = false;
+        self.dropped = 0;
         self.consume(length);
         Some(Some(result))
     }
@@ -172,10 +185,12 @@ mod tests {
             assert_eq!(lines.next_line(), None);
             assert!(lines.buffer.len() <= 4097);
         }
+        assert_eq!(lines.dropped(), 4096 * 1000);
         lines.push(b"\r");
         assert_eq!(lines.next_line(), None);
         lines.push(b"\nQUIT\r\n");
         assert_eq!(lines.next_line(), Some(Line::TooLong));
+        assert_eq!(lines.dropped(), 0);
         assert_eq!(lines.next_line(), Some(whole("QUIT")));
     }
 

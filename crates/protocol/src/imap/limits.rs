@@ -9,9 +9,16 @@ pub const COMMAND_OCTETS_MAX: usize = 64 * 1024;
 /// The same before sign-in: a name, a password and a SASL response fit easily, a stranger gets no more memory.
 pub const COMMAND_OCTETS_BEFORE_SIGN_IN_MAX: usize = 8 * 1024;
 
-/// What is read and thrown away of one overlong command or refused non-synchronising literal before the connection
-/// is closed instead (RFC 7888 section 4 leaves both open). Enough for an honest client's mistake.
+/// What is read and thrown away of one command with its refused non-synchronising literals before the connection is
+/// closed instead (RFC 7888 section 4 leaves both open). Enough for a message over the limit.
 pub const DRAINED_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// The same before sign-in, where nobody has anything long to say.
+pub const DRAINED_OCTETS_BEFORE_SIGN_IN_MAX: u64 = 64 * 1024;
+
+/// What is thrown away of one line that does not end. A list of UIDs that some program has written reaches some
+/// hundred KiB; what goes on longer never was a command.
+pub const DRAINED_LINE_OCTETS_MAX: u64 = 1024 * 1024;
 
 /// One piece of an APPEND literal handed to the service: one write's worth for the store.
 pub const CHUNK_OCTETS_MAX: usize = 64 * 1024;

@@ -65,8 +65,12 @@ pub struct Reader {
     start: usize,
     command: Vec<u8>,
     command_octets_max: usize,
+    drained_octets_max: u64,
     mode: Mode,
+    /// Thrown away of this command.
     dropped: u64,
+    /// Thrown away of this line of it.
+    line_dropped: u64,
     /// The end of the line being dropped: whether it announces a literal.
     tail: Vec<u8>,
 }
@@ -79,8 +83,10 @@ impl Reader {
             start: 0,
             command: Vec::new(),
             command_octets_max,
+            drained_octets_max: limits::DRAINED_OCTETS_MAX,
             mode: Mode::Line,
             dropped: 0,
+            line_dropped: 0,
             tail: Vec::new(),
         }
     }
@@ -88,6 +94,11 @@ impl Reader {
     /// Sets the limit for the commands to come.
     pub fn set_command_octets_max(&mut self, octets_max: usize) {
         self.command_octets_max = octets_max;
+    }
+
+    /// Sets how much of one command is thrown away before [`Item::Flood`].
+    pub fn set_drained_octets_max(&mut self, octets_max: u64) {
+        self.drained_octets_max = octets_max;
     }
 
     /// Adds bytes of the peer.
@@ -201,7 +212,7 @@ impl Reader {
     /// The next item, when it is there. `None`: more bytes are needed, or a decision.
     pub fn next_item(&mut self) -> Option<Item> {
         loop {
-            if self.dropped > limits::DRAINED_OCTETS_MAX {
+            if self.dropped > self.drained_octets_max || self.line_dropped > limits::DRAINED_LINE_OCTETS_MAX {
                 self.release();
                 self.mode = Mode::Flooded;
                 return Some(Item::Flood);
@@ -290,7 +301,12 @@ impl Reader {
         self.tail.drain(..self.tail.len().saturating_sub(TAIL_OCTETS));
         self.consume(count + usize::from(found.is_some()));
         self.dropped += count as u64;
+        self.line_dropped += count as u64;
+        if self.dropped > self.drained_octets_max || self.line_dropped > limits::DRAINED_LINE_OCTETS_MAX {
+            return Some(None);
+        }
         found?;
+        self.line_dropped = 0;
         let tail = std::mem::take(&mut self.tail);
         match announcement(tail.strip_suffix(b"\r").unwrap_or(&tail)) {
             Some(Announced { octets, synchronising: false }) => {
@@ -306,8 +322,8 @@ impl Reader {
     }
 
     fn drop_literal(&mut self, missing: u64) -> Option<()> {
-        if missing > limits::DRAINED_OCTETS_MAX {
-            self.dropped = limits::DRAINED_OCTETS_MAX + 1;
+        if missing > self.drained_octets_max {
+            self.dropped = self.drained_octets_max.saturating_add(1);
             return Some(());
         }
         let count = self.rest().len().min(usize::try_from(missing).unwrap_or(usize::MAX));
@@ -315,7 +331,7 @@ impl Reader {
         self.dropped += count as u64;
         let missing = missing - count as u64;
         self.mode = if missing == 0 { Mode::DropLine } else { Mode::DropLiteral(missing) };
-        (missing == 0 || self.dropped > limits::DRAINED_OCTETS_MAX).then_some(())
+        (missing == 0 || self.dropped > self.drained_octets_max).then_some(())
     }
 }
 
@@ -420,7 +436,7 @@ mod tests {
     fn an_endless_line_costs_no_memory() {
         let mut reader = Reader::new(1000);
         let mut flooded = false;
-        for _ in 0..(limits::DRAINED_OCTETS_MAX / 65_536 + 2) {
+        for _ in 0..(limits::DRAINED_LINE_OCTETS_MAX / 65_536 + 2) {
             reader.push(&[b'x'; 65_536]);
             flooded |= reader.next_item() == Some(Item::Flood);
             assert!(reader.input.len() <= 65_536 && reader.command.len() <= 1002);

@@ -6,6 +6,10 @@ use std::time::Duration;
 /// long as in SMTP (RFC 4954 section 4: 12,288 octets), and so may an initial response.
 pub const LINE_OCTETS_MAX: usize = 12_290;
 
+/// What is thrown away of a line over that limit before the connection is closed: no client sends such a line, and one
+/// that never ends would hold the connection for ever.
+pub const DROPPED_OCTETS_MAX: usize = 64 * 1024;
+
 /// The inactivity timer: RFC 1939 section 3 wants ten minutes at least.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 

@@ -19,7 +19,7 @@ pub use maildrop::{Maildrop, Message};
 
 use self::maildrop::{Deletions, Listing};
 use super::encode::{self, Code, Stuffer};
-use super::limits::{ERRORS_MAX, ERRORS_MAX_BEFORE_SIGN_IN, LINE_OCTETS_MAX, OUT_OCTETS, PATIENCE, SIGN_IN_PATIENCE};
+use super::limits::{DROPPED_OCTETS_MAX, ERRORS_MAX, ERRORS_MAX_BEFORE_SIGN_IN, LINE_OCTETS_MAX, OUT_OCTETS, PATIENCE, SIGN_IN_PATIENCE};
 use crate::lines::{Line, Lines};
 use crate::sasl::{Exchange, Reason};
 use crate::session::{Session, Step, Tls};
@@ -170,7 +170,10 @@ impl Server {
             }
             State::Command | State::SaslResponse(_) => {
                 let Some(line) = self.input.next_line() else {
-                    if self.input_ended {
+                    if self.input.dropped() > DROPPED_OCTETS_MAX {
+                        encode::error(&mut self.out, None, "the line does not end");
+                        self.end();
+                    } else if self.input_ended {
                         self.end();
                     }
                     return None;

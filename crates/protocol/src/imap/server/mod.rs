@@ -103,6 +103,7 @@ impl Server {
             input_ended: false,
             progress: now,
         };
+        server.reader.set_drained_octets_max(limits::DRAINED_OCTETS_BEFORE_SIGN_IN_MAX);
         let capabilities = server.capabilities();
         let text = format!("{} IMAP4rev1 ready", server.config.hostname);
         server.untagged_condition("OK", Some(&Code::Capability(&capabilities)), &text);

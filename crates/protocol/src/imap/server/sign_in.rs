@@ -93,6 +93,7 @@ impl Server {
         self.awaiting = Awaiting::Command;
         self.errors = 0;
         self.reader.set_command_octets_max(limits::COMMAND_OCTETS_MAX);
+        self.reader.set_drained_octets_max(limits::DRAINED_OCTETS_MAX);
         let capabilities = self.capabilities();
         self.tagged_condition("OK", Some(&Code::Capability(&capabilities)), "Signed in");
     }

@@ -523,6 +523,17 @@ fn lines_that_are_none() {
 }
 
 #[test]
+fn a_line_that_never_ends() {
+    let mut desk = Desk::open();
+    let mut said = String::new();
+    for _ in 0..6 {
+        said += &desk.say(&"x".repeat(16 * 1024));
+    }
+    assert_eq!(said, "-ERR the line does not end\r\n");
+    assert_eq!(desk.say("\r\nNOOP\r\n"), "");
+}
+
+#[test]
 fn a_large_maildrop_is_listed_in_pieces() {
     let mut desk = Desk::new(config());
     desk.messages = (0..50_000).map(|_| "A: b\r\n\r\n".to_owned()).collect();
