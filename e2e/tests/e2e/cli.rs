@@ -9,7 +9,7 @@ fn accounts_and_aliases_work_at_once() {
     let lab = Lab::start();
     let patras = lab.patras();
     let cli = |arguments: &[&str], input: &str| run_with(&mut patras.command(arguments), input.as_bytes());
-    cli(&["account", "add", "eleni@patras.test", "--password-stdin"], "thunder").succeeded();
+    cli(&["account", "add", "eleni@patras.test", "--password-stdin"], "thunder and rain").succeeded();
     cli(&["account", "list"], "").succeeded().said("eleni@patras.test");
     let list = cli(&["account", "list", "--json"], "").succeeded().out;
     assert!(serde_json::from_str::<serde_json::Value>(&list).is_ok(), "{list}");
@@ -20,7 +20,7 @@ fn accounts_and_aliases_work_at_once() {
         Some(())
     });
     lab.kostas_reads("to everybody");
-    cli(&["account", "add", "eleni@patras.test", "--password-stdin"], "again").failed();
+    cli(&["account", "add", "eleni@patras.test", "--password-stdin"], "thunder again").failed();
     cli(&["account", "remove", "eleni@patras.test", "--yes"], "").succeeded();
     let after = cli(&["account", "list"], "").succeeded().out;
     assert!(!after.contains("eleni"), "{after}");

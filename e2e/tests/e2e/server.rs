@@ -35,7 +35,7 @@ impl Server {
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let mut server = Self { process: None, folder, smtp, submission, imap, pop3 };
         server.command(&["domain", "add", "patras.test"], b"");
-        server.command(&["account", "add", USER, "--password-stdin"], PASSWORD.as_bytes());
+        server.command(&["account", "add", USER, "--password-stdin", "--weak"], PASSWORD.as_bytes());
         server.up();
         server
     }
