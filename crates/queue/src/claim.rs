@@ -147,6 +147,7 @@ impl Taker<'_> {
             destination: row.fixed.destination,
             attempts: row.attempts,
             delay_told: row.delay_told,
+            asked: row.asked,
             fence: row.fence,
         });
         Ok(())

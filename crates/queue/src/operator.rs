@@ -167,10 +167,10 @@ pub(crate) fn act(
 }
 
 fn act_on(tx: &dyn Transaction, deed: Deed, row: &Listed) -> Result<bool, Error> {
-    const RETRY: &str = "UPDATE queue_recipient SET due_at = $3, claimed_by = NULL \
+    const RETRY: &str = "UPDATE queue_recipient SET due_at = $3, claimed_by = NULL, asked = 1 \
                          WHERE mail_id = $1 AND number = $2 AND held = 0 AND (claimed_by IS NULL OR due_at <= $3)";
     const HOLD: &str = "UPDATE queue_recipient SET held = 1 WHERE mail_id = $1 AND number = $2 AND held = 0";
-    const RELEASE: &str = "UPDATE queue_recipient SET held = 0, \
+    const RELEASE: &str = "UPDATE queue_recipient SET held = 0, asked = 1, \
                            due_at = CASE WHEN claimed_by IS NULL OR due_at <= $3 THEN $3 ELSE due_at END \
                            WHERE mail_id = $1 AND number = $2 AND held = 1";
     const DROP: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2";

@@ -102,7 +102,7 @@ pub(crate) fn fixed_columns(fixed: &Fixed) -> [Value; 6] {
 macro_rules! recipient_columns {
     () => {
         "mail_id, number, address, destination, notify, original, seal, fence, attempts, delay_told, held, claimed_by, \
-         due_at, last_reply"
+         due_at, last_reply, asked"
     };
 }
 pub(crate) use recipient_columns;
@@ -118,6 +118,7 @@ pub(crate) struct RecipientRow {
     pub(crate) claimed: bool,
     pub(crate) due: Timestamp,
     pub(crate) last_reply: Option<String>,
+    pub(crate) asked: bool,
 }
 
 impl RecipientRow {
@@ -143,6 +144,7 @@ impl RecipientRow {
             claimed: row.maybe_text(11)?.is_some(),
             due: Timestamp(row.int(12)?),
             last_reply: row.maybe_text(13)?.map(str::to_owned),
+            asked: row.int(14)? != 0,
         })
     }
 }

@@ -4,7 +4,7 @@
 //! The due index begins with a bucket made from the letter's id, never with the time.
 
 /// The tables of this area.
-pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "queue", steps: &[STEP_1] };
+pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "queue", steps: &[STEP_1, STEP_2] };
 
 const STEP_1: &str = "
 CREATE TABLE queue_mail (
@@ -41,3 +41,6 @@ CREATE TABLE queue_recipient (
 ) /* clustered */;
 CREATE INDEX queue_due ON queue_recipient (bucket, due_at, mail_id, number) WHERE held = 0;
 ";
+
+// The operator asked for an attempt, whatever is known of the destination; until the row is settled.
+const STEP_2: &str = "ALTER TABLE queue_recipient ADD COLUMN asked BIGINT NOT NULL DEFAULT 0";

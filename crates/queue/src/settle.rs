@@ -30,7 +30,7 @@ pub(crate) fn settle(tx: &dyn Transaction, ends: &[Settlement]) -> Result<Vec<bo
 
 fn one(tx: &dyn Transaction, end: &Settlement) -> Result<bool, Error> {
     const DONE: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND fence = $3";
-    const LATER: &str = "UPDATE queue_recipient SET due_at = $4, claimed_by = NULL, attempts = attempts + $5, \
+    const LATER: &str = "UPDATE queue_recipient SET due_at = $4, claimed_by = NULL, asked = 0, attempts = attempts + $5, \
                          last_reply = CASE WHEN $5 = 1 THEN $6 ELSE last_reply END, delay_told = CASE WHEN $7 = 1 THEN 1 ELSE delay_told END \
                          WHERE mail_id = $1 AND number = $2 AND fence = $3";
     let key = [end.mail.to_bytes().into(), end.number.into(), end.fence.into()];

@@ -80,6 +80,8 @@ pub struct Claim {
     pub attempts: u32,
     /// Whether the sender has been told of the delay.
     pub delay_told: bool,
+    /// The operator wants it tried, whatever is known of the destination.
+    pub asked: bool,
     /// Grows with every claim.
     pub fence: i64,
 }

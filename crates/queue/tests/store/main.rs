@@ -42,5 +42,6 @@ checks! {
     operator::list_and_show,
     operator::hold_and_release,
     operator::retry_leaves_work_alone,
+    operator::what_was_asked_for_says_so_until_it_is_settled,
     operator::dropped_is_gone,
 }

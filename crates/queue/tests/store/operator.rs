@@ -61,6 +61,22 @@ pub async fn retry_leaves_work_alone(house: House) {
     assert_eq!(who(&house.claim(at(1), 10).await), ["a@x.test"]);
 }
 
+pub async fn what_was_asked_for_says_so_until_it_is_settled(house: House) {
+    house.accept(&["a@x.test"]).await;
+    house.queue.retry(Filter::default(), NOW).await.unwrap();
+    let claim = house.claim(NOW, 10).await.remove(0);
+    assert!(claim.asked);
+    let verdict = Verdict::Later { due: at(1), reply: Reply::plain(421, "busy"), delay_told: false, counts: true };
+    house.queue.settle(vec![end(&claim, verdict)]).await.unwrap();
+    house.queue.hold(Filter::default()).await.unwrap();
+    house.queue.release(Filter::default(), at(2)).await.unwrap();
+    let claim = house.claim(at(2), 10).await.remove(0);
+    assert!(claim.asked);
+    let verdict = Verdict::Later { due: at(3), reply: Reply::plain(421, "busy"), delay_told: false, counts: true };
+    house.queue.settle(vec![end(&claim, verdict)]).await.unwrap();
+    assert!(!house.claim(at(3), 10).await.remove(0).asked);
+}
+
 pub async fn dropped_is_gone(house: House) {
     let crowd: Vec<String> = (0..1200).map(|n| format!("r{n}@x.test")).collect();
     let mut crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();

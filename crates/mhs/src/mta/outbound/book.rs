@@ -98,8 +98,26 @@ struct Site {
     workers: usize,
     /// How many at most: fewer once the other side has refused one beside others.
     workers_max: Option<usize>,
-    /// Nobody answered there: until when it is left alone, and what was said.
-    down: Option<(Instant, Reply)>,
+    /// Nobody answered there.
+    down: Option<Down>,
+}
+
+/// Nobody of a destination talked to us.
+#[derive(Debug, Clone)]
+pub(super) struct Down {
+    /// When that was.
+    pub(super) since: Instant,
+    /// Until then it is left alone.
+    pub(super) until: Instant,
+    /// What was said, or what went wrong.
+    pub(super) reply: Reply,
+}
+
+/// A recipient whose destination is left alone just now.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) job: Job,
+    pub(super) down: Down,
 }
 
 impl Book {
@@ -119,8 +137,9 @@ impl Book {
         full.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Takes claims in. Answers those whose destination is down, with what was said there.
-    pub(super) fn add(self: &Arc<Self>, claims: Vec<Claim>, now: Instant) -> Vec<(Job, Reply)> {
+    /// Takes claims in. Answers those whose destination is down, with what is known of that. Where the operator asked for
+    /// an attempt, that is forgotten.
+    pub(super) fn add(self: &Arc<Self>, claims: Vec<Claim>, now: Instant) -> Vec<Refused> {
         let mut refused = Vec::new();
         let mut state = self.lock();
         for claim in claims {
@@ -129,12 +148,12 @@ impl Book {
                 held.again = Some(claim);
                 continue;
             }
-            let name = claim.destination.clone();
+            let (name, asked) = (claim.destination.clone(), claim.asked);
             let job = self.hold(&mut state, claim);
             let site = state.sites.entry(name).or_default();
             match &site.down {
-                Some((until, reply)) if *until > now => {
-                    refused.push((job, reply.clone()));
+                Some(down) if down.until > now && !asked => {
+                    refused.push(Refused { job, down: down.clone() });
                     continue;
                 }
                 _ => site.down = None,
@@ -213,9 +232,9 @@ impl Book {
     }
 
     /// Nobody answers there: everything that waits for it is handed back.
-    pub(super) fn down(&self, destination: &str, until: Instant, reply: &Reply) -> Vec<Job> {
+    pub(super) fn down(&self, destination: &str, down: Down) -> Vec<Job> {
         if let Some(site) = self.lock().sites.get_mut(destination) {
-            site.down = Some((until, reply.clone()));
+            site.down = Some(down);
         }
         self.take_all(destination)
     }
@@ -289,7 +308,7 @@ impl Site {
     }
 
     fn is_of_use(&self, now: Instant) -> bool {
-        self.workers > 0 || !self.waiting.is_empty() || self.down.as_ref().is_some_and(|(until, _)| *until > now)
+        self.workers > 0 || !self.waiting.is_empty() || self.down.as_ref().is_some_and(|down| down.until > now)
     }
 }
 
@@ -319,7 +338,18 @@ pub(super) mod tests {
         let destination = address.host().to_string();
         let mail = Arc::new(mail);
         let (notify, original) = (None, None);
-        Claim { mail, number, address, notify, original, destination, attempts: 0, delay_told: false, fence: 1 }
+        Claim {
+            mail,
+            number,
+            address,
+            notify,
+            original,
+            destination,
+            attempts: 0,
+            delay_told: false,
+            asked: false,
+            fence: 1,
+        }
     }
 
     fn many(destination: &str, letters: usize) -> Vec<Claim> {
@@ -399,10 +429,19 @@ pub(super) mod tests {
         assert_eq!(book.start().len(), 1);
         let _first = book.take("x.test").unwrap();
         let reply = Reply::plain(421, "busy");
-        assert_eq!(book.down("x.test", now + Duration::from_secs(9), &reply).len(), 2);
+        let down = Down { since: now, until: now + Duration::from_secs(9), reply: reply.clone() };
+        assert_eq!(book.down("x.test", down.clone()).len(), 2);
         book.finish("x.test", now);
         let refused = book.add(many("x.test", 1), now + Duration::from_secs(8));
-        assert_eq!(refused[0].1, reply);
+        assert_eq!(refused[0].down.reply, reply);
+        // The operator asked for an attempt: what is known of the destination is forgotten.
+        let asked = |mut claim: Claim| {
+            claim.asked = true;
+            claim
+        };
+        assert!(book.add(many("x.test", 1).into_iter().map(asked).collect(), now).is_empty());
+        assert!(book.add(many("x.test", 1), now).is_empty());
+        assert_eq!(book.down("x.test", down).len(), 2);
         assert!(book.add(many("x.test", 1), now + Duration::from_secs(10)).is_empty());
         assert_eq!(book.start(), ["x.test"]);
     }

@@ -2,17 +2,17 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use envelope::Reply;
+use envelope::{Outcome, Reply};
 use net::clock;
 use queue::{Settlement, Verdict};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
-use super::book::{Book, Job};
+use super::book::{Book, Job, Refused};
 use super::settle::{Ended, Settler};
-use super::{Connections, Settings, work};
+use super::{Connections, Settings, target, work};
 use crate::Context;
 use crate::limits::{OUTBOUND_CLAIM_MAX, OUTBOUND_DRAIN, OUTBOUND_LEASE, OUTBOUND_WINDOW, OUTBOUND_WINDOW_EACH};
 
@@ -107,12 +107,39 @@ impl Outbound {
                 }
             };
             let count = claims.len();
-            for (job, reply) in self.book.add(claims, clock::instant()) {
-                self.end(Ended::deferred(job, reply)).await;
-            }
+            let present = clock::instant();
+            self.pass_over(self.book.add(claims, present), present).await;
             if count < count_max {
                 return;
             }
+        }
+    }
+
+    /// Nobody of their destinations talked to us a moment ago: they wait until those are tried again. That is no attempt,
+    /// neither counted nor waited for longer, but the journal tells.
+    async fn pass_over(&self, refused: Vec<Refused>, present: Instant) {
+        let now = clock::now();
+        let mut ends = Vec::with_capacity(refused.len());
+        for Refused { job, down } in &refused {
+            let seconds = present.saturating_duration_since(down.since).as_secs();
+            let destination = &job.claim.destination;
+            let text = format!("not tried: {destination} was down {seconds} s ago: {}", down.reply.text);
+            let reply = Reply { text, ..down.reply.clone() };
+            let outcome = Outcome::Deferred(reply.clone());
+            target::tell_nowhere(&self.context, job.claim.mail.id, &work::recipient(job), destination, &outcome);
+            let due = now.plus(down.until.saturating_duration_since(present));
+            let verdict = Verdict::Later { due, reply, delay_told: false, counts: false };
+            let (mail, number) = (job.claim.mail.id, job.claim.number);
+            ends.push(Settlement { mail, number, fence: job.fence(), verdict });
+        }
+        if ends.is_empty() {
+            return;
+        }
+        let fences: Vec<i64> = ends.iter().map(|end| end.fence).collect();
+        match self.context.queue.settle(ends).await {
+            Ok(_) => refused.iter().zip(fences).for_each(|(one, fence)| one.job.settled(fence)),
+            // Their leases run out, and they are due again.
+            Err(error) => self.context.fault(None, None, "queue", &error),
         }
     }
 

@@ -27,13 +27,6 @@ pub(super) struct Ended {
     pub(super) dsn_offered: bool,
 }
 
-impl Ended {
-    /// Without an attempt of its own.
-    pub(super) fn deferred(job: Job, reply: Reply) -> Self {
-        Self { job, outcome: Outcome::Deferred(reply), host: None, dsn_offered: false }
-    }
-}
-
 /// What is to be written about one attempt.
 #[derive(Debug, Clone, PartialEq)]
 struct Decision {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use envelope::{Outcome, Recipient, Reply};
 use net::clock;
 
-use super::book::{Group, Job};
+use super::book::{Down, Group, Job};
 use super::settle::Ended;
 use super::target::{self, Found};
 use super::{Batch, Outbound, Target, deliver, local};
@@ -60,7 +60,8 @@ impl Outbound {
     async fn site_down(&self, destination: &str, group: Group, reply: &Reply) {
         let Err(group) = self.book.refused(destination, group) else { return };
         let patience = OUTBOUND_DOWN.min(self.settings.backoff.first / 2);
-        let waiting = self.book.down(destination, clock::instant() + patience, reply);
+        let since = clock::instant();
+        let waiting = self.book.down(destination, Down { since, until: since + patience, reply: reply.clone() });
         for job in group.jobs.into_iter().chain(waiting) {
             self.end_without_attempt(job, &Outcome::Deferred(reply.clone())).await;
         }
