@@ -78,6 +78,16 @@ impl Directory {
         change.await
     }
 
+    /// The account that has this address as its own; aliases are not asked.
+    pub async fn account(&self, address: &Address) -> Result<Option<AccountEntry>, Error> {
+        let (address, _) = names::usable(address)?;
+        let read = self.read(move |q, _| {
+            let row = AccountRow::find(q, &address)?;
+            Ok(row.map(|row| AccountEntry { id: row.id, address: row.address, added: row.added }))
+        });
+        read.await
+    }
+
     /// The accounts of a domain, or all, by address.
     pub async fn accounts(&self, domain: Option<&Domain>) -> Result<Vec<AccountEntry>, Error> {
         let domain = domain.cloned();

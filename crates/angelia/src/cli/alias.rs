@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
-use directory::AliasSource;
+use directory::{AliasSource, Directory};
 use envelope::{Address, Domain};
 use serde::Serialize;
 
@@ -20,6 +20,9 @@ pub(super) enum Command {
         /// Where it leads
         #[arg(required = true)]
         targets: Vec<Address>,
+        /// Also when the address is an account's, whose mail then goes to the targets only
+        #[arg(long)]
+        yes: bool,
     },
     /// List aliases
     #[command(after_help = "Example:\n  angelia alias list example.org --json")]
@@ -40,6 +43,25 @@ pub(super) enum Command {
     },
 }
 
+/// The account that would get nothing any more, when the source is one's address. An alias that stands was meant.
+async fn diverted(directory: &Directory, source: &AliasSource, targets: &[Address]) -> anyhow::Result<Option<Address>> {
+    let AliasSource::Address(address) = source else { return Ok(None) };
+    let Some(account) = directory.account(address).await? else { return Ok(None) };
+    let keeps = AliasSource::Address(account.address.clone());
+    if directory.aliases(None).await?.iter().any(|alias| alias.source == keeps) {
+        return Ok(None);
+    }
+    for target in targets {
+        // A foreign address may be one that no account here could have.
+        if let Ok(Some(other)) = directory.account(target).await
+            && other.id == account.id
+        {
+            return Ok(None);
+        }
+    }
+    Ok(Some(account.address))
+}
+
 #[derive(Serialize)]
 struct Listed {
     source: String,
@@ -49,7 +71,15 @@ struct Listed {
 pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Result<()> {
     let ground = super::ground(config).await?;
     match command {
-        Command::Add { source, targets } => {
+        Command::Add { source, targets, yes } => {
+            if !yes && let Some(account) = diverted(&ground.directory, &source, &targets).await? {
+                let targets: Vec<String> = targets.iter().map(Address::to_string).collect();
+                anyhow::bail!(
+                    "{account} is an account; its mail would go to {} instead. Say --yes if that is meant, or name \
+                     {account} among the targets, so that it keeps a copy; nothing was changed",
+                    targets.join(", ")
+                );
+            }
             ground.directory.add_alias(&source, &targets).await?;
             let texts: Vec<String> = targets.iter().map(Address::to_string).collect();
             eprintln!("{source} leads to {}", texts.join(", "));
