@@ -283,8 +283,15 @@ fn records_are_kept_while_the_server_runs_and_while_it_does_not() {
         assert!(Instant::now() < end, "the server does not see what was added");
         std::thread::sleep(Duration::from_millis(50));
     }
+    house.done(&["alias", "add", "maria@sparta.test", "maria@sparta.test", "k@patras.test"], "");
+    house.done(&["alias", "remove", "maria@sparta.test"], "");
+    house.done(&["alias", "add", "maria@sparta.test", "k@patras.test", "--yes"], "");
+    house.done(&["alias", "remove", "maria@sparta.test"], "");
     house.done(&["alias", "remove", "all@sparta.test"], "");
-    house.done(&["account", "remove", "maria@sparta.test", "--yes"], "");
+    house.done(&["alias", "add", "m@sparta.test", "maria@sparta.test"], "");
+    let removed = house.angelia(&["account", "remove", "maria@sparta.test", "--yes"], "");
+    let said = text(&removed.stderr);
+    assert!(said.contains("the alias m@sparta.test led there only, and is gone too"), "{said}");
     house.done(&["domain", "remove", "sparta.test"], "");
     assert!(!house.done(&["domain", "list"], "").contains("sparta"));
 }
@@ -292,11 +299,17 @@ fn records_are_kept_while_the_server_runs_and_while_it_does_not() {
 #[test]
 fn what_is_wrong_is_said() {
     let house = House::build();
-    let table: [(i32, &[&str], &str); 10] = [
+    let table: [(i32, &[&str], &str); 12] = [
         (1, &["account", "add", "x@nowhere.test", "--generate"], "angelia domain add nowhere.test"),
         (1, &["account", "add", "anna@athens.test", "--generate"], "is here already"),
         (1, &["account", "add", "b@athens.test"], "--password-stdin"),
         (1, &["account", "remove", "anna@athens.test"], "--yes"),
+        (
+            1,
+            &["alias", "add", "anna@athens.test", "k@patras.test"],
+            "anna@athens.test is an account; its mail would go",
+        ),
+        (1, &["quickstart", "anna@localhost"], "no domain that others could write to"),
         (1, &["domain", "remove", "athens.test"], "still has 1 accounts"),
         (2, &["account", "add", "no address"], "invalid value"),
         (2, &["acount", "list"], "unrecognized subcommand"),
@@ -327,6 +340,19 @@ fn what_is_wrong_is_said() {
     std::fs::write(house.config(), "hostname = \"a.test\"\n\n[queu]\nlifetime = \"5d\"\n").unwrap();
     let said = house.fails(1, &["config", "check"]);
     assert!(said.contains("angelia.toml:3: there is no section `[queu]`; did you mean `[queue]`?"), "{said}");
+}
+
+#[test]
+fn the_first_command_makes_the_data_folder_and_takes_no_short_password() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("angelia.toml"), "hostname = \"mail.a.test\"\ndata = \"data\"\n").unwrap();
+    let house = House { folder };
+    assert!(house.fails(1, &["domain", "list"]).contains("there is no data folder"));
+    house.done(&["domain", "add", "a.test"], "");
+    let short = house.angelia(&["account", "add", "anna@a.test", "--password-stdin"], "1234567\n");
+    assert_eq!(short.status.code(), Some(1));
+    assert!(text(&short.stderr).contains("less than 8 characters"));
+    house.done(&["account", "add", "anna@a.test", "--password-stdin", "--weak"], "1234567\n");
 }
 
 #[test]
@@ -436,6 +462,8 @@ fn the_queue_obeys_without_a_server() {
     assert!(house.done(&["queue", "hold", "--domain", "patras.test"], "").contains("kostas@patras.test"));
     assert_eq!(listed(&["--held"]).len(), 1);
     assert_eq!(listed(&["--held"])[0]["state"], "held");
+    let said = text(&house.angelia(&["queue", "retry", "--recipient", "kostas@patras.test"], "").stderr);
+    assert!(said.contains("1 recipient held: not tried before `angelia queue release`"), "{said}");
     house.done(&["queue", "release", &id], "");
     assert!(listed(&["--held"]).is_empty());
     house.done(&["queue", "retry", "--all"], "");

@@ -92,6 +92,8 @@ pub enum Event {
     Limited { service: Service, limit: String, peer: Option<IpAddr> },
     /// Something of ours failed.
     Fault { place: String, reason: String },
+    /// Everything works, and the operator should know something all the same.
+    Warning { place: String, reason: String },
 }
 
 /// How an attempt ended.
@@ -129,6 +131,7 @@ impl Event {
             Self::Operator { .. } => "operator",
             Self::Limited { .. } => "limited",
             Self::Fault { .. } => "fault",
+            Self::Warning { .. } => "warning",
         }
     }
 
@@ -139,7 +142,7 @@ impl Event {
             Self::SignInRefused { .. } | Self::Rejected { .. } | Self::Limited { .. } | Self::TlsFailed { .. } => {
                 Severity::Notice
             }
-            Self::Attempt { outcome: AttemptOutcome::Failed, .. } => Severity::Warning,
+            Self::Attempt { outcome: AttemptOutcome::Failed, .. } | Self::Warning { .. } => Severity::Warning,
             Self::Attempt { outcome: AttemptOutcome::Deferred, .. } => Severity::Notice,
             _ => Severity::Info,
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use directory::{AliasEntry, Directory};
 use envelope::{Address, Domain, Timestamp};
 use serde::Serialize;
 
@@ -59,7 +60,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
     match command {
         Command::Add { address, password } => {
             let (secret, shown) = password.get()?;
-            let ground = super::ground(config).await?;
+            let ground = super::ground_to_begin(config).await?;
             ground.directory.add_account(&address, &secret).await?;
             eprintln!("account {address} is here");
             show(shown)
@@ -84,6 +85,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
                 anyhow::bail!("nothing was removed (say --yes to remove without being asked)");
             }
             let ground = super::ground(config).await?;
+            let aliases = leading_to(&ground.directory, &address).await?;
             let mailstore = ground.mailstore.clone();
             ground.directory.remove_account(&address, move |tx, id| mailstore.remove_account_in(tx, id)).await?;
             // A running server would do it at its next start; a large account takes its time.
@@ -91,9 +93,23 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
             eprintln!(
                 "account {address} and its letters are gone; their bytes leave the disk as the store frees space"
             );
+            for alias in aliases {
+                match alias.targets.len() {
+                    1 => eprintln!("the alias {} led there only, and is gone too", alias.source),
+                    _ => eprintln!("the alias {} no longer leads there", alias.source),
+                }
+            }
             Ok(())
         }
     }
+}
+
+/// The aliases that have this account among their targets.
+async fn leading_to(directory: &Directory, address: &Address) -> anyhow::Result<Vec<AliasEntry>> {
+    let Some(account) = directory.account(address).await? else { return Ok(Vec::new()) };
+    let mut aliases = directory.aliases(None).await?;
+    aliases.retain(|alias| alias.targets.contains(&account.address));
+    Ok(aliases)
 }
 
 fn show(made: Option<String>) -> anyhow::Result<()> {

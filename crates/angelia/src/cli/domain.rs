@@ -39,7 +39,10 @@ struct Listed {
 }
 
 pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Result<()> {
-    let ground = super::ground(config).await?;
+    let ground = match command {
+        Command::Add { .. } => super::ground_to_begin(config).await?,
+        _ => super::ground(config).await?,
+    };
     match command {
         Command::Add { domain } => {
             ground.directory.add_domain(&domain).await?;

@@ -127,7 +127,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Command::Alias(command) => alias::run(command, config).await?,
         Command::Queue(command) => queue::run(command, config).await?,
         Command::Trace(args) => trace::run(args, config).await?,
-        Command::Version => println!("angelia {}", env!("CARGO_PKG_VERSION")),
+        Command::Version => output::print(&format!("angelia {}\n", env!("CARGO_PKG_VERSION")))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -139,7 +139,25 @@ fn settings(config: Option<&Path>) -> anyhow::Result<Settings> {
 
 /// Opens the records for a command, as the user whose they are, so that the server finds its files as it left them.
 async fn ground(config: Option<&Path>) -> anyhow::Result<Ground> {
+    open(&settings(config)?).await
+}
+
+/// The same for a command that may be the first one: it makes the data folder, where its parent stands.
+async fn ground_to_begin(config: Option<&Path>) -> anyhow::Result<Ground> {
     let settings = settings(config)?;
+    if !settings.data.exists() && settings.data.parent().is_some_and(Path::is_dir) {
+        crate::wiring::make_data_folder(&settings.data)?;
+        // Made as root, it is of no use to the user that the server becomes.
+        if let Some(user) = settings.user.as_deref().filter(|_| crate::privileges::is_root())
+            && let Some(user) = crate::privileges::User::find(user)?
+        {
+            user.own(&settings.data).with_context(|| format!("giving {} to its user", settings.data.display()))?;
+        }
+    }
+    open(&settings).await
+}
+
+async fn open(settings: &Settings) -> anyhow::Result<Ground> {
     if let Some(user) = &settings.user {
         crate::privileges::become_user(user)?;
     }
@@ -149,7 +167,7 @@ async fn ground(config: Option<&Path>) -> anyhow::Result<Ground> {
             settings.data.display()
         );
     }
-    Ground::open(&settings).await.with_context(|| format!("opening the store in {}", settings.data.display()))
+    Ground::open(settings).await.with_context(|| format!("opening the store in {}", settings.data.display()))
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use protocol::sasl::Secret;
 /// The longest password that is taken, in octets; hashing must not be made expensive.
 const OCTETS_MAX: u64 = 1024;
 
+/// The shortest one in characters that is taken without a word (NIST SP 800-63B section 5.1.1.2).
+const CHARACTERS_MIN: usize = 8;
+
 /// The switches of a command that sets a password.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,6 +23,9 @@ pub(super) struct Args {
     /// Make a password and print it
     #[arg(long, conflicts_with = "password_stdin")]
     generate: bool,
+    /// Take a password of less than eight characters
+    #[arg(long)]
+    weak: bool,
 }
 
 impl Args {
@@ -30,16 +36,30 @@ impl Args {
             return Ok((Secret::new(text.clone().into_bytes()), Some(text)));
         }
         if self.password_stdin {
-            return Ok((line()?, None));
+            return Ok((self.strong(line()?)?, None));
         }
         if !std::io::stdin().is_terminal() {
             bail!("no terminal to ask for a password: give it by --password-stdin, or have one made by --generate");
         }
-        let first = ask("Password: ")?;
+        let first = self.strong(ask("Password: ")?)?;
         if first != ask("Once more: ")? {
             bail!("the two passwords are not the same; nothing was changed");
         }
         Ok((first, None))
+    }
+}
+
+impl Args {
+    /// The world tries short passwords all day long.
+    fn strong(&self, secret: Secret) -> anyhow::Result<Secret> {
+        let characters = String::from_utf8_lossy(secret.expose()).chars().count();
+        if characters < CHARACTERS_MIN && !self.weak {
+            bail!(
+                "the password has less than {CHARACTERS_MIN} characters, which is soon guessed; nothing was changed. \
+                 Have one made by --generate, or say --weak"
+            );
+        }
+        Ok(secret)
     }
 }
 

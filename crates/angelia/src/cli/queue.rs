@@ -152,18 +152,26 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
         }
         Command::Retry(selection) => {
             let (filter, ground) = (selection.filter()?, super::ground(config).await?);
+            let held = Filter { held: Some(true), ..filter.clone() };
+            let held = ground.queue.list(held, LISTED_MAX).await?.len();
             let touched = ground.queue.retry(filter, net::clock::now()).await?;
-            told("retry", "will be tried now", &touched, &ground, config).await
+            if held > 0 {
+                eprintln!("{} held: not tried before `angelia queue release`", recipients(held));
+            }
+            if held > 0 && touched.is_empty() {
+                bail!("nothing else is meant by that, so nothing is tried now");
+            }
+            told("retry", "to be tried now", &touched, &ground, config).await
         }
         Command::Hold(selection) => {
             let (filter, ground) = (selection.filter()?, super::ground(config).await?);
             let touched = ground.queue.hold(filter).await?;
-            told("hold", "are held", &touched, &ground, config).await
+            told("hold", "held", &touched, &ground, config).await
         }
         Command::Release(selection) => {
             let (filter, ground) = (selection.filter()?, super::ground(config).await?);
             let touched = ground.queue.release(filter, net::clock::now()).await?;
-            told("release", "are released, and will be tried now", &touched, &ground, config).await
+            told("release", "released, to be tried now", &touched, &ground, config).await
         }
         Command::Drop { selection, yes } => drop_rows(selection.filter()?, yes, config).await,
     }
@@ -172,12 +180,12 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
 async fn drop_rows(filter: Filter, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
     let ground = super::ground(config).await?;
     let count = ground.queue.list(filter.clone(), LISTED_MAX).await?.len();
-    let question = format!("Drop {count} recipients, without a word to their senders?");
+    let question = format!("Drop {}, without a word to the sender?", recipients(count));
     if count > 0 && !yes && !super::records::confirmed(&question)? {
         bail!("nothing was dropped (say --yes to drop without being asked)");
     }
     let touched = ground.queue.drop_rows(filter).await?;
-    told("drop", "are dropped", &touched, &ground, config).await
+    told("drop", "dropped", &touched, &ground, config).await
 }
 
 /// Says what was done, and writes it into the journal, so that a letter's life tells of the operator's hand as well. A
@@ -201,8 +209,12 @@ async fn told(
         output::print(&format!("{} {}\n", one.mail.id, one.address))?;
     }
     sinks.stop().await;
-    eprintln!("{} recipients {what}", touched.len());
+    eprintln!("{} {what}", recipients(touched.len()));
     Ok(())
+}
+
+fn recipients(count: usize) -> String {
+    if count == 1 { "1 recipient".to_owned() } else { format!("{count} recipients") }
 }
 
 fn row(one: &Listed) -> Row {

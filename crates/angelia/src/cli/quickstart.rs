@@ -57,12 +57,21 @@ struct Made {
     password: String,
     checks: Vec<Check>,
     records: Vec<Record>,
+    /// What makes the server give up root, where that was not done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_advice: Option<String>,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some(domain) = args.address.host().name().cloned() else {
         bail!("{} has no domain; an account needs one", args.address);
     };
+    if !domain.as_str().contains('.') || domain.is_within(&Domain::parse("localhost")?) {
+        bail!(
+            "{domain} is no domain that others could write to; take one of your own, such as anna@example.org. To try \
+             everything on this machine alone, run `angelia lab`"
+        );
+    }
     let hostname = args.hostname.clone().unwrap_or_else(|| own_name(&domain));
     let (path, data) = places(args.dir.as_deref());
     if path.exists() {
@@ -84,7 +93,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         found = checks::ports(&settings);
         found.extend(checks::names(&settings, &domain, &own).await);
     }
+    let lacks_user = privileges::is_root() && user.is_none();
     let made = Made {
+        user_advice: lacks_user.then(|| user_advice(&path, &settings.data)),
         records: records(&domain, &hostname, &own),
         config: path,
         data: settings.data,
@@ -128,6 +139,17 @@ fn config_text(data: &Path, hostname: &Domain, has_user: bool) -> String {
          #key = \"/etc/letsencrypt/live/{hostname}/privkey.pem\""
     );
     text
+}
+
+fn user_advice(config: &Path, data: &Path) -> String {
+    format!(
+        "There is no user `angelia` on this machine, so the server would run as root. To have it give that up:\n\
+         \x20 useradd --system --shell /usr/sbin/nologin angelia\n\
+         \x20 chown -R angelia: {}\n\
+         \x20 sed -i '1i user = \"angelia\"' {}",
+        data.display(),
+        config.display()
+    )
 }
 
 fn write_config(path: &Path, text: &str) -> anyhow::Result<()> {
@@ -203,6 +225,9 @@ fn report(made: &Made, domain: &Domain) -> String {
     let widths = made.records.iter().map(|record| record.name.chars().count()).max().unwrap_or(0);
     for record in &made.records {
         let _ = writeln!(out, "  {:widths$}  IN {:<4} {}", record.name, record.kind, record.data);
+    }
+    if let Some(advice) = &made.user_advice {
+        let _ = writeln!(out, "\n{advice}");
     }
     let _ = writeln!(
         out,

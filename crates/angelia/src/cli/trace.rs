@@ -1,7 +1,7 @@
 //! `angelia trace`: the life of a letter, each decision with its reason and its time, as the journal has it.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use anyhow::bail;
@@ -38,8 +38,7 @@ pub(crate) async fn run(args: Args, config: Option<&Path>) -> anyhow::Result<()>
         );
     }
     let text = if args.json { json(&found) } else { render(&found, std::io::stdout().is_terminal()) };
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+    super::output::print(&text)
 }
 
 fn json(found: &Found) -> String {

@@ -57,7 +57,7 @@ fn about_program(event: &Event) -> Option<String> {
             Some(recipient) => format!("{action} {recipient}"),
             None => action.clone(),
         },
-        Event::Fault { place, reason } => format!("{place}: {reason}"),
+        Event::Fault { place, reason } | Event::Warning { place, reason } => format!("{place}: {reason}"),
         _ => return None,
     };
     Some(sentence)

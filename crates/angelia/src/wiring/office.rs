@@ -89,7 +89,7 @@ impl Office {
             office.serve(asked, listener);
         }
         if let Some(reason) = warning {
-            office.record(Event::Fault { place: "limits.connections".to_owned(), reason });
+            office.record(Event::Warning { place: "limits.connections".to_owned(), reason });
         }
         office.background.push(office.watch_certificates());
         office.background.push(office.sweep());

@@ -1,6 +1,7 @@
 //! The services, made from the settings that hold. A reload makes new ones; connections that were let in before keep
 //! theirs.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access::{imap, pop3};
@@ -90,6 +91,7 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
     }
     let own = mhs::mta::outbound::Settings {
         port: settings.outbound_port,
+        doors: doors(settings),
         backoff: settings.backoff.clone(),
         source: settings.outbound_source,
         tls: settings.outbound_tls,
@@ -97,6 +99,12 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
     };
     let context = transfer(settings, parts.ground, None, Arc::clone(parts.journal), shutdown);
     Ok(Outbound::run(context, own))
+}
+
+/// Where other hosts bring their mail.
+fn doors(settings: &Settings) -> Vec<SocketAddr> {
+    let smtp = settings.listen.iter().filter(|door| door.service == Service::Smtp);
+    smtp.map(|door| door.address).collect()
 }
 
 /// What the doors of the Message Store work with.
