@@ -40,6 +40,27 @@ async fn mail_that_would_come_back_to_us() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mail_that_would_come_back_to_us_under_another_name() {
+    // The host that is not ours is preferred less.
+    let mx = vec![("loop.test.", 10, "alias.loop.test."), ("loop.test.", 20, "mx.patras.test.")];
+    let hosts = vec![("alias.loop.test.", 9), ("mx.patras.test.", 1)];
+    fails_with(Wishes { mx, hosts, doors: vec![9], ..Wishes::default() }, "loop.test", "5.4.6").await;
+    let hosts = vec![("plain.test.", 9)];
+    fails_with(Wishes { mx: vec![], hosts, doors: vec![9], ..Wishes::default() }, "plain.test", "5.4.6").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_preferred_to_us_still_get_it() {
+    let mx = vec![("both.test.", 10, "mx.patras.test."), ("both.test.", 20, "alias.both.test.")];
+    let hosts = vec![("alias.both.test.", 9), ("mx.patras.test.", 1)];
+    let world = World::with(Wishes { mx, hosts, doors: vec![9], ..Wishes::default() }).await;
+    let peer = Peer::start(world.at(1), Manner::default()).await;
+    world.send(&["kostas@both.test"]).await;
+    world.until_empty().await;
+    assert_eq!(peer.letters().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_domain_without_mx_is_its_own_host() {
     let wishes = Wishes { mx: vec![], hosts: vec![("plain.test.", 3)], ..Wishes::default() };
     let world = World::with(wishes).await;

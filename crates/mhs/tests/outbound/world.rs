@@ -45,6 +45,8 @@ pub(crate) struct Wishes {
     pub(crate) mx: Vec<(&'static str, u16, &'static str)>,
     /// Hosts with the last octet of their loopback address.
     pub(crate) hosts: Vec<(&'static str, u8)>,
+    /// Last octets of the addresses where we take mail in ourselves.
+    pub(crate) doors: Vec<u8>,
 }
 
 impl Default for Wishes {
@@ -55,6 +57,7 @@ impl Default for Wishes {
             patience: Duration::from_secs(30),
             mx: vec![("patras.test.", 10, "mx.patras.test.")],
             hosts: vec![("mx.patras.test.", 1)],
+            doors: Vec::new(),
         }
     }
 }
@@ -141,6 +144,8 @@ impl World {
         let mut settings = outbound::Settings::new("mx.athens.test", Resolver::named(at).unwrap(), &Roots::none());
         settings.port = free_port().await;
         settings.backoff = wishes.backoff;
+        settings.doors =
+            wishes.doors.iter().map(|last| SocketAddr::from(([127, net[0], net[1], *last], settings.port))).collect();
         settings.patience.greeting = wishes.patience;
         settings.patience.command = wishes.patience;
         settings.patience.body_end = wishes.patience;

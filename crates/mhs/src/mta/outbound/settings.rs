@@ -1,6 +1,6 @@
 //! What an operator sets for mail out.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use net::{ClientTls, Resolver, Roots};
@@ -17,6 +17,8 @@ pub struct Settings {
     pub resolver: Resolver,
     /// 25, but in a lab.
     pub port: u16,
+    /// Where we take mail in from other hosts ourselves: mail out is never brought there.
+    pub doors: Vec<SocketAddr>,
     /// When to try again, and when to give up.
     pub backoff: Backoff,
     /// How we name ourselves in EHLO: the name that our address has in the DNS.
@@ -39,6 +41,7 @@ impl Settings {
         Self {
             resolver,
             port: 25,
+            doors: Vec::new(),
             backoff: Backoff::default(),
             hello_name: hello_name.into(),
             source: None,

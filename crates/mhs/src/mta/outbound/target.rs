@@ -9,7 +9,7 @@ use crate::route::{self, Route};
 
 /// Asks where the mail of `destination` goes.
 pub(super) async fn find(context: &Context, settings: &Settings, destination: &str) -> Found {
-    match route::find(context, &settings.resolver, settings.port, destination).await {
+    match route::find(context, &settings.resolver, settings.port, &settings.doors, destination).await {
         Route::Local => Found::Local,
         Route::Hosts(hosts) => Found::Target(Target { destination: destination.to_owned(), hosts }),
         Route::Nowhere(outcome) => Found::Nowhere(outcome),
