@@ -113,11 +113,12 @@ async fn text_outside_of_parts() {
         "Content-Type: multipart/mixed; boundary=x\r\n\r\nneedle\r\n",
         "Content-Type: multipart/mixed; boundary=x\r\n\r\nneedle\r\n--x\r\n\r\nhay\r\n--x--\r\n",
         "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nhay\r\n--x--\r\nneedle\r\n",
+        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nUzogbmVlZGxlDQoNCg==\r\n",
         "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nX-Y: needle\r\n\r\nhay\r\n--x--\r\n",
     ] {
         client.append("INBOX", "", text).await;
     }
-    assert_eq!(client.ask("SEARCH BODY needle").await, "* SEARCH 1 2 3 4\nOK SEARCH done\n");
+    assert_eq!(client.ask("SEARCH BODY needle").await, "* SEARCH 1 2 3 4 5\nOK SEARCH done\n");
 }
 
 /// A header larger than most.

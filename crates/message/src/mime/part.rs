@@ -46,12 +46,12 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether its own content is text for somebody to read: a text, or a multipart whose boundary never came, which
-    /// IMAP shows as one.
+    /// Whether its own content is text for somebody to read: a text, or what IMAP shows as one: a multipart whose
+    /// boundary never came, and a message that was not looked into because it is encoded or stands too deep.
     pub fn is_text(&self) -> bool {
         let content_type = &self.content.content_type;
         let broken = content_type.is_multipart() && self.content.encoding.is_identity();
-        self.kind == Kind::Leaf && (content_type.kind == "text" || broken)
+        self.kind == Kind::Leaf && (content_type.kind == "text" || content_type.is_message() || broken)
     }
 
     /// Header and body.

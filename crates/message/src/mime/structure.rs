@@ -57,6 +57,7 @@ impl Structure {
         let mut at = PartId(0);
         // Whether `at` is a message whose parts are counted next, rather than a part.
         let mut message = true;
+        let mut unopened = false;
         for number in numbers {
             let index = usize::try_from(*number).ok()?.checked_sub(1)?;
             let mut part = self.part(at)?;
@@ -68,6 +69,8 @@ impl Structure {
             match part.kind {
                 Kind::Multipart => at = *part.children.get(index)?,
                 _ if message && index == 0 => {}
+                // A message that was not looked into is shown with one part, all of it.
+                Kind::Leaf if part.content.content_type.is_message() && index == 0 && !unopened => unopened = true,
                 _ => return None,
             }
             message = false;

@@ -1,10 +1,13 @@
 //! BODYSTRUCTURE: the tree of parts as IMAP's grammar wants it, borrowed from a [`Structure`].
 //!
-//! The grammar knows no multipart without parts and no `message/rfc822` without its envelope. A part that claims to
-//! be one and is none (its boundary never came, it is encoded, a limit was met) is shown as what it is: text, or
-//! octets.
+//! The grammar knows no multipart without parts and no `message/rfc822` without its envelope. A multipart that is none
+//! (its boundary never came, it is encoded, a limit was met) is shown as what it is: text, or octets. A message that
+//! was not looked into, because it is encoded (against RFC 2046 section 5.2.1) or stands too deep, keeps its type, as
+//! with other servers: its envelope is empty, and its one part is a text, which is all of it.
 
-use crate::mime::{Content, ContentType, Kind, Parameters, Part, PartId, Structure};
+use std::sync::LazyLock;
+
+use crate::mime::{Content, Kind, Parameters, Part, PartId, Structure};
 
 use super::Envelope;
 
@@ -34,7 +37,7 @@ pub enum Shape<'a> {
     Multipart(Vec<BodyStructure<'a>>),
     /// `body-type-msg`: `message/rfc822`, and `message/global`, which IMAP4rev1 has no form for (RFC 9051 has).
     Message {
-        /// Its envelope; `None` when envelopes were not asked for.
+        /// Its envelope; `None` when envelopes were not asked for, or the message was not looked into.
         envelope: Option<&'a Envelope>,
         /// The structure of the message inside.
         body: Box<BodyStructure<'a>>,
@@ -60,17 +63,17 @@ impl Structure {
     pub fn body_structure_of(&self, id: PartId) -> Option<BodyStructure<'_>> {
         let part = self.part(id)?;
         let content_type = &part.content.content_type;
-        let shape = self.shape(part)?;
+        let shape = self.shape(id, part)?;
         let (kind, subtype) = match shape {
             Shape::Text { .. } if content_type.kind != "text" => ("text", "plain"),
-            Shape::Basic if is_structured(content_type) => ("application", "octet-stream"),
+            Shape::Basic if content_type.is_multipart() => ("application", "octet-stream"),
             _ => (content_type.kind.as_str(), content_type.subtype.as_str()),
         };
         let parameters = &content_type.parameters;
         Some(BodyStructure { id, kind, subtype, parameters, content: &part.content, octets: part.body.len(), shape })
     }
 
-    fn shape(&self, part: &Part) -> Option<Shape<'_>> {
+    fn shape(&self, id: PartId, part: &Part) -> Option<Shape<'_>> {
         Some(match part.kind {
             Kind::Multipart => {
                 let parts = part.children.iter().filter_map(|child| self.body_structure_of(*child));
@@ -84,12 +87,25 @@ impl Structure {
                     lines: part.body_lines,
                 }
             }
+            Kind::Leaf if part.content.content_type.is_message() => {
+                Shape::Message { envelope: None, body: Box::new(unopened(id, part)), lines: part.body_lines }
+            }
             Kind::Leaf if part.is_text() => Shape::Text { lines: part.body_lines },
             Kind::Leaf => Shape::Basic,
         })
     }
 }
 
-fn is_structured(content_type: &ContentType) -> bool {
-    content_type.is_multipart() || content_type.is_message()
+/// The only part of a message that was not looked into.
+fn unopened(id: PartId, part: &Part) -> BodyStructure<'static> {
+    static NOTHING: LazyLock<Content> = LazyLock::new(Content::default);
+    BodyStructure {
+        id,
+        kind: "text",
+        subtype: "plain",
+        parameters: &NOTHING.content_type.parameters,
+        content: &NOTHING,
+        octets: part.body.len(),
+        shape: Shape::Text { lines: part.body_lines },
+    }
 }

@@ -28,11 +28,24 @@ fn forms() {
         ),
         ("Content-Type: multipart/mixed\n\nt\n", "text/plain[2 1]"),
         ("Content-Type: multipart/mixed\nContent-Transfer-Encoding: base64\n\nt\n", "application/octet-stream[2]"),
-        ("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nt\n", "application/octet-stream[2]"),
+        (
+            "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nt\n",
+            "message/rfc822[- text/plain[2 1] 1]",
+        ),
         ("Content-Type: message/partial\n\nt\n", "message/partial[2]"),
     ] {
         let structure = Structure::parse(message.as_bytes());
         assert_eq!(shown(&structure.body_structure().unwrap()), wanted, "{message:?}");
+    }
+}
+
+#[test]
+fn the_one_part_of_a_message_not_looked_into() {
+    let structure = Structure::parse(b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nt\n");
+    assert_eq!(structure.by_numbers(&[1, 1]), structure.by_numbers(&[1]));
+    assert!(structure.by_numbers(&[1]).is_some());
+    for none in [&[1, 2][..], &[1, 1, 1], &[2]] {
+        assert_eq!(structure.by_numbers(none), None, "{none:?}");
     }
 }
 
