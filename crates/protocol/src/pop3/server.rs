@@ -19,7 +19,9 @@ pub use maildrop::{Maildrop, Message};
 
 use self::maildrop::{Deletions, Listing};
 use super::encode::{self, Code, Stuffer};
-use super::limits::{DROPPED_OCTETS_MAX, ERRORS_MAX, ERRORS_MAX_BEFORE_SIGN_IN, LINE_OCTETS_MAX, OUT_OCTETS, PATIENCE, SIGN_IN_PATIENCE};
+use super::limits::{
+    DROPPED_OCTETS_MAX, ERRORS_MAX, ERRORS_MAX_BEFORE_SIGN_IN, LINE_OCTETS_MAX, OUT_OCTETS, PATIENCE, SIGN_IN_PATIENCE,
+};
 use crate::lines::{Line, Lines};
 use crate::sasl::{Exchange, Reason};
 use crate::session::{Session, Step, Tls};
