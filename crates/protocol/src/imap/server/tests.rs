@@ -269,6 +269,22 @@ fn a_megabyte_of_mailbox_name() {
     assert_eq!(talk.says("a noop\r\n"), "a OK done\r\n");
 }
 
+/// A stranger may throw away less of our time than a reader.
+#[test]
+fn a_line_that_never_ends() {
+    let kib = limits::COMMAND_OCTETS_MAX / 1024;
+    for (mut talk, kib_max) in [(Talk::new(|_| ()), 64 + 9), (Talk::signed_in(), 1024 + kib + 1)] {
+        talk.said.clear();
+        let mut sent = 0;
+        while !talk.closed && sent <= kib_max {
+            talk.send(&[b'x'; 1024]);
+            sent += 1;
+        }
+        assert!(talk.closed && sent > 64, "{sent} of {kib_max}");
+        assert_eq!(talk.said, "* BYE Too much that nobody can read\r\n");
+    }
+}
+
 #[test]
 fn patience_with_floods_and_mistakes() {
     let mut talk = Talk::signed_in();
