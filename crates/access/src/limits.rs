@@ -32,7 +32,7 @@ pub const PIECE_OCTETS: u64 = 64 * 1024;
 pub const ROWS_BATCH: usize = 500;
 
 /// How much of a header ENVELOPE, SEARCH and BODY[HEADER.FIELDS] look into; it is held in memory for that long. The
-/// largest headers known, of lists that keep every hop and seal, stay under 1 MiB. BODY[HEADER] has no limit, and what
+/// largest headers known, of lists that keep every hop and seal, stay under 1 MiB. `BODY[HEADER]` has no limit, and what
 /// the parts say of themselves (BODYSTRUCTURE) is read as far as `message::limits::HEADER_OCTETS_MAX`.
 pub const HEADER_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 
