@@ -15,7 +15,7 @@ impl Context {
         // A proof was begun before, and a wrong one does not come here: to refuse the right one would tell it apart.
         let begins = !matches!(request, Request::Proved { .. });
         if begins && self.sign_in_failures.peek_address(visitor.peer.ip(), clock::instant()).is_err() {
-            self.refused(visitor, request.user(), mechanism(request), "too many failed sign-ins from there").await;
+            self.refused(visitor, request.user(), request.mechanism(), "too many failed sign-ins from there").await;
             return SignIn::Refused(Refusal::Temporary);
         }
         let answer = match self.directory.sign_in(request).await {
@@ -30,7 +30,7 @@ impl Context {
                 let event = Event::SignedIn {
                     service: visitor.service,
                     account: who.address().clone(),
-                    mechanism: mechanism(request).to_owned(),
+                    mechanism: request.mechanism().to_owned(),
                     peer: Some(visitor.peer.ip()),
                 };
                 self.record(Some(visitor.session), event);
@@ -38,10 +38,10 @@ impl Context {
             // Our own trouble is nobody's guess.
             SignIn::Refused(Refusal::Temporary) => {
                 let reason = Refusal::Temporary.to_string();
-                self.refused(visitor, request.user(), mechanism(request), &reason).await;
+                self.refused(visitor, request.user(), request.mechanism(), &reason).await;
             }
             SignIn::Refused(refusal) => {
-                self.sign_in_failed(visitor, request.user(), mechanism(request), &refusal.to_string()).await;
+                self.sign_in_failed(visitor, request.user(), request.mechanism(), &refusal.to_string()).await;
             }
             SignIn::Keys(_) => {}
         }
@@ -70,12 +70,5 @@ impl Context {
         };
         self.record(Some(visitor.session), event);
         tokio::time::sleep(self.settings.sign_in_delay).await;
-    }
-}
-
-fn mechanism(request: &Request) -> &'static str {
-    match request {
-        Request::Password { mechanism, .. } | Request::Proved { mechanism, .. } => mechanism,
-        Request::ScramKeys { .. } => "SCRAM-SHA-256",
     }
 }

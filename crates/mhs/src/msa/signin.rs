@@ -15,7 +15,7 @@ impl Visit {
         let begins = !matches!(request, Request::Proved { .. });
         if begins && self.context.sign_in_failures.peek_address(self.peer, clock::instant()).is_err() {
             let reason = &"too many failed sign-ins from there";
-            return self.refuse_sign_in(request.user(), mechanism(request), reason, Refusal::Temporary).await;
+            return self.refuse_sign_in(request.user(), request.mechanism(), reason, Refusal::Temporary).await;
         }
         match self.context.directory.sign_in(request).await {
             Ok(SignIn::Keys(keys)) => self.session().scram_keys(keys),
@@ -23,7 +23,7 @@ impl Visit {
                 self.record(Event::SignedIn {
                     service: self.service,
                     account: who.address().clone(),
-                    mechanism: mechanism(request).to_owned(),
+                    mechanism: request.mechanism().to_owned(),
                     peer: Some(self.peer),
                 });
                 self.who = Some(who);
@@ -31,15 +31,15 @@ impl Visit {
             }
             // Our own trouble is nobody's guess.
             Ok(SignIn::Refused(refusal @ Refusal::Temporary)) => {
-                self.refuse_sign_in(request.user(), mechanism(request), &refusal, refusal).await;
+                self.refuse_sign_in(request.user(), request.mechanism(), &refusal, refusal).await;
             }
             Ok(SignIn::Refused(refusal)) => {
-                self.sign_in_failed(request.user(), mechanism(request), &refusal, refusal).await;
+                self.sign_in_failed(request.user(), request.mechanism(), &refusal, refusal).await;
             }
             Err(error) => {
                 self.context.fault(Some(self.id), None, "directory", &error);
                 let refusal = Refusal::Temporary;
-                self.refuse_sign_in(request.user(), mechanism(request), &refusal, refusal).await;
+                self.refuse_sign_in(request.user(), request.mechanism(), &refusal, refusal).await;
             }
         }
     }
@@ -77,12 +77,5 @@ impl Visit {
         });
         tokio::time::sleep(SIGN_IN_DELAY).await;
         self.session().sign_in_refused(refusal);
-    }
-}
-
-fn mechanism(request: &Request) -> &'static str {
-    match request {
-        Request::Password { mechanism, .. } | Request::Proved { mechanism, .. } => mechanism,
-        Request::ScramKeys { .. } => "SCRAM-SHA-256",
     }
 }

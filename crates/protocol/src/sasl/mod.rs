@@ -131,6 +131,14 @@ impl Request {
             Self::Password { user, .. } | Self::ScramKeys { user } | Self::Proved { user, .. } => user,
         }
     }
+
+    /// How it came, for the journal. Which SCRAM it will be is not known while its keys are asked for.
+    pub fn mechanism(&self) -> &'static str {
+        match self {
+            Self::Password { mechanism, .. } | Self::Proved { mechanism, .. } => mechanism,
+            Self::ScramKeys { .. } => Mechanism::ScramSha256.name(),
+        }
+    }
 }
 
 /// Why an exchange failed before the directory had the last word. Whose fault: the peer's, but for `Temporary`.
