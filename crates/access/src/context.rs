@@ -7,7 +7,7 @@ use directory::Directory;
 use envelope::SessionId;
 use journal::{Entry, Event, Journal, Service};
 use mailstore::Mailstore;
-use net::{RateLimiter, ServerTls, Shutdown, clock};
+use net::{RateLimiter, ServerTls, Shutdown, Stream, clock};
 
 use crate::limits;
 
@@ -74,6 +74,15 @@ impl Context {
     /// Writes into the journal.
     pub fn record(&self, session: Option<SessionId>, event: Event) {
         self.journal.record(Entry { at: clock::now(), session, mail: None, event });
+    }
+
+    /// TLS from the start, for a door that has it; why not, when it does not come to stand.
+    pub(crate) async fn secure(&self, visitor: &Visitor, stream: Stream) -> Result<Stream, String> {
+        let Some(tls) = &self.settings.tls else { return Err("no certificate".to_owned()) };
+        stream.accept_tls(tls).await.map_err(|gone| {
+            self.record(Some(visitor.session), Event::TlsFailed { reason: gone.to_string() });
+            gone.to_string()
+        })
     }
 
     /// Writes a fault of ours into the journal.

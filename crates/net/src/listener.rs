@@ -57,11 +57,14 @@ pub enum Refused {
 
 /// What stands behind a listener.
 pub trait Door: Send + Sync + 'static {
-    /// What a refused peer is told, with its CRLF; empty where nothing can be said (implicit TLS).
-    fn busy_line(&self) -> &[u8];
+    /// What a refused peer is told, with its CRLF; empty where nothing can be said (implicit TLS). Nothing, unless the
+    /// door that stands at the listener itself has words for it.
+    fn busy_line(&self) -> &[u8] {
+        b""
+    }
 
-    /// Somebody was refused; for the journal.
-    fn refused(&self, peer: SocketAddr, why: Refused);
+    /// Somebody was refused; for the journal of the door that stands at the listener itself.
+    fn refused(&self, _peer: SocketAddr, _why: Refused) {}
 
     /// Serves one connection to its end.
     fn serve(self: Arc<Self>, incoming: Incoming) -> impl Future<Output = ()> + Send;

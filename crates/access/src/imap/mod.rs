@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use envelope::SessionId;
 use journal::{Event, Service};
-use net::{Conversation, Incoming, Refused, Stream, Upgrade, clock};
+use net::{Conversation, Incoming, Stream, Upgrade, clock};
 use protocol::imap::{Config, Server};
 
 use crate::{Context, Visitor};
@@ -56,16 +56,9 @@ impl Door {
         Arc::new(Self { context, config: config.shared(), service })
     }
 
-    /// TLS from the start, where this door has it; why not, when it does not come to stand.
+    /// TLS from the start, where this door has it.
     async fn secure(&self, visitor: &Visitor, stream: Stream) -> Result<Stream, String> {
-        if self.service != Service::Imaps {
-            return Ok(stream);
-        }
-        let Some(tls) = &self.context.settings.tls else { return Err("no certificate".to_owned()) };
-        stream.accept_tls(tls).await.map_err(|gone| {
-            self.context.record(Some(visitor.session), Event::TlsFailed { reason: gone.to_string() });
-            gone.to_string()
-        })
+        if self.service == Service::Imaps { self.context.secure(visitor, stream).await } else { Ok(stream) }
     }
 
     /// The connection, ready to talk.
@@ -81,24 +74,6 @@ impl Door {
 }
 
 impl net::Door for Door {
-    fn busy_line(&self) -> &[u8] {
-        if self.service == Service::Imaps {
-            b""
-        } else {
-            b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
-        }
-    }
-
-    fn refused(&self, peer: std::net::SocketAddr, why: Refused) {
-        let limit = match why {
-            Refused::TooMany => "connections",
-            Refused::TooManyFromHere => "connections of one address",
-            Refused::Draining => return,
-        };
-        let event = Event::Limited { service: self.service, limit: limit.to_owned(), peer: Some(peer.ip()) };
-        self.context.record(None, event);
-    }
-
     async fn serve(self: Arc<Self>, incoming: Incoming) {
         let (peer, local, service) = (incoming.peer, incoming.local, self.service);
         let visitor = Visitor { service, session: SessionId::random(), peer };

@@ -10,12 +10,11 @@ mod sign_in;
 mod talk;
 mod update;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use envelope::SessionId;
 use journal::{Event, Service};
-use net::{Conversation, Incoming, Refused, Upgrade, clock};
+use net::{Conversation, Incoming, Upgrade, clock};
 use protocol::Session as _;
 use protocol::pop3::{Config, Server};
 
@@ -53,13 +52,9 @@ impl Door {
     async fn converse(&self, visitor: Visitor, incoming: Incoming) -> (String, u64, u64) {
         let mut stream = incoming.stream;
         if self.service == Service::Pop3s {
-            let Some(tls) = &self.context.settings.tls else { return ("no certificate".to_owned(), 0, 0) };
-            stream = match stream.accept_tls(tls).await {
+            stream = match self.context.secure(&visitor, stream).await {
                 Ok(stream) => stream,
-                Err(gone) => {
-                    self.context.record(Some(visitor.session), Event::TlsFailed { reason: gone.to_string() });
-                    return (gone.to_string(), 0, 0);
-                }
+                Err(reason) => return (reason, 0, 0),
             };
         }
         let upgrade = match &self.context.settings.tls {
@@ -76,20 +71,6 @@ impl Door {
 }
 
 impl net::Door for Door {
-    fn busy_line(&self) -> &[u8] {
-        if self.service == Service::Pop3s { b"" } else { b"-ERR [SYS/TEMP] too many connections, try again later\r\n" }
-    }
-
-    fn refused(&self, peer: SocketAddr, why: Refused) {
-        let limit = match why {
-            Refused::TooMany => "connections",
-            Refused::TooManyFromHere => "connections of one address",
-            Refused::Draining => return,
-        };
-        let event = Event::Limited { service: self.service, limit: limit.to_owned(), peer: Some(peer.ip()) };
-        self.context.record(None, event);
-    }
-
     async fn serve(self: Arc<Self>, incoming: Incoming) {
         let (peer, local, service) = (incoming.peer, incoming.local, self.service);
         let visitor = Visitor { service, session: SessionId::random(), peer };

@@ -15,11 +15,10 @@ mod serve;
 
 pub(crate) use serve::Visit;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use journal::{Event, Service};
-use net::{Door, Incoming, Refused};
+use journal::Service;
+use net::{Door, Incoming};
 use protocol::smtp::server::{Auth, BareLineEnds, Config};
 
 use crate::Context;
@@ -40,7 +39,6 @@ pub struct Inbound {
     policy: Policy,
     service: Service,
     implicit_tls: bool,
-    busy_line: Vec<u8>,
 }
 
 impl Inbound {
@@ -70,33 +68,11 @@ impl Inbound {
             recipients_max: settings.recipients_max,
             ..Config::new(settings.hostname.as_str())
         };
-        let busy = format!("421 4.3.2 {} has too many connections, try again later\r\n", settings.hostname);
-        Arc::new(Self {
-            context: Arc::clone(context),
-            config: config.shared(),
-            policy,
-            service,
-            implicit_tls,
-            busy_line: if implicit_tls { Vec::new() } else { busy.into_bytes() },
-        })
+        Arc::new(Self { context: Arc::clone(context), config: config.shared(), policy, service, implicit_tls })
     }
 }
 
 impl Door for Inbound {
-    fn busy_line(&self) -> &[u8] {
-        &self.busy_line
-    }
-
-    fn refused(&self, peer: SocketAddr, why: Refused) {
-        let limit = match why {
-            Refused::TooMany => "connections",
-            Refused::TooManyFromHere => "connections from one address",
-            Refused::Draining => return,
-        };
-        let event = Event::Limited { service: self.service, limit: limit.to_owned(), peer: Some(peer.ip()) };
-        self.context.record(None, None, event);
-    }
-
     async fn serve(self: Arc<Self>, incoming: Incoming) {
         serve::serve(&self, incoming).await;
     }
