@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{Default, KEYS, Key};
+use super::keys::{self, Default, Key};
 
 /// `docs/config.md`.
 pub(crate) fn reference() -> String {
@@ -13,7 +13,7 @@ pub(crate) fn reference() -> String {
          says what is wrong, with the line; `angelia config show` prints what holds. SIGHUP reads it again: certificates,\n\
          limits and the like change without dropping a connection, and what needs a new start is named.\n\
          \n\
-         This file is written from `crates/angelia/src/config/keys.rs`; a test compares them.\n\
+         This file is written from `crates/angelia/src/config/keys/`; a test compares them.\n\
          \n\
          A working configuration:\n\
          \n\
@@ -24,7 +24,7 @@ pub(crate) fn reference() -> String {
          ```\n",
     );
     let mut section = None;
-    for key in KEYS {
+    for key in keys::all() {
         let this = key.name.split_once('.').map(|(section, _)| section);
         if section != Some(this) {
             let _ = write!(out, "\n## {}\n", this.map_or("At the top".to_owned(), |name| format!("[{name}]")));
@@ -50,7 +50,7 @@ pub(crate) fn sample() -> String {
          # `angelia config check` says what is wrong with it; docs/config.md says more of each key.\n",
     );
     let mut section = None;
-    for key in KEYS {
+    for key in keys::all() {
         let (this, name) = key.name.split_once('.').map_or((None, key.name), |(section, name)| (Some(section), name));
         if section != this {
             let _ = write!(out, "\n[{}]\n", this.unwrap_or_default());

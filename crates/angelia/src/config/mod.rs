@@ -15,7 +15,7 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use settings::{Bodies, Engine, JournalFormat, ListenSettings, Settings, TlsSettings};
+pub use settings::{Bodies, Engine, JournalFormat, ListenSettings, OutboundSettings, Settings, TlsSettings};
 
 /// One thing that is wrong with the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub(crate) fn effective(path: &Path) -> Result<Vec<Effective>, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
     let (mut raw, _) = raw::Raw::parse(&text);
-    let entries = keys::KEYS.iter().map(|key| {
+    let entries = keys::all().map(|key| {
         let found = raw.take(key.name).map(|found| found.value.to_toml());
         let from_file = found.is_some();
         let default = match key.default {

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Problem;
-use super::keys::{self, KEYS};
+use super::keys;
 
 /// What was found, by the key's name.
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ impl Reader<'_> {
             format!("`{name}` is a section; write `[{name}]` and its keys below it")
         } else if let (DeValue::Table(_), Some(section)) = (value, nearest(name, sections())) {
             format!("there is no section `[{name}]`; did you mean `[{section}]`?")
-        } else if let Some(key) = nearest(name, KEYS.iter().map(|key| key.name)) {
+        } else if let Some(key) = nearest(name, keys::all().map(|key| key.name)) {
             format!("there is no key `{name}`; did you mean `{key}`?")
         } else {
             format!("there is no key `{name}`; `angelia config show --all` lists them")
@@ -127,7 +127,7 @@ fn convert(value: &DeValue<'_>) -> Value {
 }
 
 fn sections() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(|key| key.name.split_once('.').map(|(section, _)| section))
+    keys::all().filter_map(|key| key.name.split_once('.').map(|(section, _)| section))
 }
 
 fn is_section(name: &str) -> bool {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_nearest_key() {
-        let key = |name| nearest(name, KEYS.iter().map(|key| key.name));
+        let key = |name| nearest(name, keys::all().map(|key| key.name));
         assert_eq!(key("hostnam"), Some("hostname"));
         assert_eq!(key("queue.retryfirst"), Some("queue.retry_first"));
         assert_eq!(key("smtp.lisen"), Some("smtp.listen"));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::keys::{Default, KEYS};
+use super::keys::{self, Default};
 use super::{Bodies, Engine, Settings, docs, parse};
 
 fn read(text: &str) -> Result<Settings, Vec<String>> {
@@ -116,7 +116,7 @@ fn postgres_needs_its_address_and_its_bodies() {
 
 #[test]
 fn every_default_and_every_example_can_be_read() {
-    for key in KEYS {
+    for key in keys::all() {
         let text = match key.default {
             Default::Required { example } | Default::Unset { example, .. } => example,
             Default::Is { value, .. } => value,

@@ -90,11 +90,11 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
         roots = roots.with_file(file)?;
     }
     let own = mhs::mta::outbound::Settings {
-        port: settings.outbound_port,
+        port: settings.outbound.port,
         doors: doors(settings),
         backoff: settings.backoff.clone(),
-        source: settings.outbound_source,
-        tls: settings.outbound_tls,
+        source: settings.outbound.source,
+        tls: settings.outbound.tls,
         ..mhs::mta::outbound::Settings::new(settings.hostname.as_str(), resolver, &roots)
     };
     let context = transfer(settings, parts.ground, None, Arc::clone(parts.journal), shutdown);

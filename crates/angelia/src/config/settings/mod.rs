@@ -1,0 +1,98 @@
+//! The second step: each value gets its type, or a problem with its line. One file a section that has much to say.
+
+mod doors;
+mod journal;
+mod outbound;
+mod queue;
+mod reader;
+mod storage;
+mod tls;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ::queue::Backoff;
+use directory::TrustedNetworks;
+use envelope::{Address, Domain};
+
+pub use self::doors::ListenSettings;
+pub use self::journal::JournalFormat;
+pub use self::outbound::OutboundSettings;
+pub use self::storage::{Bodies, Engine};
+pub use self::tls::TlsSettings;
+
+use self::reader::Reader;
+use super::Problem;
+use super::raw::Raw;
+
+/// The configuration, right by construction.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Our name in the DNS.
+    pub hostname: Domain,
+    /// Where everything is kept.
+    pub data: PathBuf,
+    /// Whom to become after binding.
+    pub user: Option<String>,
+    /// Who reads what is sent to a postmaster.
+    pub postmaster: Option<Address>,
+    /// The doors.
+    pub listen: Vec<ListenSettings>,
+    /// Certificates.
+    pub tls: TlsSettings,
+    /// Whether a password may come in the clear from elsewhere.
+    pub signin_without_tls: bool,
+    /// Who may send without signing in.
+    pub relay_networks: TrustedNetworks,
+    /// SIZE, in octets.
+    pub message_octets_max: u64,
+    /// Recipients of one message.
+    pub recipients_max: usize,
+    /// Connections to one group of doors.
+    pub connections_max: usize,
+    /// Connections from one address.
+    pub connections_per_address_max: usize,
+    /// The name server, when one is named.
+    pub dns_server: Option<SocketAddr>,
+    /// How mail goes out.
+    pub outbound: OutboundSettings,
+    /// The queue's patience.
+    pub backoff: Backoff,
+    /// The store.
+    pub storage: Engine,
+    /// How the journal looks on stderr.
+    pub journal_format: JournalFormat,
+    /// How long the journal's rows are kept.
+    pub journal_days: u32,
+}
+
+/// `None` only when there is a problem.
+pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Problem>) -> Option<Settings> {
+    let mut reader = Reader { raw, folder, problems };
+    let hostname = reader.hostname();
+    let data = reader.path("data");
+    let tls = reader.tls(data.as_deref());
+    let storage = reader.storage();
+    let listen = reader.doors();
+    let backoff = reader.backoff();
+    Some(Settings {
+        user: reader.text("user"),
+        postmaster: reader.address("postmaster"),
+        listen,
+        tls,
+        signin_without_tls: reader.bool("signin.without_tls"),
+        relay_networks: reader.networks("relay.networks"),
+        message_octets_max: reader.size("limits.message_size"),
+        recipients_max: reader.count("limits.recipients"),
+        connections_max: reader.count("limits.connections"),
+        connections_per_address_max: reader.count("limits.connections_per_address"),
+        dns_server: reader.socket_address("dns.server"),
+        outbound: reader.outbound(),
+        backoff,
+        journal_format: reader.journal_format(),
+        journal_days: u32::try_from(reader.number("journal.days")).unwrap_or(30),
+        storage: storage?,
+        hostname: hostname?,
+        data: data?,
+    })
+}
