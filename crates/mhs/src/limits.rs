@@ -44,8 +44,12 @@ pub const OUTBOUND_CLAIM_MAX: usize = 500;
 /// Attempts under way at once. A slow peer costs a task and a connection, little more.
 pub const OUTBOUND_ATTEMPTS_MAX: usize = 500;
 
-/// Of these, for one destination at most: as many connections as a stranger puts up with.
-pub const OUTBOUND_ATTEMPTS_EACH: usize = 10;
+/// Of these, for one destination at most, where the operator or its route says nothing: as many connections as a
+/// stranger puts up with. Reached only by a destination that takes letter after letter.
+pub const OUTBOUND_ATTEMPTS_EACH: usize = 20;
+
+/// Letters that go one right after the other where a rate is set: a burst beyond that is what a rate is set against.
+pub const OUTBOUND_RATE_BURST_MAX: u32 = 50;
 
 /// Batches that a worker carries to one destination before others have their turn.
 pub const OUTBOUND_BATCHES_A_TURN: usize = 100;

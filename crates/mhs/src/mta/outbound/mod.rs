@@ -1,6 +1,7 @@
 //! Mail out: takes what is due from the queue and hands it to the next hop.
 //!
 //! - [`schedule`] claims what is due, fair per destination, and keeps a bounded window of it in memory.
+//! - [`SiteLimits`]: how many connections and letters a destination is asked to bear.
 //! - [`target`] asks [`crate::route`] where a destination's mail goes.
 //! - [`connection`], [`tls`], [`transaction`] speak with the next hop; connections are used again.
 //! - [`trouble`] turns each failure into an [`Outcome`] by its blast radius.
@@ -8,6 +9,7 @@
 //!
 //! Knows no disk but the body it streams, and no mailbox.
 
+mod allowance;
 mod book;
 mod connection;
 mod local;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 
 use envelope::{Outcome, Recipient, Reply};
 
+pub use allowance::{Rate, SiteLimits};
 pub use connection::Connections;
 pub use schedule::Outbound;
 pub use settings::Settings;
