@@ -165,6 +165,7 @@ impl Ready {
                 ret: letter.ret,
                 envelope_id: letter.envelope_id.as_deref(),
                 accepted_at: letter.arrived,
+                delivered_to: None,
                 recipients: &new,
             };
             self.queue.accept_in(tx, &mail)?;

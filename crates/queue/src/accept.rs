@@ -8,9 +8,9 @@ use crate::types::{Mail, NewMail};
 /// See [`crate::Queue::accept_in`].
 pub(crate) fn accept(tx: &dyn Transaction, new: &NewMail<'_>) -> Result<bool, Error> {
     const MAIL: &str = "INSERT INTO queue_mail (mail_id, body, octets, reverse_path, body_type, smtputf8, ret, \
-                        envelope_id, accepted_at, seal, recipients) \
-                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
-    let columns = rows::mail_columns(&Mail {
+                        envelope_id, accepted_at, seal, delivered_to, recipients) \
+                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+    let mail = Mail {
         id: new.mail,
         body: new.body,
         octets: new.octets,
@@ -20,10 +20,12 @@ pub(crate) fn accept(tx: &dyn Transaction, new: &NewMail<'_>) -> Result<bool, Er
         ret: new.ret,
         envelope_id: new.envelope_id.map(str::to_owned),
         accepted_at: new.accepted_at,
-    });
-    let seal = storage::seal(&columns);
+        delivered_to: new.delivered_to.cloned(),
+    };
+    let seal = rows::mail_seal(&mail);
     let count = i64::try_from(new.recipients.len()).unwrap_or(i64::MAX);
-    let parameters: Vec<_> = columns.into_iter().chain([seal.into(), count.into()]).collect();
+    let parameters: Vec<_> =
+        rows::mail_columns(&mail).into_iter().chain([seal.into(), rows::delivered_to(&mail), count.into()]).collect();
     if count == 0 || tx.execute(MAIL, &parameters)? == 0 {
         // A repetition: the rows stand, and hold the body that came with them.
         tx.drop_reference(new.body)?;

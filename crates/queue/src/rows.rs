@@ -23,7 +23,7 @@ pub(crate) fn bucket(mail: MailId) -> i64 {
 }
 
 pub(crate) const MAIL: &str = "SELECT mail_id, body, octets, reverse_path, body_type, smtputf8, ret, envelope_id, \
-                               accepted_at, seal FROM queue_mail WHERE mail_id = $1";
+                               accepted_at, seal, delivered_to FROM queue_mail WHERE mail_id = $1";
 
 /// What never changes, in the order of its seal.
 pub(crate) fn mail_columns(mail: &Mail) -> [Value; 9] {
@@ -38,6 +38,17 @@ pub(crate) fn mail_columns(mail: &Mail) -> [Value; 9] {
         mail.envelope_id.clone().into(),
         mail.accepted_at.0.into(),
     ]
+}
+
+pub(crate) fn delivered_to(mail: &Mail) -> Value {
+    mail.delivered_to.as_ref().map(Address::to_string).into()
+}
+
+/// Over [`mail_columns`], and over who sent the letter on where somebody did.
+pub(crate) fn mail_seal(mail: &Mail) -> i64 {
+    let more = mail.delivered_to.is_some().then(|| delivered_to(mail));
+    let columns: Vec<Value> = mail_columns(mail).into_iter().chain(more).collect();
+    storage::seal(&columns)
 }
 
 /// Reads a letter; `None` when it is gone.
@@ -57,8 +68,12 @@ pub(crate) fn read_mail(q: &dyn Query, id: MailId) -> Result<Option<Mail>, Error
         ret: row.maybe_int(6)?.map(|full| if full == 0 { Return::Headers } else { Return::Full }),
         envelope_id: row.maybe_text(7)?.map(str::to_owned),
         accepted_at: Timestamp(row.int(8)?),
+        delivered_to: match row.maybe_text(10)? {
+            Some(text) => Some(Address::parse(text).map_err(|_| damaged(id))?),
+            None => None,
+        },
     };
-    if storage::seal(&mail_columns(&mail)) != row.int(9)? {
+    if mail_seal(&mail) != row.int(9)? {
         return Err(damaged(id));
     }
     Ok(Some(mail))

@@ -4,7 +4,8 @@
 //! The due index begins with a bucket made from the letter's id, never with the time.
 
 /// The tables of this area.
-pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "queue", steps: &[STEP_1, STEP_2] };
+pub const MIGRATIONS: storage::Migrations =
+    storage::Migrations { area: "queue", steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO] };
 
 const STEP_1: &str = "
 CREATE TABLE queue_mail (
@@ -44,3 +45,6 @@ CREATE INDEX queue_due ON queue_recipient (bucket, due_at, mail_id, number) WHER
 
 // The operator asked for an attempt, whatever is known of the destination; until the row is settled.
 const STEP_2: &str = "ALTER TABLE queue_recipient ADD COLUMN asked BIGINT NOT NULL DEFAULT 0";
+
+// An address of ours that sent the letter on; NULL when nobody did.
+const STEP_DELIVERED_TO: &str = "ALTER TABLE queue_mail ADD COLUMN delivered_to TEXT";

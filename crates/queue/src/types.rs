@@ -25,6 +25,9 @@ pub struct NewMail<'a> {
     pub envelope_id: Option<&'a str>,
     /// When it was accepted: its lifetime counts from here.
     pub accepted_at: Timestamp,
+    /// An address of ours that sends the letter on (an alias, a forward): it goes out with `Delivered-To:` this address
+    /// before its header, so that it is known when it comes back.
+    pub delivered_to: Option<&'a Address>,
     /// To whom, each with the proof that we may relay to them.
     pub recipients: &'a [NewRecipient<'a>],
 }
@@ -59,6 +62,8 @@ pub struct Mail {
     pub envelope_id: Option<String>,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+    /// An address of ours that sent it on.
+    pub delivered_to: Option<Address>,
 }
 
 /// One recipient, claimed: ours to try until the lease ends. The fence decides who may settle it.

@@ -151,6 +151,7 @@ fn in_transit(queue: &Queue, tx: &dyn Transaction, letter: &InTransit<'_>) -> Re
         ret: None,
         envelope_id: None,
         accepted_at: label.internal_date,
+        delivered_to: None,
         recipients: &new,
     };
     queue.accept_held_in(tx, &mail).map(|_| ())

@@ -97,3 +97,15 @@ fn what_a_letter_may_lack() {
     let anna = ReversePath::Address(Address::parse("anna@athens.test").unwrap());
     assert_eq!(return_path_field(&anna), "Return-Path: <anna@athens.test>\r\n");
 }
+
+#[test]
+fn who_sent_it_on() {
+    let anna = Address::parse("anna@athens.test").unwrap();
+    let letter = format!(
+        "{}Delivered-To: <Kostas@patras.test>\r\nDelivered-To: nobody in particular\r\ndelivered-to:\r\n \
+         \"a b\"@x.test \r\nDelivered-To:\r\n\r\nDelivered-To: in@the.text\r\n",
+        delivered_to_field(&anna)
+    );
+    let found: Vec<String> = delivered_to(&Header::parse(letter.as_bytes())).iter().map(Address::to_string).collect();
+    assert_eq!(found, ["anna@athens.test", "Kostas@patras.test", "\"a b\"@x.test"]);
+}

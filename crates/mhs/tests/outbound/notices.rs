@@ -218,6 +218,7 @@ async fn ret_and_envid_are_honoured() {
             ret: Some(Return::Headers),
             envelope_id: Some("QQ+2B314159"),
             accepted_at: clock::now(),
+            delivered_to: None,
             recipients: &[NewRecipient { recipient: &recipient(None), allowed: &RelayAllowed::for_operator() }],
         };
         queue.accept_in(tx, &new)

@@ -73,6 +73,7 @@ impl House {
                 ret: Some(Return::Headers),
                 envelope_id: Some("QQ314159"),
                 accepted_at: NOW,
+                delivered_to: None,
                 recipients: &to,
             };
             queue.accept_in(tx, &new)

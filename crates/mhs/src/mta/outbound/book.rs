@@ -333,6 +333,7 @@ pub(super) mod tests {
             ret: None,
             envelope_id: None,
             accepted_at: Timestamp(0),
+            delivered_to: None,
         };
         let address = Address::parse(to).unwrap();
         let destination = address.host().to_string();

@@ -20,6 +20,8 @@ use crate::limits::{HEADER_OCTETS_MAX, OUTBOUND_PIECE_OCTETS};
 
 /// The letter's bytes.
 struct Letter {
+    /// Says which address of ours sent it on, so that it is known when it comes back.
+    delivered_to: Bytes,
     body: Body,
     /// Where it begins for others: a Return-Path is for our own mailboxes only (RFC 5321 section 4.4).
     start: u64,
@@ -72,16 +74,20 @@ impl Letter {
     async fn open(context: &Context, batch: &Batch) -> Result<Self, storage::Error> {
         let body = context.store.open(batch.mail.body).await?;
         let start = after_return_path(&body).await?;
-        Ok(Self { body, start })
+        let field = batch.mail.delivered_to.as_ref().map(message::trace::delivered_to_field);
+        Ok(Self { delivered_to: field.unwrap_or_default().into(), body, start })
     }
 
     fn octets(&self) -> u64 {
-        self.body.len() - self.start
+        self.delivered_to.len() as u64 + self.body.len() - self.start
     }
 
     /// Whether the header holds what only SMTPUTF8 may carry (RFC 6531 section 3.4).
     async fn has_utf8_header(&self) -> Result<bool, storage::Error> {
         let head = self.body.read(self.start..self.start + HEADER_OCTETS_MAX as u64).await?;
+        if !self.delivered_to.is_ascii() {
+            return Ok(true);
+        }
         let end = head.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(head.len());
         Ok(head.get(..end).is_some_and(|header| !header.is_ascii()))
     }
@@ -278,8 +284,12 @@ async fn transact(connection: &mut Connection, envelope: Envelope, letter: &Lett
     let conversation = &mut connection.conversation;
     conversation.session().send(clock::instant(), envelope, Some(octets));
     let mut at = letter.start;
+    let mut field = letter.delivered_to.clone();
     loop {
         match conversation.next().await {
+            Ok(Some(Event::WantBody)) if !field.is_empty() => {
+                conversation.session().body(clock::instant(), &std::mem::take(&mut field), false);
+            }
             Ok(Some(Event::WantBody)) => {
                 let piece: Bytes = letter.body.read(at..at + OUTBOUND_PIECE_OCTETS).await?;
                 at += piece.len() as u64;
