@@ -5,6 +5,7 @@
 //! CHUNKING is. Replies are read with bounds on lines, octets and time; a peer that says what is no SMTP loses the
 //! connection, and every recipient that it had not answered for gets a reply of ours.
 
+mod dialogue;
 mod event;
 mod transaction;
 
@@ -15,6 +16,7 @@ use envelope::{Envelope, Reply};
 
 pub use event::{Config, Event, Extensions, Patience, Phase, Problem, Report};
 
+use self::dialogue::Dialogue;
 use self::transaction::{Progress, Transaction};
 use super::grammar::{ReplyReader, parse_extensions};
 use super::limits::REPLY_LINE_OCTETS_MAX;
@@ -36,6 +38,12 @@ pub struct Client {
     needs_reset: bool,
     /// When the dialogue last went on.
     since: Instant,
+    /// For the operator.
+    dialogue: Dialogue,
+    /// A letter went this way before.
+    used: bool,
+    /// Of the letter under way.
+    body_octets: u64,
 }
 
 /// Named for what it awaits.
@@ -76,7 +84,17 @@ impl Client {
             tls: None,
             needs_reset: false,
             since: now,
+            dialogue: Dialogue::new(now),
+            used: false,
+            body_octets: 0,
         }
+    }
+
+    /// What was said for the letter that was sent last, up to now, with the beginning of the connection when it was its
+    /// first: lines `seconds C: …` and `seconds S: …`, at most 4 KiB. What AUTH carries is masked, and the letter itself is
+    /// left out.
+    pub fn dialogue(&self) -> String {
+        self.dialogue.text()
     }
 
     /// What the peer offers now.
@@ -102,7 +120,7 @@ impl Client {
     /// Asks for TLS. The answer is [`Event::Ready`] anew, or [`Event::TlsRefused`].
     pub fn start_tls(&mut self, now: Instant) {
         if self.idle(now) {
-            self.out.extend_from_slice(b"STARTTLS\r\n");
+            self.say(b"STARTTLS\r\n");
             self.state = State::StartTlsReply;
         }
     }
@@ -112,8 +130,9 @@ impl Client {
         if !self.idle(now) {
             return;
         }
-        self.out.extend_from_slice(b"AUTH ");
-        self.out.extend_from_slice(with.mechanism().name().as_bytes());
+        let command = format!("AUTH {}", with.mechanism().name());
+        self.out.extend_from_slice(command.as_bytes());
+        self.dialogue.said(now, format!("{command} (masked)").as_bytes());
         if let Some(initial) = with.initial() {
             let text = if initial.is_empty() { "=".to_owned() } else { sasl::encode_base64(&initial) };
             self.out.push(b' ');
@@ -129,6 +148,11 @@ impl Client {
         if !self.idle(now) {
             return;
         }
+        if std::mem::replace(&mut self.used, true) {
+            self.dialogue = Dialogue::new(now);
+            self.dialogue.note(now, "on a connection that had carried a letter before");
+        }
+        self.body_octets = 0;
         let reset = std::mem::take(&mut self.needs_reset);
         let transaction = Transaction::new(envelope, octets, &self.extensions, &self.config, reset);
         self.go_on(Box::new(transaction));
@@ -140,7 +164,9 @@ impl Client {
         self.since = now;
         match std::mem::replace(&mut self.state, State::Closing) {
             State::Transaction(mut transaction) => {
+                let before = self.out.len();
                 transaction.body(bytes, last, &mut self.out);
+                self.note_body(before, bytes.len(), last);
                 self.go_on(transaction);
             }
             other => self.state = other,
@@ -150,8 +176,35 @@ impl Client {
     /// Says goodbye; the connection closes.
     pub fn quit(&mut self, now: Instant) {
         if self.idle(now) {
-            self.out.extend_from_slice(b"QUIT\r\n");
+            self.say(b"QUIT\r\n");
             self.state = State::Quit;
+        }
+    }
+
+    /// A command, whole.
+    fn say(&mut self, line: &[u8]) {
+        self.dialogue.said(self.since, line);
+        self.out.extend_from_slice(line);
+    }
+
+    /// A piece of the body is left out of the dialogue, but for the command before it.
+    fn note_body(&mut self, before: usize, octets: usize, last: bool) {
+        self.body_octets = self.body_octets.saturating_add(octets as u64);
+        let piece = self.out.get(before..).unwrap_or_default();
+        if piece.starts_with(b"BDAT ") {
+            let end = piece.iter().position(|octet| *octet == b'\n').unwrap_or(piece.len());
+            self.dialogue.said(self.since, piece.get(..end).unwrap_or_default());
+        } else if last {
+            self.dialogue.note(self.since, &format!("the letter, {} octets", self.body_octets));
+        }
+    }
+
+    /// A line of the peer's. Challenges are not for other eyes.
+    fn note_heard(&mut self, now: Instant, line: &[u8]) {
+        if matches!(self.state, State::Auth(_)) && line.starts_with(b"334") {
+            self.dialogue.heard(now, b"334 (masked)");
+        } else {
+            self.dialogue.heard(now, line);
         }
     }
 
@@ -182,6 +235,7 @@ impl Client {
                 Some(Line::TooLong) => return self.lose(Problem::Malformed("a line too long")),
                 Some(Line::BareEnding) => return self.lose(Problem::Malformed("a bare CR or LF")),
             };
+            self.note_heard(now, &line);
             match self.reader.line(&line) {
                 Ok(None) => {}
                 Ok(Some(reply)) => {
@@ -224,9 +278,7 @@ impl Client {
             (false, true) => "EHLO ",
             (false, false) => "HELO ",
         };
-        self.out.extend_from_slice(verb.as_bytes());
-        self.out.extend_from_slice(self.config.hello_name.as_bytes());
-        self.out.extend_from_slice(b"\r\n");
+        self.say(format!("{verb}{}\r\n", self.config.hello_name).as_bytes());
         self.state = State::Hello { extended };
     }
 
@@ -246,7 +298,7 @@ impl Client {
 
     /// Polite to a server that does not want us: QUIT, without waiting for the answer.
     fn refused(&mut self, reply: Reply) {
-        self.out.extend_from_slice(b"QUIT\r\n");
+        self.say(b"QUIT\r\n");
         self.lose(Problem::Refused(reply));
     }
 
@@ -273,6 +325,7 @@ impl Client {
                     Some(Err(_)) | None => self.out.push(b'*'),
                 }
                 self.out.extend_from_slice(b"\r\n");
+                self.dialogue.said(self.since, b"(masked)");
                 self.state = State::Auth(with);
             }
             _ => {
@@ -292,7 +345,10 @@ impl Client {
 
     /// After anything that moved the transaction.
     fn go_on(&mut self, mut transaction: Box<Transaction>) {
-        match transaction.advance(&self.extensions, &mut self.out) {
+        let before = self.out.len();
+        let progress = transaction.advance(&self.extensions, &mut self.out);
+        self.dialogue.said(self.since, self.out.get(before..).unwrap_or_default());
+        match progress {
             Progress::Waiting => self.state = State::Transaction(transaction),
             Progress::Done { needs_reset } => {
                 self.needs_reset = needs_reset;
@@ -309,6 +365,9 @@ impl Client {
     /// The connection is of no use any more.
     fn lose(&mut self, problem: Problem) {
         let phase = self.phase();
+        if !matches!(self.state, State::Closing | State::Quit) {
+            self.dialogue.note(self.since, &problem.to_string());
+        }
         match std::mem::replace(&mut self.state, State::Closing) {
             State::Transaction(transaction) => {
                 self.events.push_back(Event::Done(transaction.report(Some(problem.clone()))));
@@ -361,11 +420,13 @@ impl Session for Client {
 
     fn timeout(&mut self, now: Instant) {
         if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.since = now;
             self.lose(Problem::Timeout);
         }
     }
 
     fn tls_started(&mut self, tls: Tls) {
+        self.dialogue.note(self.since, &format!("{} {}", tls.version, tls.cipher));
         self.tls = Some(tls);
         // What was said in the clear counts no more (RFC 3207 section 4.2).
         self.input.clear();

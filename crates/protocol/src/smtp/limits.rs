@@ -71,3 +71,11 @@ pub const CLIENT_BLOCK: Duration = Duration::from_secs(180);
 pub const CLIENT_BODY_END: Duration = Duration::from_secs(600);
 /// QUIT: courtesy only.
 pub const CLIENT_QUIT: Duration = Duration::from_secs(5);
+
+/// What is kept of a dialogue for the operator: its beginning (greeting, EHLO, STARTTLS), and …
+pub const DIALOGUE_FIRST_OCTETS: usize = 1850;
+/// … its end, where the trouble is. Together with the line between them and the name of the
+/// host under 4 KiB, since it stands in a row of the queue.
+pub const DIALOGUE_LAST_OCTETS: usize = 1850;
+/// Of one line: as long as a reply line may be (RFC 5321 section 4.5.3.1.5). Broken UTF-8 may triple it.
+pub const DIALOGUE_LINE_OCTETS: usize = 512;

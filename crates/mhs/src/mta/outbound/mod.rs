@@ -71,4 +71,7 @@ pub struct Attempted {
     pub site_down: Option<Reply>,
     /// The next hop offered DSN, so that telling the sender of success is its business (RFC 3461 section 5.2.2).
     pub dsn_offered: bool,
+    /// What was said with the last host that was talked to, 4 KiB at most, secrets masked; none when it
+    /// came to no transaction. For [`queue::Verdict::Later`], so that the operator sees why the letter waits.
+    pub dialogue: Option<String>,
 }

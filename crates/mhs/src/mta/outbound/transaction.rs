@@ -34,6 +34,8 @@ struct Progress<'a> {
     outcomes: Vec<Option<Outcome>>,
     host: Option<String>,
     dsn_offered: bool,
+    /// What was said with the last host that was talked to.
+    dialogue: Option<String>,
     /// Why the last host was of no use.
     last: Reply,
     /// Hosts that could not be talked to.
@@ -48,6 +50,7 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
         outcomes: vec![None; batch.recipients.len()],
         host: None,
         dsn_offered: false,
+        dialogue: None,
         last: Reply::new(451, (4, 4, 1), "no host to ask"),
         passed_over: Vec::new(),
     };
@@ -162,6 +165,7 @@ impl Progress<'_> {
             connection.reused = false;
             self.host = Some(connection.host.name.clone());
             self.dsn_offered = connection.extensions.dsn;
+            self.dialogue = Some(dialogue_with(&mut connection));
             self.note(&connection, &open, &report);
             if let Some(problem) = report.problem {
                 return Carried::Broken(Box::new(connection), problem.to_string());
@@ -261,7 +265,7 @@ impl Progress<'_> {
         let later = || Outcome::Deferred(last.clone());
         let outcomes = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(later)).collect();
         let site_down = nobody_reached.then_some(last.clone());
-        Attempted { outcomes, host: self.host, site_down, dsn_offered: self.dsn_offered }
+        Attempted { outcomes, host: self.host, site_down, dsn_offered: self.dsn_offered, dialogue: self.dialogue }
     }
 }
 
@@ -270,6 +274,12 @@ enum Carried {
     Usable(Box<Connection>),
     Broken(Box<Connection>, String),
     Stale(Box<Connection>),
+}
+
+/// What was said, under the name of the host.
+fn dialogue_with(connection: &mut Connection) -> String {
+    let host = connection.host.clone();
+    format!("{} [{}]\n{}", host.name, host.address, connection.conversation.session().dialogue())
 }
 
 /// Broken before anything was answered.

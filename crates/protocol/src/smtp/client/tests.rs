@@ -2,6 +2,7 @@
 //! client talking to our own server.
 
 mod dialogues;
+mod kept;
 mod pair;
 
 use std::time::Instant;
