@@ -27,7 +27,7 @@ use crate::limits::{
     STARTTLS_RUBBISH_OCTETS_MAX,
 };
 use crate::stream::Stream;
-use crate::tls::{ClientTls, Handshake, ServerTls, Verdict};
+use crate::tls::{ClientTls, Handshake, ServerTls, Untrusted, Verdict};
 use crate::wire;
 
 /// Why a connection ended otherwise than in order.
@@ -45,6 +45,9 @@ pub enum Gone {
     /// TLS did not come to stand, or broke. The text says why.
     #[error("TLS: {0}")]
     Tls(String),
+    /// The peer is not, by its certificate, the one that had to be there.
+    #[error("TLS: {0}")]
+    Untrusted(Untrusted),
     /// The network failed.
     #[error(transparent)]
     Io(io::Error),

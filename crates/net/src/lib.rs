@@ -4,6 +4,7 @@
 //! Knows no policy and no disk (but for certificate files). Whom to let in, and what to answer, is decided above.
 
 pub mod clock;
+pub mod dane;
 pub mod dns;
 mod drive;
 pub mod limits;
@@ -14,10 +15,11 @@ mod stream;
 mod tls;
 pub mod wire;
 
+pub use dane::{Dane, Protection, Tlsa};
 pub use dns::{DnsError, Exchange, MailHosts, Resolver};
 pub use drive::{Conversation, Gone, Upgrade};
 pub use listener::{BindError, Connections, Door, Incoming, Listener, Place, Refused};
 pub use rate::RateLimiter;
 pub use shutdown::{Busy, Shutdown};
 pub use stream::{ConnectError, Stream};
-pub use tls::{CertificateError, CertificateFiles, ClientTls, Roots, ServerTls, Verdict};
+pub use tls::{CertificateError, CertificateFiles, ClientTls, Roots, ServerTls, TlsFault, Untrusted, Verdict};

@@ -62,3 +62,13 @@ pub const DNS_NEGATIVE_TTL_MAX: Duration = Duration::from_secs(900);
 
 /// MX hosts of one domain. The largest sites have some dozen; a hostile one could have a thousand.
 pub const EXCHANGES_MAX: usize = 32;
+
+/// TLSA records of one host that are looked at. One or two are usual, four while keys are rolled.
+pub const TLSA_RECORDS_MAX: usize = 32;
+
+/// A whole certificate in a TLSA record; more than that is no certificate that TLS could carry.
+pub const TLSA_DATA_OCTETS_MAX: usize = 16 * 1024;
+
+/// Certificates of a server's chain, without its own, that are searched for an authority named by a TLSA record.
+/// Public chains have two or three.
+pub const CHAIN_CERTIFICATES_MAX: usize = 16;

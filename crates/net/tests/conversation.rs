@@ -4,13 +4,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use envelope::Host;
+use envelope::{Domain, Host};
 use net::{
-    CertificateFiles, ClientTls, Connections, Conversation, Door, Gone, Incoming, Listener, Refused, Roots, ServerTls,
-    Shutdown, Stream, Upgrade, Verdict,
+    CertificateFiles, ClientTls, Connections, Conversation, Dane, Door, Gone, Incoming, Listener, Refused, Roots,
+    ServerTls, Shutdown, Stream, TlsFault, Tlsa, Upgrade, Verdict,
 };
 use protocol::lines::{Line, Lines};
 use protocol::{Session, Step, Tls};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -306,7 +308,43 @@ async fn tls_on_both_sides() {
     assert!(matches!(conversation.verdict(), Some(Verdict::Unverified(_))));
     start_tls(&server, &ClientTls::verifying(&believing), "mail.athens.test").await.unwrap();
     let refused = start_tls(&server, &ClientTls::verifying(&believing), "other.test").await;
-    assert!(matches!(refused, Err(Gone::Tls(_))), "{:?}", refused.err());
+    assert_eq!(fault(refused), Some(TlsFault::CertificateHostMismatch));
+    let (_other_dir, other) = certificate(&["mail.athens.test"]);
+    let other = ClientTls::verifying(&Roots::none().with_file(&other.chain).unwrap());
+    let stranger = start_tls(&server, &other, "mail.athens.test").await;
+    assert_eq!(fault(stranger), Some(TlsFault::CertificateNotTrusted));
+}
+
+fn fault(outcome: Result<Conversation<Toy>, Gone>) -> Option<TlsFault> {
+    match outcome {
+        Err(Gone::Untrusted(untrusted)) => Some(untrusted.fault),
+        _ => None,
+    }
+}
+
+fn dane(base: &str, usage: u8, data: Vec<u8>) -> Dane {
+    let base = Domain::parse(base).unwrap();
+    Dane { names: vec![base.clone()], base, records: vec![Tlsa { usage, selector: 0, matching: 0, data }] }
+}
+
+/// The host's name is the TLSA base domain's affair; what we call the host does not count.
+#[tokio::test]
+async fn known_by_its_records() {
+    let (_dir, files, _) = server_tls(&["mail.athens.test"]);
+    let (_dir2, decoy, _) = server_tls(&["decoy.athens.test"]);
+    let shown = CertificateDer::from_pem_file(&files.chain).unwrap().to_vec();
+    // The decoy is what is shown to those who ask for no name or another one.
+    let server = ServerTls::open(vec![decoy, files]).unwrap();
+    let client = ClientTls::dane(&dane("mail.athens.test", 3, shown.clone())).unwrap();
+    let mut conversation = start_tls(&server, &client, "alias.test").await.unwrap();
+    conversation.session().say("secret");
+    assert_eq!(conversation.next().await.unwrap().as_deref(), Some("secret"));
+    assert_eq!(conversation.verdict(), Some(&Verdict::Dane));
+
+    let elsewhere = ClientTls::dane(&dane("decoy.athens.test", 3, shown.clone())).unwrap();
+    assert_eq!(fault(start_tls(&server, &elsewhere, "mail.athens.test").await), Some(TlsFault::Validation));
+    let unusable = ClientTls::dane(&dane("mail.athens.test", 1, shown)).unwrap();
+    assert_eq!(fault(start_tls(&server, &unusable, "mail.athens.test").await), Some(TlsFault::TlsaInvalid));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use envelope::Host;
+use envelope::{Domain, Host};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConnection, WebPkiServerVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -18,7 +18,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::{Connect, TlsConnector};
 
 use super::certificate::{CertificateError, end_point_hash};
+use super::dane::ByRecords;
+use super::fault::{TlsFault, Untrusted};
 use super::{Done, Handshake, PROVIDER, facts};
+use crate::dane::Dane;
 use crate::drive::Gone;
 use crate::stream::Transport;
 
@@ -57,15 +60,30 @@ impl Roots {
 pub enum Verdict {
     /// A root that we believe vouches for the name.
     Verified,
-    /// It does not, and why. The connection stands all the same, since it is an opportunistic one.
-    Unverified(String),
+    /// The host's own TLSA records name it (RFC 7672).
+    Dane,
+    /// Nobody vouches for it, and why. The connection stands all the same, since it is an opportunistic one.
+    Unverified(Untrusted),
 }
 
 /// How we meet a server. Cheap to clone.
 #[derive(Clone)]
 pub struct ClientTls {
     connector: TlsConnector,
-    judge: Option<Arc<WebPkiServerVerifier>>,
+    judge: Judge,
+    /// Whether a certificate can be refused; otherwise whatever breaks is a handshake that does not work out.
+    demanding: bool,
+}
+
+/// Where the [`Verdict`] comes from.
+#[derive(Clone)]
+enum Judge {
+    /// The authorities that we believe.
+    Roots(Arc<WebPkiServerVerifier>),
+    /// There are none.
+    Nobody,
+    /// The handshake itself, which asked for this name.
+    Records(ServerName<'static>),
 }
 
 impl ClientTls {
@@ -73,23 +91,37 @@ impl ClientTls {
     /// [`Verdict`] what verification would have said.
     pub fn opportunistic(roots: &Roots) -> Self {
         let config = builder().dangerous().with_custom_certificate_verifier(Arc::new(Anyone)).with_no_client_auth();
-        Self { connector: TlsConnector::from(Arc::new(config)), judge: judge(roots) }
+        Self { connector: TlsConnector::from(Arc::new(config)), judge: judge(roots), demanding: false }
     }
 
     /// Talks to nobody but the one whose name was asked for.
     pub fn verifying(roots: &Roots) -> Self {
         let config = builder().with_root_certificates(Arc::clone(&roots.0)).with_no_client_auth();
-        Self { connector: TlsConnector::from(Arc::new(config)), judge: judge(roots) }
+        Self { connector: TlsConnector::from(Arc::new(config)), judge: judge(roots), demanding: true }
+    }
+
+    /// Talks to nobody but the one whom the records name (RFC 7672 section 3). The handshake asks for the TLSA base
+    /// domain, whatever the host is called. Where no record can be used nobody is let through: encrypting with
+    /// whoever is there is [`ClientTls::opportunistic`].
+    pub fn dane(dane: &Dane) -> Result<Self, Untrusted> {
+        let base = server_name(&dane.base).map_err(|reason| Untrusted { fault: TlsFault::TlsaInvalid, reason })?;
+        let config = builder().dangerous().with_custom_certificate_verifier(ByRecords::new(dane)).with_no_client_auth();
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)), judge: Judge::Records(base), demanding: true })
     }
 
     pub(crate) fn connect(&self, tcp: TcpStream, host: &Host) -> Result<Handshake, Gone> {
-        let name = match host {
-            Host::Literal(ip) => ServerName::from(*ip),
-            Host::Name(domain) => ServerName::try_from(domain.as_str().to_owned())
-                .map_err(|_| Gone::Tls(format!("{domain} is no name for a certificate")))?,
+        let name = match (&self.judge, host) {
+            (Judge::Records(base), _) => base.clone(),
+            (_, Host::Literal(ip)) => ServerName::from(*ip),
+            (_, Host::Name(domain)) => server_name(domain).map_err(Gone::Tls)?,
         };
         let future = self.connector.connect(name.clone(), tcp);
-        Ok(Handshake::Connect(Box::new(Connecting { future, name, judge: self.judge.clone() })))
+        Ok(Handshake::Connect(Box::new(Connecting {
+            future,
+            name,
+            judge: self.judge.clone(),
+            demanding: self.demanding,
+        })))
     }
 }
 
@@ -99,18 +131,30 @@ fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
     builder.with_protocol_versions(rustls::DEFAULT_VERSIONS).expect("aws-lc-rs speaks TLS 1.2 and 1.3")
 }
 
-/// `None` when there is no root to judge by.
-fn judge(roots: &Roots) -> Option<Arc<WebPkiServerVerifier>> {
-    WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots.0), Arc::clone(&PROVIDER)).build().ok()
+fn judge(roots: &Roots) -> Judge {
+    let built = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots.0), Arc::clone(&PROVIDER)).build();
+    // It fails where there is no root to judge by.
+    built.map_or(Judge::Nobody, Judge::Roots)
+}
+
+fn server_name(domain: &Domain) -> Result<ServerName<'static>, String> {
+    let name = ServerName::try_from(domain.as_str().to_owned());
+    name.map_err(|_| format!("{domain} is no name for a certificate"))
 }
 
 pub(crate) struct Connecting {
     future: Connect<TcpStream>,
     name: ServerName<'static>,
-    judge: Option<Arc<WebPkiServerVerifier>>,
+    judge: Judge,
+    demanding: bool,
 }
 
 impl Connecting {
+    /// What a broken handshake says of the server's certificate, where the certificate is what broke it.
+    pub(super) fn refused(&self, error: &io::Error) -> Option<Untrusted> {
+        self.demanding.then(|| Untrusted::in_io(error)).flatten()
+    }
+
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Done>> {
         let stream = ready!(Pin::new(&mut self.future).poll(cx))?;
         let (_, connection) = stream.get_ref();
@@ -121,15 +165,20 @@ impl Connecting {
     }
 
     fn verdict(&self, connection: &ClientConnection) -> Verdict {
-        let Some(judge) = &self.judge else {
-            return Verdict::Unverified("no root certificates on this machine".into());
+        let not_trusted = |reason: &str| {
+            Verdict::Unverified(Untrusted { fault: TlsFault::CertificateNotTrusted, reason: reason.to_owned() })
+        };
+        let judge = match &self.judge {
+            Judge::Roots(judge) => judge,
+            Judge::Nobody => return not_trusted("no root certificates on this machine"),
+            Judge::Records(_) => return Verdict::Dane,
         };
         let Some((end_entity, intermediates)) = connection.peer_certificates().and_then(<[_]>::split_first) else {
-            return Verdict::Unverified("the server showed no certificate".into());
+            return not_trusted("the server showed no certificate");
         };
         match judge.verify_server_cert(end_entity, intermediates, &self.name, &[], UnixTime::now()) {
             Ok(_) => Verdict::Verified,
-            Err(error) => Verdict::Unverified(error.to_string()),
+            Err(error) => Verdict::Unverified(Untrusted::of(&error)),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! TLS by rustls, on both sides: 1.2 and 1.3, nothing older (RFC 8996).
 //!
 //! [`ServerTls`] is our certificates, read again when they change. [`ClientTls`] is how we meet another's server:
-//! opportunistic (encrypt and remember what verification would have said, RFC 7435) or verifying.
+//! opportunistic (encrypt and remember what verification would have said, RFC 7435), verifying, or by the host's own
+//! TLSA records (RFC 7672).
 
 mod certificate;
 mod client;
+mod dane;
+mod fault;
 mod server;
 
 use std::io;
@@ -20,6 +23,7 @@ use crate::stream::Transport;
 
 pub use certificate::{CertificateError, CertificateFiles};
 pub use client::{ClientTls, Roots, Verdict};
+pub use fault::{TlsFault, Untrusted};
 pub use server::ServerTls;
 
 /// One provider of cryptography for everything.
@@ -45,16 +49,22 @@ impl Handshake {
             Self::Accept(accepting) => ready!(accepting.poll(cx)),
             Self::Connect(connecting) => ready!(connecting.poll(cx)),
         };
-        Poll::Ready(outcome.map_err(failure))
+        Poll::Ready(outcome.map_err(|error| self.failure(&error)))
     }
-}
 
-/// Whatever breaks a handshake is TLS's failure: the caller wants to know it apart from a lost connection.
-fn failure(error: io::Error) -> Gone {
-    Gone::Tls(match error.kind() {
-        io::ErrorKind::UnexpectedEof => "peer closed during the handshake".into(),
-        _ => error.to_string(),
-    })
+    /// Whatever breaks a handshake is TLS's failure: the caller wants to know it apart from a lost connection, and a
+    /// certificate that was refused apart from both.
+    fn failure(&self, error: &io::Error) -> Gone {
+        if let Self::Connect(connecting) = self
+            && let Some(untrusted) = connecting.refused(error)
+        {
+            return Gone::Untrusted(untrusted);
+        }
+        Gone::Tls(match error.kind() {
+            io::ErrorKind::UnexpectedEof => "peer closed during the handshake".into(),
+            _ => error.to_string(),
+        })
+    }
 }
 
 /// Version, cipher and the exporter of RFC 9266.

@@ -27,6 +27,7 @@ pub(super) fn describe(conversation: &Conversation<Client>) -> Option<String> {
     let tls = conversation.tls()?;
     let verdict = match conversation.verdict() {
         Some(Verdict::Verified) => "verified",
+        Some(Verdict::Dane) => "dane",
         Some(Verdict::Unverified(_)) | None => "unverified",
     };
     Some(format!("{} {} {verdict}", tls.version, tls.cipher))

@@ -65,7 +65,7 @@ pub(super) fn unreachable(host: &Host, error: &ConnectError) -> Reply {
 
 /// A connection that ended while it was being set up.
 pub(super) fn gone(gone: &Gone) -> Reply {
-    let detail = if matches!(gone, Gone::Tls(_)) { (4, 7, 5) } else { (4, 4, 2) };
+    let detail = if matches!(gone, Gone::Tls(_) | Gone::Untrusted(_)) { (4, 7, 5) } else { (4, 4, 2) };
     Reply::new(451, detail, format!("the connection ended: {gone}"))
 }
 
