@@ -8,10 +8,10 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::Inbound;
 use crate::process::{Tree, stop};
 use crate::rival::{folder, free_port, wait_for};
 use crate::subject::{DOMAIN, PASSWORD, Subject, address};
+use crate::{Inbound, Place};
 
 /// The server, running.
 pub(crate) struct Angelia {
@@ -24,8 +24,8 @@ pub(crate) struct Angelia {
 impl Angelia {
     /// Starts it with one domain and the accounts of the bench.
     pub(crate) async fn start(options: &Inbound) -> Result<Self> {
-        let dir = folder(options)?;
-        let binary = binary(options)?;
+        let dir = folder(&options.place)?;
+        let binary = binary(&options.place)?;
         let (smtp, imap) = (free_port()?, free_port()?);
         let config = dir.path().join("angelia.toml");
         let data = dir.path().join("data");
@@ -57,8 +57,8 @@ impl Angelia {
     }
 }
 
-fn binary(options: &Inbound) -> Result<PathBuf> {
-    let binary = match &options.binary {
+pub(crate) fn binary(place: &Place) -> Result<PathBuf> {
+    let binary = match &place.binary {
         Some(binary) => binary.clone(),
         None => std::env::current_exe()?.with_file_name("angelia"),
     };
@@ -66,7 +66,7 @@ fn binary(options: &Inbound) -> Result<PathBuf> {
     Ok(binary)
 }
 
-fn command(binary: &Path, config: &Path, arguments: &[&str], input: &str) -> Result<()> {
+pub(crate) fn command(binary: &Path, config: &Path, arguments: &[&str], input: &str) -> Result<()> {
     let mut child = Command::new(binary)
         .args(arguments)
         .arg("--config")

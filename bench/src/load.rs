@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 
 use crate::subject::{PASSWORD, Subject, address};
 use crate::table::Row;
+use crate::talk::Lines;
 use crate::{Inbound, letter, strace};
 
 /// One round against one server.
@@ -52,46 +52,73 @@ pub(crate) async fn measure(subject: &mut dyn Subject, options: &Inbound, letter
     Ok(row)
 }
 
-/// Sends `letters` over the sessions; answers how long each transaction took, from MAIL to the 250 after DATA.
 async fn pour(smtp: SocketAddr, options: &Inbound, letters: usize) -> Result<Vec<Duration>> {
-    let counter = Arc::new(AtomicUsize::new(0));
-    let mut sessions = Vec::new();
-    for _ in 0..options.sessions {
-        let (counter, options) = (Arc::clone(&counter), options.clone());
-        sessions.push(tokio::spawn(async move { session(smtp, &options, &counter, letters).await }));
-    }
-    let mut waits = Vec::with_capacity(letters);
-    for session in sessions {
-        waits.extend(session.await??);
-    }
-    Ok(waits)
+    let accounts = options.accounts;
+    let load = Load { sessions: options.sessions, letters, octets: options.octets };
+    load.pour(smtp, move |number| address(number % accounts)).await
 }
 
-async fn session(smtp: SocketAddr, options: &Inbound, counter: &AtomicUsize, letters: usize) -> Result<Vec<Duration>> {
-    let mut peer = Lines::connect(smtp).await?;
-    peer.expect("220").await?;
-    peer.say("EHLO client.test\r\n").await?;
-    peer.expect("250").await?;
-    let mut waits = Vec::new();
-    loop {
-        let number = counter.fetch_add(1, Ordering::Relaxed);
-        if number >= letters {
-            break;
+/// Letters that are handed in.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    /// SMTP sessions at once.
+    pub(crate) sessions: usize,
+    pub(crate) letters: usize,
+    /// Of one letter, about.
+    pub(crate) octets: usize,
+}
+
+impl Load {
+    /// Sends the letters, each to the recipient of its number; answers how long each transaction took, from MAIL to the
+    /// 250 after DATA.
+    pub(crate) async fn pour<F>(self, smtp: SocketAddr, to: F) -> Result<Vec<Duration>>
+    where
+        F: Fn(usize) -> String + Clone + Send + Sync + 'static,
+    {
+        let counter = Arc::new(AtomicUsize::new(0));
+        let mut sessions = Vec::new();
+        for _ in 0..self.sessions {
+            let (counter, to) = (Arc::clone(&counter), to.clone());
+            sessions.push(tokio::spawn(async move { self.session(smtp, &to, &counter).await }));
         }
-        let data = letter::data(number, options.octets);
-        let to = address(number % options.accounts);
-        let begin = Instant::now();
-        peer.say(&format!("MAIL FROM:<load@client.test>\r\nRCPT TO:<{to}>\r\nDATA\r\n")).await?;
-        peer.expect("250").await?;
-        peer.expect("250").await?;
-        peer.expect("354").await?;
-        peer.stream.write_all(&data).await?;
-        peer.expect("250").await?;
-        waits.push(begin.elapsed());
+        let mut waits = Vec::with_capacity(self.letters);
+        for session in sessions {
+            waits.extend(session.await??);
+        }
+        Ok(waits)
     }
-    peer.say("QUIT\r\n").await?;
-    peer.expect("221").await?;
-    Ok(waits)
+
+    async fn session(
+        self,
+        smtp: SocketAddr,
+        to: &impl Fn(usize) -> String,
+        counter: &AtomicUsize,
+    ) -> Result<Vec<Duration>> {
+        let mut peer = Lines::connect(smtp).await?;
+        peer.expect("220").await?;
+        peer.say("EHLO client.test\r\n").await?;
+        peer.expect("250").await?;
+        let mut waits = Vec::new();
+        loop {
+            let number = counter.fetch_add(1, Ordering::Relaxed);
+            if number >= self.letters {
+                break;
+            }
+            let data = letter::data(number, self.octets);
+            let to = to(number);
+            let begin = Instant::now();
+            peer.say(&format!("MAIL FROM:<load@client.test>\r\nRCPT TO:<{to}>\r\nDATA\r\n")).await?;
+            peer.expect("250").await?;
+            peer.expect("250").await?;
+            peer.expect("354").await?;
+            peer.stream.write_all(&data).await?;
+            peer.expect("250").await?;
+            waits.push(begin.elapsed());
+        }
+        peer.say("QUIT\r\n").await?;
+        peer.expect("221").await?;
+        Ok(waits)
+    }
 }
 
 /// Waits until the mailboxes hold `letters` in all.
@@ -124,51 +151,4 @@ async fn count(imap: SocketAddr, user: &str) -> Result<usize> {
     peer.say("c LOGOUT\r\n").await?;
     let number = answer.split_once("(MESSAGES ").and_then(|(_, rest)| rest.split_once(')')).map(|(n, _)| n.parse());
     Ok(number.with_context(|| format!("no STATUS in {answer:?}"))??)
-}
-
-/// A connection that speaks lines.
-struct Lines {
-    stream: BufReader<TcpStream>,
-}
-
-impl Lines {
-    async fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream) })
-    }
-
-    async fn say(&mut self, text: &str) -> Result<()> {
-        Ok(self.stream.write_all(text.as_bytes()).await?)
-    }
-
-    async fn line(&mut self) -> Result<String> {
-        let mut line = String::new();
-        ensure!(self.stream.read_line(&mut line).await? > 0, "the server closed the connection");
-        Ok(line)
-    }
-
-    /// One SMTP reply, all its lines, with this code.
-    async fn expect(&mut self, code: &str) -> Result<()> {
-        loop {
-            let line = self.line().await?;
-            ensure!(line.starts_with(code), "wanted {code}, got {line:?}");
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return Ok(());
-            }
-        }
-    }
-
-    /// An IMAP answer up to its tagged OK.
-    async fn tagged(&mut self, tag: &str) -> Result<String> {
-        let mut all = String::new();
-        loop {
-            let line = self.line().await?;
-            if let Some(rest) = line.strip_prefix(tag).and_then(|rest| rest.strip_prefix(' ')) {
-                ensure!(rest.starts_with("OK"), "IMAP refused: {line:?}");
-                return Ok(all);
-            }
-            all.push_str(&line);
-        }
-    }
 }

@@ -2,16 +2,19 @@
 //!
 //! `cargo run --release -p bench -- inbound` sets up Postfix with Dovecot LMTP from the distribution's packages and
 //! Angelia in temporary folders, pours the same letters into both, waits until every letter stands in its mailbox,
-//! and prints one table. Figures of a shared machine wander, so compare ratios of one run, and CPU per letter.
+//! and prints one table. `relay` does the same for mail that passes through, to sinks in this process. Figures of a
+//! shared machine wander, so compare ratios of one run, and CPU per letter.
 
 mod angelia;
 mod letter;
 mod load;
 mod process;
+mod relay;
 mod rival;
 mod strace;
 mod subject;
 mod table;
+mod talk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +34,19 @@ struct Cli {
 enum Work {
     /// Mail in: SMTP sessions deliver to local mailboxes, until every letter stands there.
     Inbound(Inbound),
+    /// Mail through: SMTP sessions hand in letters for other servers, until every letter has arrived there.
+    Relay(relay::Options),
+}
+
+/// Where the measured servers live.
+#[derive(Args, Clone)]
+pub(crate) struct Place {
+    /// Where they keep their data (a folder on the disk to be measured). Default: the system's temporary folder.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The program to measure. Default: `angelia` beside this program, built with --release.
+    #[arg(long)]
+    binary: Option<PathBuf>,
 }
 
 /// What is poured into whom.
@@ -60,18 +76,15 @@ pub(crate) struct Inbound {
     /// Only one of the two: `angelia` or `postfix`.
     #[arg(long)]
     only: Option<String>,
-    /// Where the two keep their data (a folder on the disk to be measured). Default: the system's temporary folder.
-    #[arg(long)]
-    dir: Option<PathBuf>,
-    /// The program to measure. Default: `angelia` beside this program, built with --release.
-    #[arg(long)]
-    binary: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Cli::parse().work {
         Work::Inbound(options) => inbound(options).await,
+        Work::Relay(options) => relay::run(&options).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,15 +5,15 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::Inbound;
 use crate::process::{Tree, stop};
 use crate::subject::{DOMAIN, PASSWORD, Subject};
+use crate::{Inbound, Place};
 
 /// The pair, running.
 pub(crate) struct PostfixDovecot {
@@ -30,11 +30,11 @@ pub(crate) fn free_port() -> Result<SocketAddr> {
 }
 
 /// A temporary folder that other users may walk through.
-pub(crate) fn folder(options: &Inbound) -> Result<tempfile::TempDir> {
+pub(crate) fn folder(place: &Place) -> Result<tempfile::TempDir> {
     use std::os::unix::fs::PermissionsExt;
     let mut builder = tempfile::Builder::new();
     builder.prefix("bench-").permissions(fs::Permissions::from_mode(0o755));
-    Ok(match &options.dir {
+    Ok(match &place.dir {
         Some(dir) => builder.tempdir_in(dir)?,
         None => builder.tempdir()?,
     })
@@ -55,7 +55,7 @@ pub(crate) fn wait_for(door: SocketAddr) -> Result<()> {
 impl PostfixDovecot {
     /// Starts both; needs root, as they do.
     pub(crate) async fn start(options: &Inbound) -> Result<Self> {
-        let dir = folder(options)?;
+        let dir = folder(&options.place)?;
         let (smtp, imap) = (free_port()?, free_port()?);
         let mut dovecot = start_dovecot(dir.path(), imap)?;
         let lmtp = dir.path().join("dovecot/run/lmtp");
@@ -98,7 +98,7 @@ impl Drop for PostfixDovecot {
     }
 }
 
-fn chown(path: &Path, owner: &str) -> Result<()> {
+pub(crate) fn chown(path: &Path, owner: &str) -> Result<()> {
     let done = Command::new("chown").arg("-R").arg(owner).arg(path).status()?;
     ensure!(done.success(), "chown {owner} {} failed (the rival needs root)", path.display());
     Ok(())
@@ -139,7 +139,7 @@ fn start_dovecot(dir: &Path, imap: SocketAddr) -> Result<Child> {
 }
 
 /// The services of master.cf that a delivery needs: name, type, chroot, wakeup, process limit, command.
-const SERVICES: &str = "\
+pub(crate) const SERVICES: &str = "\
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -164,26 +164,34 @@ postlog unix-dgram n - n - 1 postlogd
 ";
 
 fn start_postfix(dir: &Path, smtp: SocketAddr, lmtp: &Path, sessions: usize) -> Result<Child> {
+    let limit = (sessions * 2).max(100);
+    let own = format!(
+        "virtual_mailbox_domains = {DOMAIN}\nvirtual_transport = lmtp:unix:{}\nvirtual_mailbox_maps = static:all\n\
+         default_process_limit = {limit}\nlmtp_destination_concurrency_limit = 20\n",
+        lmtp.display()
+    );
+    postfix(dir, smtp, &own)
+}
+
+/// Starts Postfix with the settings of the bench and these of its own.
+pub(crate) fn postfix(dir: &Path, smtp: SocketAddr, own: &str) -> Result<Child> {
     let base = dir.join("postfix");
     let (config, queue, data) = (base.join("etc"), base.join("queue"), base.join("data"));
     for folder in [&config, &queue, &data] {
         fs::create_dir_all(folder)?;
     }
     chown(&data, "postfix")?;
-    let private: PathBuf = lmtp.to_owned();
-    let limit = (sessions * 2).max(100);
     fs::write(
         config.join("main.cf"),
         format!(
             "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\ndaemon_directory = /usr/lib/postfix/sbin\n\
-             command_directory = /usr/sbin\nmyhostname = mx.{DOMAIN}\nmydestination =\nvirtual_mailbox_domains = {DOMAIN}\n\
-             virtual_transport = lmtp:unix:{}\nvirtual_mailbox_maps = static:all\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
-             mynetworks = 127.0.0.0/8\nsmtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination\n\
-             default_process_limit = {limit}\nsmtpd_client_connection_count_limit = 0\nlmtp_destination_concurrency_limit = 20\n\
-             alias_maps =\nmaillog_file = {}\nmaillog_file_prefixes = /\nmessage_size_limit = 104857600\n",
+             command_directory = /usr/sbin\nmyhostname = mx.{DOMAIN}\nmydestination =\ninet_interfaces = 127.0.0.1\n\
+             inet_protocols = ipv4\nmynetworks = 127.0.0.0/8\n\
+             smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination\n\
+             smtpd_client_connection_count_limit = 0\nalias_maps =\nmaillog_file = {}\nmaillog_file_prefixes = /\n\
+             message_size_limit = 104857600\n{own}",
             queue.display(),
             data.display(),
-            private.display(),
             base.join("log").display(),
         ),
     )?;
