@@ -1,4 +1,4 @@
-//! The ground where the program meets the world: listeners, TLS, DNS, the clock, the end of work, and the one driver
+//! The ground where the program meets the world: listeners, TLS, DNS, HTTPS, the clock, the end of work, and the one driver
 //! that pumps a [`protocol::Session`] over a stream.
 //!
 //! Knows no policy and no disk (but for certificate files). Whom to let in, and what to answer, is decided above.
@@ -7,6 +7,7 @@ pub mod clock;
 pub mod dane;
 pub mod dns;
 mod drive;
+mod https;
 pub mod limits;
 mod listener;
 mod rate;
@@ -18,6 +19,7 @@ pub mod wire;
 pub use dane::{Dane, Protection, Tlsa};
 pub use dns::{DnsError, Exchange, MailHosts, Resolver};
 pub use drive::{Conversation, Gone, Upgrade};
+pub use https::{Https, HttpsAnswer, HttpsError};
 pub use listener::{BindError, Connections, Door, Incoming, Listener, Place, Refused};
 pub use rate::RateLimiter;
 pub use shutdown::{Busy, Shutdown};

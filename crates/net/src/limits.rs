@@ -72,3 +72,16 @@ pub const TLSA_DATA_OCTETS_MAX: usize = 16 * 1024;
 /// Certificates of a server's chain, without its own, that are searched for an authority named by a TLSA record.
 /// Public chains have two or three.
 pub const CHAIN_CERTIFICATES_MAX: usize = 16;
+
+/// One request over HTTPS in all, from the question for the address to the last octet of the answer. RFC 8461 section 3.3
+/// suggests a minute; a letter waits for it, and a policy that is not there within half of one has to be asked for later.
+pub const HTTPS_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long one address of a web server may take to answer.
+pub const HTTPS_CONNECT_PATIENCE: Duration = Duration::from_secs(8);
+
+/// Addresses of a web server that are tried.
+pub const HTTPS_ADDRESSES_MAX: usize = 3;
+
+/// Octets of an answer's header.
+pub const HTTPS_HEADER_OCTETS_MAX: usize = 32 * 1024;
