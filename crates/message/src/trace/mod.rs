@@ -2,6 +2,7 @@
 //! lacks it.
 
 mod delivered_to;
+mod local;
 mod origin;
 mod received;
 mod return_path;
@@ -9,6 +10,7 @@ mod return_path;
 mod tests;
 
 pub use delivered_to::{delivered_to, delivered_to_field};
+pub use local::local_received_field;
 pub use origin::{date_field, is_message_id, message_id, message_ids};
 pub use received::{Hop, Received, With, hops};
 pub use return_path::return_path_field;

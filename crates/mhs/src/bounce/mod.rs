@@ -5,6 +5,7 @@
 //! transaction with the rows that it is about, so that no sender is told twice, or not at all.
 
 mod letter;
+mod unsent;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::msa::post::{self, Post, PostError};
 
 use self::letter::Letter;
 pub(crate) use self::letter::after_return_path;
+pub use self::unsent::{Unsent, unsent};
 
 /// The letter that a notice is about.
 #[derive(Debug, Clone)]

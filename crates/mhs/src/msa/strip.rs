@@ -11,13 +11,22 @@ const DROPPED: [&[u8]; 4] = [b"Bcc", b"Resent-Bcc", b"Return-Path", b"Content-Le
 ///
 /// Every line is looked at, however many fields there are: one that is overlooked tells a secret.
 pub fn hidden_fields(header: &[u8]) -> Option<Vec<u8>> {
+    fields_named(&DROPPED, header)
+}
+
+/// The same for Sender, where another one takes its place.
+pub fn sender_fields(header: &[u8]) -> Option<Vec<u8>> {
+    fields_named(&[b"Sender"], header)
+}
+
+fn fields_named(names: &[&[u8]], header: &[u8]) -> Option<Vec<u8>> {
     let mut kept = Vec::with_capacity(header.len());
     let mut dropping = false;
     for line in header.split_inclusive(|octet| *octet == b'\n') {
         if !matches!(line.first(), Some(b' ' | b'\t')) {
             let name = line.split(|octet| *octet == b':').next().unwrap_or_default();
             let name = if name.len() < line.len() { name.trim_ascii_end() } else { &[] };
-            dropping = DROPPED.iter().any(|dropped| dropped.eq_ignore_ascii_case(name));
+            dropping = names.iter().any(|dropped| dropped.eq_ignore_ascii_case(name));
         }
         if !dropping {
             kept.extend_from_slice(line);
