@@ -13,7 +13,8 @@ use directory::RelayAllowed;
 use envelope::{Address, BodyType, MailId, Recipient, Reply, Return, ReversePath, SessionId, Timestamp};
 use journal::{Event, Service};
 use mailstore::{Label, Placed};
-use queue::{NewMail, NewRecipient};
+use net::clock;
+use queue::{Lane, NewMail, NewRecipient, Prepared};
 use storage::{Committed, Stage, StagedBody, Transaction};
 
 use crate::bounce::{self, About};
@@ -127,7 +128,10 @@ impl Letter {
         };
         let staged = stage.finish(label.encode()).await?;
         let (mailstore, queue) = (context.mailstore.clone(), context.queue.clone());
-        Ok(Ready { letter: self, staged, octets, mailstore, queue })
+        let remote: Vec<&Address> = self.remote.iter().map(|(recipient, _)| &recipient.address).collect();
+        let lane = Lane::of(&self.reverse_path);
+        let prepared = queue.prepare(&self.reverse_path, lane, &remote, clock::now()).await?;
+        Ok(Ready { letter: self, staged, octets, mailstore, queue, prepared })
     }
 }
 
@@ -138,6 +142,8 @@ pub struct Ready {
     octets: u64,
     mailstore: mailstore::Mailstore,
     queue: queue::Queue,
+    /// How each copy for the queue begins.
+    prepared: Prepared,
 }
 
 impl Ready {
@@ -168,7 +174,7 @@ impl Ready {
                 delivered_to: None,
                 recipients: &new,
             };
-            self.queue.accept_in(tx, &mail)?;
+            self.queue.accept_in(tx, &mail, &self.prepared)?;
         }
         Ok(placed)
     }
@@ -212,12 +218,12 @@ impl Ready {
                 uid: placed.uid,
             });
         }
-        for (recipient, _) in &letter.remote {
-            let destination = recipient.address.host().to_string();
-            record(Event::Queued { recipient: recipient.address.clone(), destination });
+        for ((recipient, _), destination) in letter.remote.iter().zip(self.prepared.destinations()) {
+            record(Event::Queued { recipient: recipient.address.clone(), destination: destination.to_owned() });
         }
         self.mailstore.announce(placed);
-        if !letter.remote.is_empty() {
+        self.prepared.hand_over();
+        if self.prepared.is_due() {
             self.queue.wake();
         }
     }

@@ -42,6 +42,17 @@ impl Backoff {
         now.plus(Duration::from_millis((base - base / 10).saturating_add(jitter)))
     }
 
+    /// When something must be decided about a letter that waits untried: at first that its sender is told of the delay, then
+    /// that it is given up; and when that moment is past and it was not, once in a while.
+    pub fn wake(&self, accepted: Timestamp, delay_told: bool, now: Timestamp) -> Timestamp {
+        let (delay, end) = (accepted.plus(self.delay_notice), accepted.plus(self.lifetime));
+        match () {
+            () if !delay_told && now < delay && delay < end => delay,
+            () if now < end => end,
+            () => now.plus(self.longest),
+        }
+    }
+
     /// Whether a letter accepted at `accepted` is given up at `now` after its attempt `attempts`. One attempt is never
     /// enough: a clock set forward must not bounce everything at once.
     pub fn gives_up(&self, accepted: Timestamp, now: Timestamp, attempts: u32) -> bool {
@@ -80,6 +91,19 @@ mod tests {
         }
         let lab = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(2), ..backoff };
         assert!((1..=2).contains(&(lab.next(1, now, 0).0 - now.0).max(1)));
+    }
+
+    #[test]
+    fn what_waits_untried_is_looked_at_three_times() {
+        let backoff = Backoff::default();
+        let accepted = Timestamp(1_000_000);
+        let (delay, end) = (accepted.plus(backoff.delay_notice), accepted.plus(backoff.lifetime));
+        assert_eq!(backoff.wake(accepted, false, accepted), delay);
+        assert_eq!(backoff.wake(accepted, true, accepted), end);
+        assert_eq!(backoff.wake(accepted, false, delay), end);
+        assert_eq!(backoff.wake(accepted, true, end), end.plus(backoff.longest));
+        // The clock was set back behind the acceptance.
+        assert_eq!(backoff.wake(accepted, false, Timestamp(0)), delay);
     }
 
     #[test]

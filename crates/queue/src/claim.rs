@@ -81,7 +81,7 @@ impl Taker<'_> {
     /// Looks through a part of a bucket; answers where to go on, or `None` when its end was reached.
     fn take_from(&mut self, bucket: i64, place: Place) -> Result<Option<Place>, Error> {
         const SQL: &str = "SELECT due_at, mail_id, number, destination FROM queue_recipient \
-                           WHERE held = 0 AND bucket = $1 AND due_at <= $2 \
+                           WHERE held = 0 AND parked IS NULL AND bucket = $1 AND due_at <= $2 \
                            AND (due_at, mail_id, number) > ($3, $4, $5) ORDER BY due_at, mail_id, number LIMIT $6";
         let scan_max = CLAIM_SCAN_MAX / DUE_BUCKETS;
         let parameters = [
@@ -119,7 +119,7 @@ impl Taker<'_> {
     fn take(&mut self, place: &Place) -> Result<(), Error> {
         const SQL: &str = concat!(
             "UPDATE queue_recipient SET due_at = $4, fence = fence + 1, claimed_by = $5 \
-             WHERE mail_id = $1 AND number = $2 AND due_at = $3 AND held = 0 RETURNING ",
+             WHERE mail_id = $1 AND number = $2 AND due_at = $3 AND held = 0 AND parked IS NULL RETURNING ",
             recipient_columns!()
         );
         let parameters = [
@@ -147,7 +147,9 @@ impl Taker<'_> {
             destination: row.fixed.destination,
             attempts: row.attempts,
             delay_told: row.delay_told,
-            asked: row.asked,
+            lane: row.lane,
+            asked: row.asked.is_some(),
+            overdue: false,
             fence: row.fence,
         });
         Ok(())
@@ -164,7 +166,7 @@ impl Taker<'_> {
 
     /// A damaged row is never tried and never lost: it is held, for the operator to look at.
     fn put_aside(&self, place: &Place, what: &str) -> Result<(), Error> {
-        const SQL: &str = "UPDATE queue_recipient SET held = 1, claimed_by = NULL, last_reply = $3 \
+        const SQL: &str = "UPDATE queue_recipient SET held = 1, claimed_by = NULL, hold_reason = $3 \
                            WHERE mail_id = $1 AND number = $2";
         tracing::error!(what, "a damaged row was put aside in the queue");
         self.tx.execute(SQL, &[place.mail.to_bytes().into(), place.number.into(), what.into()])?;
@@ -174,7 +176,8 @@ impl Taker<'_> {
 
 /// Makes due what lies impossibly far ahead: the clock has been set back since.
 pub(crate) fn pull_back(tx: &dyn Transaction, now: Timestamp) -> Result<u64, Error> {
-    const SQL: &str = "UPDATE queue_recipient SET due_at = $2 WHERE held = 0 AND bucket = $1 AND due_at > $3";
+    const SQL: &str =
+        "UPDATE queue_recipient SET due_at = $2 WHERE held = 0 AND parked IS NULL AND bucket = $1 AND due_at > $3";
     let ahead = now.0.saturating_add(DUE_AHEAD_MAX);
     let mut pulled = 0;
     for bucket in 0..DUE_BUCKETS {

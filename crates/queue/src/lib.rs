@@ -2,6 +2,8 @@
 //!
 //! - [`Queue::accept_in`] takes a letter inside the transaction that accepts it; each recipient needs a
 //!   [`directory::RelayAllowed`].
+//! - The [`Desk`] carries mail out. [`Queue::prepare`] asks it for room before a letter is accepted: what it has room for is
+//!   handed over right after the commit, what it has none for waits in its destination's own queue.
 //! - [`Queue::claim`] hands out recipients that are due, with a lease and a fence. Nothing is held in memory but what
 //!   is claimed, however long the backlog.
 //! - [`Queue::settle`] ends claims; the fence in the statement decides, never a lock, so whoever lost a lease changes
@@ -13,29 +15,40 @@
 mod accept;
 mod backoff;
 mod claim;
+mod desk;
 mod error;
 pub mod limits;
+mod listed;
+mod meant;
 mod operator;
+mod park;
+mod prepare;
 mod rows;
+mod rule;
 mod schema;
 mod settle;
+mod site;
 mod types;
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use envelope::{MailId, Timestamp};
+use envelope::{Address, MailId, Reply, ReversePath, Timestamp};
 use storage::{Store, Transaction};
 use tokio::sync::Notify as Bell;
 
 pub use backoff::Backoff;
+pub use desk::{Desk, Terms};
 pub use error::Error;
+pub use listed::{Counts, Filter, Listed, Next};
+pub use prepare::Prepared;
+pub use rule::{HoldOn, HoldRule};
 pub use schema::MIGRATIONS;
-pub use types::{Claim, Counts, Filter, Listed, Mail, NewMail, NewRecipient, Settlement, Verdict};
+pub use site::{Rest, Scope};
+pub use types::{Claim, Claimed, Lane, Mail, NewMail, NewRecipient, Settlement, Verdict};
 
 use claim::{Cursors, Wanted};
-use operator::Deed;
 
 /// The queue. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
@@ -45,7 +58,10 @@ pub struct Queue {
 
 struct Inner {
     store: Store,
-    node: String,
+    node: Arc<str>,
+    /// Who carries mail out, while somebody does.
+    desk: RwLock<Option<Arc<dyn Desk>>>,
+    rules: Mutex<rule::Known>,
     bell: Bell,
     cursors: Mutex<Cursors>,
     pulled_back: Mutex<Option<Instant>>,
@@ -57,7 +73,9 @@ impl Queue {
     pub fn new(store: Store, node: &str) -> Self {
         let inner = Inner {
             store,
-            node: node.to_owned(),
+            node: node.into(),
+            desk: RwLock::default(),
+            rules: Mutex::default(),
             bell: Bell::new(),
             cursors: Mutex::default(),
             pulled_back: Mutex::default(),
@@ -65,21 +83,111 @@ impl Queue {
         Self { inner: Arc::new(inner) }
     }
 
+    /// From now on this desk is asked for room, and has what it has room for.
+    pub fn attach(&self, desk: Arc<dyn Desk>) {
+        *self.inner.desk.write().unwrap_or_else(PoisonError::into_inner) = Some(desk);
+    }
+
+    /// The end of the desk. New rows are due; those that were prepared before may still be handed to it.
+    pub fn detach(&self) {
+        self.inner.desk.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    pub(crate) fn desk(&self) -> Option<Arc<dyn Desk>> {
+        self.inner.desk.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says how each recipient of a letter will begin, and reserves room at the desk: just before the transaction of
+    /// [`Queue::accept_in`]. After the commit say [`Prepared::hand_over`]; whoever drops it gives the room up.
+    ///
+    /// When the outcome of the transaction stays unknown, nothing is lost: what may have been leased is due when the lease
+    /// runs out.
+    pub async fn prepare(
+        &self,
+        reverse_path: &ReversePath,
+        lane: Lane,
+        recipients: &[&Address],
+        now: Timestamp,
+    ) -> Result<Prepared, storage::Error> {
+        let rules = self.known_rules().await?;
+        Ok(Prepared::new(self, reverse_path, lane, recipients, &rules, now))
+    }
+
     /// Takes a letter, in the transaction that accepts it. Idempotent by the letter's id. After the commit the caller
-    /// says [`Queue::wake`]. Answers false when it was there already (then the body's reference has been dropped again).
-    pub fn accept_in(&self, tx: &dyn Transaction, new: &NewMail<'_>) -> Result<bool, storage::Error> {
-        accept::accept(tx, new)
+    /// says [`Prepared::hand_over`] and [`Queue::wake`]. Answers false when it was there already (then the body's
+    /// reference has been dropped again).
+    pub fn accept_in(
+        &self,
+        tx: &dyn Transaction,
+        new: &NewMail<'_>,
+        prepared: &Prepared,
+    ) -> Result<bool, storage::Error> {
+        accept::accept(tx, new, prepared)
     }
 
     /// The same for a letter that was found again after the queue was lost: its rows are held, since nobody knows whether
     /// it has gone out. The operator releases or drops them.
     pub fn accept_held_in(&self, tx: &dyn Transaction, new: &NewMail<'_>) -> Result<bool, storage::Error> {
-        const HOLD: &str = "UPDATE queue_recipient SET held = 1 WHERE mail_id = $1";
-        let fresh = accept::accept(tx, new)?;
-        if fresh {
-            tx.execute(HOLD, &[new.mail.to_bytes().into()])?;
+        accept::accept_held(tx, new, "found again after the queue was lost; it may have gone out already")
+    }
+
+    /// A destination rests until `until`: nobody there talked to us, `failures` times one after the other. It outlives a
+    /// restart, and holds for other nodes.
+    pub async fn rest(
+        &self,
+        destination: &str,
+        now: Timestamp,
+        until: Timestamp,
+        failures: u32,
+        reply: &Reply,
+    ) -> Result<(), Error> {
+        let rest = Rest {
+            destination: destination.to_owned(),
+            until,
+            began: now,
+            failures,
+            since: now,
+            last_reply: Some(site::words(reply)),
+        };
+        self.inner.store.write(move |tx| site::write_rest(tx, &rest)).await?;
+        Ok(())
+    }
+
+    /// A destination that rested was reached: that is forgotten.
+    pub async fn awake(&self, destination: &str) -> Result<(), Error> {
+        let destination = destination.to_owned();
+        self.inner.store.write(move |tx| site::awake(tx, &destination)).await?;
+        Ok(())
+    }
+
+    /// Nothing is tried for a destination, or for a domain, until the operator resumes it. What is in work ends as it
+    /// ends. Senders are told of delays as ever, and letters whose lifetime is over are given up.
+    pub async fn suspend(&self, scope: &Scope, reason: &str, now: Timestamp) -> Result<(), Error> {
+        let (name, reason) = (scope.name(), reason.to_owned());
+        self.inner.store.write(move |tx| site::suspend(tx, &name, &reason, now)).await?;
+        Ok(())
+    }
+
+    /// Ends a suspension; false when there was none. What waited for a domain is due now; what waits in a destination's own
+    /// queue is found by the desk.
+    pub async fn resume(&self, scope: &Scope, now: Timestamp) -> Result<bool, Error> {
+        let name = scope.name();
+        let of_domain = matches!(scope, Scope::Domain(_));
+        let (resumed, _) = self
+            .inner
+            .store
+            .write({
+                let name = name.clone();
+                move |tx| site::resume(tx, &name)
+            })
+            .await?;
+        let mut moved = if of_domain { limits::OPERATOR_BATCH } else { 0 };
+        while moved == limits::OPERATOR_BATCH {
+            let name = name.clone();
+            (moved, _) = self.inner.store.write(move |tx| park::unpark(tx, &name, now)).await?;
         }
-        Ok(fresh)
+        self.wake();
+        Ok(resumed)
     }
 
     /// Something may be due.
@@ -99,7 +207,7 @@ impl Queue {
     pub async fn recover(&self, now: Timestamp) -> Result<u64, Error> {
         const SQL: &str = "UPDATE queue_recipient SET due_at = $2, claimed_by = NULL WHERE claimed_by = $1";
         let node = self.inner.node.clone();
-        let write = self.inner.store.write(move |tx| tx.execute(SQL, &[node.as_str().into(), now.0.into()]));
+        let write = self.inner.store.write(move |tx| tx.execute(SQL, &[(&*node).into(), now.0.into()]));
         Ok(write.await?.0)
     }
 
@@ -117,7 +225,7 @@ impl Queue {
         if count_max == 0 || !self.is_anything_due(now).await? {
             return Ok(Vec::new());
         }
-        let node = self.inner.node.clone();
+        let node = self.inner.node.to_string();
         let wanted = Wanted { now, until: now.plus(lease), node, count_max, each_max, full };
         for _ in 0..limits::CLAIM_SCANS_MAX {
             let (claims, goes_on) = self.claim_once(wanted.clone()).await?;
@@ -145,7 +253,7 @@ impl Queue {
 
     /// A glance on a reader, so that an idle queue costs no transaction.
     async fn is_anything_due(&self, now: Timestamp) -> Result<bool, Error> {
-        const SQL: &str = "SELECT due_at FROM queue_recipient WHERE held = 0 AND bucket = $1 AND due_at <= $2 LIMIT 1";
+        const SQL: &str = "SELECT due_at FROM queue_recipient WHERE held = 0 AND parked IS NULL AND bucket = $1 AND due_at <= $2 LIMIT 1";
         let glance = self.inner.store.read(move |q| {
             for bucket in 0..limits::DUE_BUCKETS {
                 if q.query_one(SQL, &[bucket.into(), now.0.into()])?.is_some() {
@@ -195,58 +303,6 @@ impl Queue {
     pub async fn settle(&self, ends: Vec<Settlement>) -> Result<Vec<bool>, Error> {
         let write = self.inner.store.write(move |tx| settle::settle(tx, &ends));
         Ok(write.await?.0)
-    }
-
-    /// Rows for the operator, soonest due first; [`limits::LIST_MAX`] at most.
-    pub async fn list(&self, filter: Filter, count_max: usize) -> Result<Vec<Listed>, Error> {
-        Ok(self.inner.store.read(move |q| operator::list(q, &filter, count_max)).await?)
-    }
-
-    /// One letter's rows.
-    pub async fn show(&self, mail: MailId) -> Result<Vec<Listed>, Error> {
-        let filter = Filter { mail: Some(mail), ..Filter::default() };
-        let rows = self.list(filter, limits::LIST_MAX).await?;
-        if rows.is_empty() { Err(Error::NotFound) } else { Ok(rows) }
-    }
-
-    /// How much there is, by counting: for the operator.
-    pub async fn counts(&self) -> Result<Counts, Error> {
-        Ok(self.inner.store.read(operator::counts).await?)
-    }
-
-    /// Makes rows due now, but for those that are in work. Answers the rows touched, the first [`limits::LIST_MAX`].
-    pub async fn retry(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
-        self.act(filter, Deed::Retry(now)).await
-    }
-
-    /// Keeps rows from being tried until released. An attempt under way ends as it ends.
-    pub async fn hold(&self, filter: Filter) -> Result<Vec<Listed>, Error> {
-        self.act(filter, Deed::Hold).await
-    }
-
-    /// Ends a hold; the rows are due now.
-    pub async fn release(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
-        self.act(filter, Deed::Release(now)).await
-    }
-
-    /// Takes rows out of the queue without a word to the sender.
-    pub async fn drop_rows(&self, filter: Filter) -> Result<Vec<Listed>, Error> {
-        self.act(filter, Deed::Drop).await
-    }
-
-    async fn act(&self, filter: Filter, deed: Deed) -> Result<Vec<Listed>, Error> {
-        let mut all = Vec::new();
-        let mut after = Some(operator::start());
-        while let Some(from) = after {
-            let filter = filter.clone();
-            let ((mut touched, next), _) =
-                self.inner.store.write(move |tx| operator::act(tx, &filter, deed, from)).await?;
-            touched.truncate(limits::LIST_MAX - all.len());
-            all.append(&mut touched);
-            after = next;
-        }
-        self.wake();
-        Ok(all)
     }
 }
 

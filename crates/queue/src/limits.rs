@@ -30,3 +30,15 @@ pub const OPERATOR_BATCH: usize = 500;
 
 /// How often rows are looked for that lie impossibly far ahead, in milliseconds.
 pub const PULL_BACK_MILLISECONDS: u64 = 60_000;
+
+/// Longest SMTP dialogue kept in a row, in octets.
+pub const DIALOGUE_OCTETS_MAX: usize = 4096;
+
+/// Rules about what is held: each letter is compared with all of them, from memory.
+pub const RULES_MAX: i64 = 10_000;
+
+/// How old the rules in memory may be, in milliseconds: another process may have changed them.
+pub const RULES_READ_MILLISECONDS: u64 = 1000;
+
+/// How far the clocks of two nodes may be apart before one takes the other's rest for one of the future, in milliseconds.
+pub const CLOCK_SLACK_MILLIS: i64 = 60_000;

@@ -5,101 +5,92 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use envelope::{MailId, Timestamp};
-use storage::{Error, Query, Transaction};
+use storage::{Query, Transaction};
 
-use crate::limits::{LIST_MAX, OPERATOR_BATCH};
-use crate::rows::{self, RecipientRow, recipient_columns};
-use crate::settle::less;
-use crate::types::{Counts, Filter, Listed};
+use crate::limits::{LIST_MAX, REPLY_OCTETS_MAX};
+use crate::listed::{Counts, Filter, Listed};
+use crate::meant::{self, Key, page};
+use crate::settle::{cut, less};
+use crate::{Error, Queue};
 
-/// The key of a row: letter and number.
-pub(crate) type Key = (MailId, i64);
+impl Queue {
+    /// Rows for the operator as they stand at `now`, soonest due first; [`LIST_MAX`] at most. Memory is bounded by that,
+    /// and mail goes on between pages.
+    pub async fn list(&self, filter: Filter, count_max: usize, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        let count_max = count_max.min(LIST_MAX);
+        let mut soonest = BinaryHeap::new();
+        let mut after = Some(meant::start());
+        while let Some(from) = after {
+            let filter = filter.clone();
+            let (rows, next) = self.inner.store.read(move |q| page(q, &filter, now, from)).await?;
+            for row in rows {
+                soonest.push(ByDue(row));
+                if soonest.len() > count_max {
+                    soonest.pop();
+                }
+            }
+            after = next;
+        }
+        Ok(soonest.into_sorted_vec().into_iter().map(|row| row.0).collect())
+    }
+
+    /// One letter's rows.
+    pub async fn show(&self, mail: MailId, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        let filter = Filter { mail: Some(mail), ..Filter::default() };
+        let rows = self.list(filter, LIST_MAX, now).await?;
+        if rows.is_empty() { Err(Error::NotFound) } else { Ok(rows) }
+    }
+
+    /// How much there is, by counting: for the operator.
+    pub async fn counts(&self) -> Result<Counts, Error> {
+        Ok(self.inner.store.read(counts).await?)
+    }
+
+    /// Makes rows due now, but for those that are in work. Answers the rows touched, the first [`LIST_MAX`].
+    pub async fn retry(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        self.act(filter, now, Deed::Retry).await
+    }
+
+    /// Keeps rows from being tried until released. An attempt under way ends as it ends.
+    pub async fn hold(&self, filter: Filter, reason: Option<&str>, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        let reason = reason.map(|reason| cut(reason.to_owned(), REPLY_OCTETS_MAX));
+        self.act(filter, now, Deed::Hold(reason)).await
+    }
+
+    /// Ends a hold; the rows are due now.
+    pub async fn release(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        self.act(filter, now, Deed::Release).await
+    }
+
+    /// Takes rows out of the queue without a word to the sender.
+    pub async fn drop_rows(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        self.act(filter, now, Deed::Drop).await
+    }
+
+    async fn act(&self, filter: Filter, now: Timestamp, deed: Deed) -> Result<Vec<Listed>, Error> {
+        let mut all = Vec::new();
+        let mut after = Some(meant::start());
+        while let Some(from) = after {
+            let (filter, deed) = (filter.clone(), deed.clone());
+            let write = self.inner.store.write(move |tx| act(tx, &filter, now, &deed, from));
+            let ((mut touched, next), _) = write.await?;
+            touched.truncate(LIST_MAX - all.len());
+            all.append(&mut touched);
+            after = next;
+        }
+        self.wake();
+        Ok(all)
+    }
+}
 
 /// What is done to each row that is meant.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Deed {
+#[derive(Debug, Clone)]
+enum Deed {
     /// Due now, unless somebody is at it.
-    Retry(Timestamp),
-    Hold,
-    Release(Timestamp),
+    Retry,
+    Hold(Option<String>),
+    Release,
     Drop,
-}
-
-fn is_meant(filter: &Filter, row: &RecipientRow, sender: &str) -> bool {
-    filter.mail.is_none_or(|mail| mail == row.fixed.mail)
-        && filter.destination.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&row.fixed.destination))
-        && filter.recipient.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&row.fixed.address.to_string()))
-        && filter.sender.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(sender))
-        && filter.held.is_none_or(|held| held == row.held)
-}
-
-/// One page of rows behind `after`, those that are meant, and whether there are more.
-fn page(q: &dyn Query, filter: &Filter, after: Key) -> Result<(Vec<Listed>, Option<Key>), Error> {
-    const ALL: &str = concat!(
-        "SELECT ",
-        recipient_columns!(),
-        " FROM queue_recipient WHERE (mail_id, number) > ($1, $2) ORDER BY mail_id, number LIMIT $3"
-    );
-    const ONE: &str = concat!(
-        "SELECT ",
-        recipient_columns!(),
-        " FROM queue_recipient WHERE mail_id = $1 AND number > $2 ORDER BY number LIMIT $3"
-    );
-    let (sql, from) = match filter.mail {
-        Some(mail) => (ONE, mail),
-        None => (ALL, after.0),
-    };
-    let parameters = [from.to_bytes().into(), after.1.into(), (OPERATOR_BATCH as i64).into()];
-    let mut rows = Vec::new();
-    let mut last = None;
-    let mut count = 0;
-    q.query_each(sql, &parameters, &mut |row| {
-        count += 1;
-        last = Some((rows::mail_id(row, 0)?, row.int(1)?));
-        match RecipientRow::read(row) {
-            Ok(row) => rows.push(row),
-            Err(error) => tracing::error!(%error, "a damaged row in the queue"),
-        }
-        Ok(true)
-    })?;
-    let mut listed: Vec<Listed> = Vec::new();
-    for row in rows {
-        let known = listed.last().map(|listed| &listed.mail).filter(|mail| mail.id == row.fixed.mail).cloned();
-        let mail = match known {
-            Some(mail) => mail,
-            None => match rows::read_mail(q, row.fixed.mail) {
-                Ok(Some(mail)) => mail,
-                Ok(None) => continue,
-                Err(error) => {
-                    tracing::error!(%error, "a damaged row in the queue");
-                    continue;
-                }
-            },
-        };
-        if is_meant(filter, &row, &mail.reverse_path.to_string()) {
-            listed.push(line(mail, row));
-        }
-    }
-    Ok((listed, last.filter(|_| count == OPERATOR_BATCH)))
-}
-
-fn line(mail: crate::Mail, row: RecipientRow) -> Listed {
-    Listed {
-        mail,
-        number: row.fixed.number,
-        address: row.fixed.address,
-        destination: row.fixed.destination,
-        held: row.held,
-        claimed: row.claimed,
-        attempts: row.attempts,
-        due: row.due,
-        last_reply: row.last_reply,
-    }
-}
-
-/// Where the first page begins.
-pub(crate) fn start() -> Key {
-    (MailId::from_bytes([0; 16]), -1)
 }
 
 /// By what is due last, so that a heap of the soonest lets the latest go.
@@ -131,56 +122,40 @@ impl Ord for ByDue {
     }
 }
 
-/// The rows that are meant, soonest due first, `count_max` of them; memory is bounded by that.
-pub(crate) fn list(q: &dyn Query, filter: &Filter, count_max: usize) -> Result<Vec<Listed>, Error> {
-    let count_max = count_max.min(LIST_MAX);
-    let mut soonest = BinaryHeap::new();
-    let mut after = Some(start());
-    while let Some(from) = after {
-        let (rows, next) = page(q, filter, from)?;
-        for row in rows {
-            soonest.push(ByDue(row));
-            if soonest.len() > count_max {
-                soonest.pop();
-            }
-        }
-        after = next;
-    }
-    Ok(soonest.into_sorted_vec().into_iter().map(|row| row.0).collect())
-}
-
 /// One batch of an operator's deed, from a page on. Answers the rows touched, and where the next page begins.
-pub(crate) fn act(
+fn act(
     tx: &dyn Transaction,
     filter: &Filter,
-    deed: Deed,
+    now: Timestamp,
+    deed: &Deed,
     after: Key,
-) -> Result<(Vec<Listed>, Option<Key>), Error> {
-    let (rows, next) = page(tx, filter, after)?;
+) -> Result<(Vec<Listed>, Option<Key>), storage::Error> {
+    let (rows, next) = page(tx, filter, now, after)?;
     let mut touched = Vec::new();
     for row in rows {
-        if act_on(tx, deed, &row)? {
+        if act_on(tx, deed, now, &row)? {
             touched.push(row);
         }
     }
     Ok((touched, next))
 }
 
-fn act_on(tx: &dyn Transaction, deed: Deed, row: &Listed) -> Result<bool, Error> {
-    const RETRY: &str = "UPDATE queue_recipient SET due_at = $3, claimed_by = NULL, asked = 1 \
+fn act_on(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Result<bool, storage::Error> {
+    const RETRY: &str = "UPDATE queue_recipient SET due_at = $3, claimed_by = NULL, asked = $3, parked = NULL \
                          WHERE mail_id = $1 AND number = $2 AND held = 0 AND (claimed_by IS NULL OR due_at <= $3)";
-    const HOLD: &str = "UPDATE queue_recipient SET held = 1 WHERE mail_id = $1 AND number = $2 AND held = 0";
-    const RELEASE: &str = "UPDATE queue_recipient SET held = 0, asked = 1, \
+    const HOLD: &str = "UPDATE queue_recipient SET held = 1, hold_reason = $3 \
+                        WHERE mail_id = $1 AND number = $2 AND held = 0";
+    const RELEASE: &str = "UPDATE queue_recipient SET held = 0, hold_reason = NULL, asked = $3, parked = NULL, \
                            due_at = CASE WHEN claimed_by IS NULL OR due_at <= $3 THEN $3 ELSE due_at END \
                            WHERE mail_id = $1 AND number = $2 AND held = 1";
     const DROP: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2";
-    let key = [row.mail.id.to_bytes().into(), row.number.into()];
+    let [mail, number] = [row.mail.id.to_bytes().into(), row.number.into()];
     let touched = match deed {
-        Deed::Retry(now) => tx.execute(RETRY, &with(key, now))?,
-        Deed::Release(now) => tx.execute(RELEASE, &with(key, now))?,
-        Deed::Hold => tx.execute(HOLD, &key)?,
+        Deed::Retry => tx.execute(RETRY, &[mail, number, now.0.into()])?,
+        Deed::Release => tx.execute(RELEASE, &[mail, number, now.0.into()])?,
+        Deed::Hold(reason) => tx.execute(HOLD, &[mail, number, reason.clone().into()])?,
         Deed::Drop => {
-            let touched = tx.execute(DROP, &key)?;
+            let touched = tx.execute(DROP, &[mail, number])?;
             if touched == 1 {
                 less(tx, row.mail.id, 1)?;
             }
@@ -190,13 +165,8 @@ fn act_on(tx: &dyn Transaction, deed: Deed, row: &Listed) -> Result<bool, Error>
     Ok(touched == 1)
 }
 
-fn with(key: [storage::Value; 2], now: Timestamp) -> [storage::Value; 3] {
-    let [mail, number] = key;
-    [mail, number, now.0.into()]
-}
-
 /// For the operator only: counts by scanning.
-pub(crate) fn counts(q: &dyn Query) -> Result<Counts, Error> {
+fn counts(q: &dyn Query) -> Result<Counts, storage::Error> {
     const SQL: &str = "SELECT held, count(*) FROM queue_recipient GROUP BY held";
     let mut counts = Counts::default();
     for row in q.query(SQL, &[])? {

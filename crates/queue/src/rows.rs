@@ -4,7 +4,7 @@ use envelope::{Address, BodyType, MailId, Notify, Return, ReversePath, Timestamp
 use storage::{BodyId, Error, Query, Row, Value};
 
 use crate::limits::DUE_BUCKETS;
-use crate::types::Mail;
+use crate::types::{Lane, Mail};
 
 /// A row does not say what it should.
 pub(crate) fn damaged(mail: MailId) -> Error {
@@ -117,7 +117,7 @@ pub(crate) fn fixed_columns(fixed: &Fixed) -> [Value; 6] {
 macro_rules! recipient_columns {
     () => {
         "mail_id, number, address, destination, notify, original, seal, fence, attempts, delay_told, held, claimed_by, \
-         due_at, last_reply, asked"
+         due_at, last_reply, asked, lane, parked, hold_reason, dialogue"
     };
 }
 pub(crate) use recipient_columns;
@@ -133,7 +133,13 @@ pub(crate) struct RecipientRow {
     pub(crate) claimed: bool,
     pub(crate) due: Timestamp,
     pub(crate) last_reply: Option<String>,
-    pub(crate) asked: bool,
+    /// When the operator asked for an attempt, if he did since the last one.
+    pub(crate) asked: Option<Timestamp>,
+    pub(crate) lane: Lane,
+    /// The queue it is parked in.
+    pub(crate) parked: Option<String>,
+    pub(crate) hold_reason: Option<String>,
+    pub(crate) dialogue: Option<String>,
 }
 
 impl RecipientRow {
@@ -159,7 +165,11 @@ impl RecipientRow {
             claimed: row.maybe_text(11)?.is_some(),
             due: Timestamp(row.int(12)?),
             last_reply: row.maybe_text(13)?.map(str::to_owned),
-            asked: row.int(14)? != 0,
+            asked: Some(row.int(14)?).filter(|asked| *asked != 0).map(Timestamp),
+            lane: Lane(row.int(15)?),
+            parked: row.maybe_text(16)?.map(str::to_owned),
+            hold_reason: row.maybe_text(17)?.map(str::to_owned),
+            dialogue: row.maybe_text(18)?.map(str::to_owned),
         })
     }
 }

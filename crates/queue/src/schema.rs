@@ -2,10 +2,14 @@
 //!
 //! `due_at` of a claimed row is the end of its lease, so that a lease that runs out is nothing but a row that is due.
 //! The due index begins with a bucket made from the letter's id, never with the time.
+//!
+//! A row is in one of three places: in the due index (`parked` is null), in a destination's own queue (`parked` names it;
+//! `@patras.test` is where letters for a recipient's domain wait that the operator has suspended), or held (in neither).
+//! `wake_at` of a parked row is when something must be decided about it though nobody tries it.
 
 /// The tables of this area.
 pub const MIGRATIONS: storage::Migrations =
-    storage::Migrations { area: "queue", steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO] };
+    storage::Migrations { area: "queue", steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO, STEP_PARKED] };
 
 const STEP_1: &str = "
 CREATE TABLE queue_mail (
@@ -48,3 +52,42 @@ const STEP_2: &str = "ALTER TABLE queue_recipient ADD COLUMN asked BIGINT NOT NU
 
 // An address of ours that sent the letter on; NULL when nobody did.
 const STEP_DELIVERED_TO: &str = "ALTER TABLE queue_mail ADD COLUMN delivered_to TEXT";
+
+// Destinations' own queues, with a lane for each sender; what is known of destinations; rules about what is held.
+const STEP_PARKED: &str = "
+ALTER TABLE queue_recipient ADD COLUMN lane BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE queue_recipient ADD COLUMN parked TEXT;
+ALTER TABLE queue_recipient ADD COLUMN wake_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE queue_recipient ADD COLUMN accepted_at BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE queue_recipient ADD COLUMN hold_reason TEXT;
+ALTER TABLE queue_recipient ADD COLUMN dialogue TEXT;
+UPDATE queue_recipient SET accepted_at =
+    COALESCE((SELECT m.accepted_at FROM queue_mail m WHERE m.mail_id = queue_recipient.mail_id), 0);
+DROP INDEX queue_due;
+CREATE INDEX queue_due ON queue_recipient (bucket, due_at, mail_id, number, claimed_by)
+    WHERE held = 0 AND parked IS NULL;
+CREATE INDEX queue_parked ON queue_recipient (parked, lane, due_at, mail_id, number)
+    WHERE held = 0 AND parked IS NOT NULL;
+CREATE INDEX queue_wake ON queue_recipient (bucket, wake_at, mail_id, number) WHERE held = 0 AND parked IS NOT NULL;
+CREATE TABLE queue_site (
+    destination TEXT NOT NULL,
+    suspended BIGINT NOT NULL,
+    suspended_at BIGINT NOT NULL,
+    reason TEXT,
+    rest_until BIGINT NOT NULL,
+    rested_at BIGINT NOT NULL,
+    failures BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    last_reply TEXT,
+    PRIMARY KEY (destination)
+) /* clustered */;
+CREATE INDEX queue_site_suspended ON queue_site (destination) WHERE suspended = 1;
+CREATE INDEX queue_site_rest ON queue_site (rest_until, destination) WHERE suspended = 0;
+CREATE TABLE queue_rule (
+    kind BIGINT NOT NULL,
+    value TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    added_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, value)
+) /* clustered */;
+";

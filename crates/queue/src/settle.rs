@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use envelope::{MailId, Timestamp};
-use storage::{Error, Transaction};
+use storage::{Error, Transaction, Value};
 
-use crate::limits::REPLY_OCTETS_MAX;
+use crate::limits::DIALOGUE_OCTETS_MAX;
+use crate::rows::{self, Fixed, RecipientRow, recipient_columns};
+use crate::site;
 use crate::types::{Settlement, Verdict};
 
 /// See [`crate::Queue::settle_in`].
@@ -30,20 +32,52 @@ pub(crate) fn settle(tx: &dyn Transaction, ends: &[Settlement]) -> Result<Vec<bo
 
 fn one(tx: &dyn Transaction, end: &Settlement) -> Result<bool, Error> {
     const DONE: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND fence = $3";
-    const LATER: &str = "UPDATE queue_recipient SET due_at = $4, claimed_by = NULL, asked = 0, attempts = attempts + $5, \
-                         last_reply = CASE WHEN $5 = 1 THEN $6 ELSE last_reply END, delay_told = CASE WHEN $7 = 1 THEN 1 ELSE delay_told END \
-                         WHERE mail_id = $1 AND number = $2 AND fence = $3";
+    const PARK: &str = "UPDATE queue_recipient SET parked = destination, claimed_by = NULL, asked = 0, wake_at = $4, \
+                        due_at = accepted_at, delay_told = CASE WHEN $5 = 1 THEN 1 ELSE delay_told END \
+                        WHERE mail_id = $1 AND number = $2 AND fence = $3";
     let key = [end.mail.to_bytes().into(), end.number.into(), end.fence.into()];
     let touched = match &end.verdict {
         Verdict::Done => tx.execute(DONE, &key)?,
-        Verdict::Later { due, reply, delay_told, counts } => {
-            let reply = cut(reply.to_string());
-            let rest = [due.0.into(), i64::from(*counts).into(), reply.into(), i64::from(*delay_told).into()];
-            let parameters: Vec<_> = key.into_iter().chain(rest).collect();
-            tx.execute(LATER, &parameters)?
+        Verdict::Later { .. } => later(tx, key, &end.verdict)?,
+        Verdict::Park { wake_at, delay_told } => {
+            let rest = [wake_at.0.into(), i64::from(*delay_told).into()];
+            tx.execute(PARK, &key.into_iter().chain(rest).collect::<Vec<_>>())?
         }
+        Verdict::Reroute { destination, due } => reroute(tx, key, destination, *due)?,
     };
     Ok(touched == 1)
+}
+
+fn later(tx: &dyn Transaction, key: [Value; 3], verdict: &Verdict) -> Result<u64, Error> {
+    const SQL: &str = "UPDATE queue_recipient SET due_at = $4, claimed_by = NULL, asked = 0, attempts = attempts + $5, \
+                       last_reply = CASE WHEN $5 = 1 THEN $6 ELSE last_reply END, \
+                       delay_told = CASE WHEN $7 = 1 THEN 1 ELSE delay_told END, dialogue = COALESCE($8, dialogue) \
+                       WHERE mail_id = $1 AND number = $2 AND fence = $3";
+    let Verdict::Later { due, reply, delay_told, counts, dialogue } = verdict else { return Ok(0) };
+    let rest = [
+        due.0.into(),
+        i64::from(*counts).into(),
+        site::words(reply).into(),
+        i64::from(*delay_told).into(),
+        dialogue.clone().map(|text| cut(text, DIALOGUE_OCTETS_MAX)).into(),
+    ];
+    tx.execute(SQL, &key.into_iter().chain(rest).collect::<Vec<_>>())
+}
+
+/// The destination is under the row's seal, so the row is read and sealed anew.
+fn reroute(tx: &dyn Transaction, key: [Value; 3], destination: &str, due: Timestamp) -> Result<u64, Error> {
+    const READ: &str = concat!(
+        "SELECT ",
+        recipient_columns!(),
+        " FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND fence = $3"
+    );
+    const WRITE: &str = "UPDATE queue_recipient SET destination = $4, seal = $5, due_at = $6, claimed_by = NULL, \
+                         parked = NULL WHERE mail_id = $1 AND number = $2 AND fence = $3";
+    let Some(row) = tx.query_one(READ, &key)? else { return Ok(0) };
+    let fixed = Fixed { destination: destination.to_owned(), ..RecipientRow::read(&row)?.fixed };
+    let seal = storage::seal(&rows::fixed_columns(&fixed));
+    let rest = [destination.into(), seal.into(), due.0.into()];
+    tx.execute(WRITE, &key.into_iter().chain(rest).collect::<Vec<_>>())
 }
 
 /// `count` recipients of a letter are gone; with the last one go its row and the name on its body.
@@ -71,8 +105,9 @@ pub(crate) fn renew(tx: &dyn Transaction, claim: (MailId, i64, i64), until: Time
     Ok(tx.execute(SQL, &[mail.to_bytes().into(), number.into(), fence.into(), until.0.into()])? == 1)
 }
 
-fn cut(mut text: String) -> String {
-    let mut end = REPLY_OCTETS_MAX.min(text.len());
+/// The beginning of a text, whole characters.
+pub(crate) fn cut(mut text: String, octets_max: usize) -> String {
+    let mut end = octets_max.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }

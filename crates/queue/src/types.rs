@@ -4,6 +4,18 @@ use directory::RelayAllowed;
 use envelope::{Address, BodyType, MailId, Notify, Recipient, Reply, Return, ReversePath, Timestamp};
 use storage::BodyId;
 
+/// Whose turn it is among the letters of one destination: a number made from the sender. Lanes are served in turn, so
+/// that one sender's thousand letters keep nobody else's waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane(pub i64);
+
+impl Lane {
+    /// Of a sender: the same on every machine and in every release. All bounces are in one lane.
+    pub fn of(reverse_path: &ReversePath) -> Self {
+        Self(storage::seal(&[reverse_path.to_string().to_ascii_lowercase().into()]))
+    }
+}
+
 /// A letter for the queue.
 #[derive(Debug)]
 pub struct NewMail<'a> {
@@ -66,6 +78,19 @@ pub struct Mail {
     pub delivered_to: Option<Address>,
 }
 
+/// What a claim of several rows came to.
+#[derive(Debug, Clone, Default)]
+pub struct Claimed {
+    /// Ours until their leases end.
+    pub claims: Vec<Claim>,
+    /// Rows that went into their destinations' own queues.
+    pub parked: usize,
+    /// The lane that was served last: the next claim from this destination's queue begins behind it.
+    pub lane: Option<Lane>,
+    /// There is more of the same: ask again.
+    pub more: bool,
+}
+
 /// One recipient, claimed: ours to try until the lease ends. The fence decides who may settle it.
 #[derive(Debug, Clone)]
 pub struct Claim {
@@ -79,14 +104,18 @@ pub struct Claim {
     pub notify: Option<Notify>,
     /// ORCPT=, in xtext.
     pub original: Option<String>,
-    /// The domain or address literal it goes to, as text: what attempts are grouped by.
+    /// The key of its next hop (a domain, an address literal, a route): what attempts are grouped by.
     pub destination: String,
+    /// Whose turn it takes among the letters of the destination.
+    pub lane: Lane,
     /// Attempts made before.
     pub attempts: u32,
     /// Whether the sender has been told of the delay.
     pub delay_told: bool,
-    /// The operator wants it tried, whatever is known of the destination.
+    /// The operator has asked for an attempt since the destination's rest began: it is tried, rest or no rest.
     pub asked: bool,
+    /// Claimed for a decision (a delay notice, the end of its lifetime), not to be tried: [`crate::Queue::claim_overdue`].
+    pub overdue: bool,
     /// Grows with every claim.
     pub fence: i64,
 }
@@ -106,6 +135,23 @@ pub enum Verdict {
         delay_told: bool,
         /// Whether this counts as an attempt, and its reply as the last one. A shutdown gives claims back without.
         counts: bool,
+        /// The SMTP dialogue of this attempt, secrets masked; [`crate::limits::DIALOGUE_OCTETS_MAX`] of it are kept. None
+        /// keeps the one before.
+        dialogue: Option<String>,
+    },
+    /// Into its destination's own queue, untried: there is no room, or the destination rests. Nothing is counted.
+    Park {
+        /// When something must be decided about it though nobody tries it: [`crate::Backoff::wake`].
+        wake_at: Timestamp,
+        /// The sender has now been told of the delay.
+        delay_told: bool,
+    },
+    /// The table of routes sends it elsewhere now: due under its new destination. Nothing is counted.
+    Reroute {
+        /// The key of the next hop.
+        destination: String,
+        /// When: now.
+        due: Timestamp,
     },
 }
 
@@ -120,51 +166,4 @@ pub struct Settlement {
     pub fence: i64,
     /// The end.
     pub verdict: Verdict,
-}
-
-/// Which rows an operator means. Everything that is given must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// This letter.
-    pub mail: Option<MailId>,
-    /// Recipients at this domain (or literal).
-    pub destination: Option<String>,
-    /// This recipient.
-    pub recipient: Option<String>,
-    /// This sender; the empty text is the null reverse path.
-    pub sender: Option<String>,
-    /// Only held rows, or only rows that are not held.
-    pub held: Option<bool>,
-}
-
-/// One row of `queue list`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listed {
-    /// The letter.
-    pub mail: Mail,
-    /// The recipient's number in it.
-    pub number: i64,
-    /// To whom.
-    pub address: Address,
-    /// Where it goes.
-    pub destination: String,
-    /// Held by the operator.
-    pub held: bool,
-    /// In work just now.
-    pub claimed: bool,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// The next attempt (when claimed: the end of the lease).
-    pub due: Timestamp,
-    /// The last reply, in words.
-    pub last_reply: Option<String>,
-}
-
-/// Numbers for the operator.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Recipients waiting or in work.
-    pub waiting: u64,
-    /// Recipients held.
-    pub held: u64,
 }

@@ -96,10 +96,11 @@ impl Which {
     fn filter(self) -> Filter {
         Filter {
             mail: self.mail,
-            destination: self.domain,
+            domain: self.domain,
             recipient: self.recipient,
             sender: self.sender,
             held: self.held.then_some(true),
+            ..Filter::default()
         }
     }
 }
@@ -132,7 +133,8 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
     match command {
         Command::List { which, json } => {
             let queue = super::ground(config).await?.queue;
-            let rows: Vec<Row> = queue.list(which.filter(), LISTED_MAX).await?.iter().map(row).collect();
+            let rows: Vec<Row> =
+                queue.list(which.filter(), LISTED_MAX, net::clock::now()).await?.iter().map(row).collect();
             output::list(&json, &["id", "from", "to", "tried", "state", "due", "last reply"], &rows, |row| {
                 let reply = row.last_reply.clone().unwrap_or_default();
                 let (sender, recipient) = (row.sender.clone(), row.recipient.clone());
@@ -142,7 +144,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
         }
         Command::Show { mail, json } => {
             let queue = super::ground(config).await?.queue;
-            let found = queue.show(mail).await.map_err(|error| match error {
+            let found = queue.show(mail, net::clock::now()).await.map_err(|error| match error {
                 queue::Error::NotFound => {
                     anyhow::anyhow!("no letter {mail} waits here; `angelia trace {mail}` tells what became of it")
                 }
@@ -153,7 +155,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
         Command::Retry(selection) => {
             let (filter, ground) = (selection.filter()?, super::ground(config).await?);
             let held = Filter { held: Some(true), ..filter.clone() };
-            let held = ground.queue.list(held, LISTED_MAX).await?.len();
+            let held = ground.queue.list(held, LISTED_MAX, net::clock::now()).await?.len();
             let touched = ground.queue.retry(filter, net::clock::now()).await?;
             if held > 0 {
                 eprintln!("{} held: not tried before `angelia queue release`", recipients(held));
@@ -165,7 +167,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
         }
         Command::Hold(selection) => {
             let (filter, ground) = (selection.filter()?, super::ground(config).await?);
-            let touched = ground.queue.hold(filter).await?;
+            let touched = ground.queue.hold(filter, None, net::clock::now()).await?;
             told("hold", "held", &touched, &ground, config).await
         }
         Command::Release(selection) => {
@@ -179,12 +181,12 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
 
 async fn drop_rows(filter: Filter, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
     let ground = super::ground(config).await?;
-    let count = ground.queue.list(filter.clone(), LISTED_MAX).await?.len();
+    let count = ground.queue.list(filter.clone(), LISTED_MAX, net::clock::now()).await?.len();
     let question = format!("Drop {}, without a word to the sender?", recipients(count));
     if count > 0 && !yes && !super::records::confirmed(&question)? {
         bail!("nothing was dropped (say --yes to drop without being asked)");
     }
-    let touched = ground.queue.drop_rows(filter).await?;
+    let touched = ground.queue.drop_rows(filter, net::clock::now()).await?;
     told("drop", "dropped", &touched, &ground, config).await
 }
 

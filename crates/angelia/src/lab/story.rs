@@ -170,7 +170,7 @@ async fn show_queue(lab: &Lab, screen: &mut Screen, mail: MailId) -> anyhow::Res
     let Some(athens) = &lab.athens else { bail!("athens.test is down") };
     let mut rows = Vec::new();
     for _ in 0..QUEUE_LOOKS_MAX {
-        rows = athens.ground().queue.list(Filter::default(), QUEUE_SHOWN_MAX).await?;
+        rows = athens.ground().queue.list(Filter::default(), QUEUE_SHOWN_MAX, net::clock::now()).await?;
         if !rows.iter().any(|row| row.mail.id == mail && row.claimed) {
             break;
         }

@@ -68,7 +68,7 @@ async fn who_does_not_exist_is_refused_or_bounces() {
     let later = HandIn { bounce_refused: true, ..draft(&["nobody@athens.test"], "\n") };
     let mail = later.mail;
     assert!(take(&office, later, b"x\n").await.is_empty());
-    let rows = office.context.queue.show(mail).await.unwrap();
+    let rows = office.context.queue.show(mail, net::clock::now()).await.unwrap();
     assert_eq!(rows[0].address, address("nobody@athens.test"), "the queue tells the sender");
 }
 

@@ -8,7 +8,7 @@ use directory::RelayAllowed;
 use envelope::{BodyType, MailId, Notify, Recipient, Return, ReversePath};
 use journal::Event;
 use net::clock;
-use queue::{Backoff, Filter, NewMail, NewRecipient};
+use queue::{Backoff, Filter, Lane, NewMail, NewRecipient};
 
 use crate::peer::{Manner, Peer};
 use crate::world::{Wishes, World, address};
@@ -167,7 +167,7 @@ async fn a_row_dropped_under_way_silences_nobody_else() {
     world.send(&["kostas@patras.test", "maria@patras.test"]).await;
     world.until("the first RCPT", async || REACHED.load(Ordering::SeqCst)).await;
     let maria = Filter { recipient: Some("maria@patras.test".into()), ..Filter::default() };
-    assert_eq!(world.context.queue.drop_rows(maria).await.unwrap().len(), 1);
+    assert_eq!(world.context.queue.drop_rows(maria, clock::now()).await.unwrap().len(), 1);
     DROPPED.store(true, Ordering::SeqCst);
     world.until_empty().await;
     let notices = world.letters().await;
@@ -207,6 +207,8 @@ async fn ret_and_envid_are_honoured() {
     stage.append(Bytes::from_static(b"Subject: s\r\n\r\nthe body\r\n")).await.unwrap();
     let staged = stage.finish(Bytes::new()).await.unwrap();
     let queue = world.context.queue.clone();
+    let to = address("kostas@patras.test");
+    let prepared = queue.prepare(&anna(), Lane::of(&anna()), &[&to], clock::now()).await.unwrap();
     let write = world.context.store.write(move |tx| {
         let new = NewMail {
             mail: MailId::random(),
@@ -221,7 +223,7 @@ async fn ret_and_envid_are_honoured() {
             delivered_to: None,
             recipients: &[NewRecipient { recipient: &recipient(None), allowed: &RelayAllowed::for_operator() }],
         };
-        queue.accept_in(tx, &new)
+        queue.accept_in(tx, &new, &prepared)
     });
     write.await.unwrap();
     world.context.queue.wake();

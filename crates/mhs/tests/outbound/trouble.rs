@@ -150,7 +150,7 @@ async fn an_operator_holds_and_releases() {
     let queue = &world.context.queue;
     let filter = Filter { mail: Some(mail), ..Filter::default() };
     world.until("the row back", async || !world.queued().await[0].claimed).await;
-    queue.hold(filter.clone()).await.unwrap();
+    queue.hold(filter.clone(), None, net::clock::now()).await.unwrap();
     let peer = Peer::start(world.at(1), Manner::default()).await;
     assert_eq!(world.queued().await.len(), 1);
     queue.release(filter, net::clock::now()).await.unwrap();

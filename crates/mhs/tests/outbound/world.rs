@@ -180,7 +180,7 @@ impl World {
     }
 
     pub(crate) async fn queued(&self) -> Vec<Listed> {
-        self.context.queue.list(Filter::default(), 1000).await.unwrap()
+        self.context.queue.list(Filter::default(), 1000, clock::now()).await.unwrap()
     }
 
     /// Waits until the queue is empty.

@@ -11,7 +11,13 @@ use queue::{Filter, Queue, Verdict};
 use crate::house::{House, LEASE, NOW, at, end, recipient, who};
 
 fn later(due: Timestamp) -> Verdict {
-    Verdict::Later { due, reply: Reply::new(451, (4, 4, 1), "not today"), delay_told: false, counts: true }
+    Verdict::Later {
+        due,
+        reply: Reply::new(451, (4, 4, 1), "not today"),
+        delay_told: false,
+        counts: true,
+        dialogue: None,
+    }
 }
 
 pub async fn what_goes_in_comes_out(house: House) {
@@ -77,10 +83,10 @@ pub async fn the_fence_decides(house: House) {
     assert_eq!(house.queue.settle(vec![end(&slow, later(at(9000)))]).await.unwrap(), [false]);
     assert_eq!(house.queue.settle(vec![end(&slow, Verdict::Done)]).await.unwrap(), [false]);
     assert_eq!(house.queue.renew(vec![(slow.mail.id, slow.number, slow.fence)], at(9000)).await.unwrap().len(), 1);
-    let listed = house.queue.show(slow.mail.id).await.unwrap();
+    let listed = house.queue.show(slow.mail.id, NOW).await.unwrap();
     assert_eq!((listed[0].attempts, listed[0].claimed, listed[0].due), (0, true, at(1300)));
     assert_eq!(house.queue.settle(vec![end(&quick, Verdict::Done)]).await.unwrap(), [true]);
-    assert!(house.queue.show(slow.mail.id).await.is_err());
+    assert!(house.queue.show(slow.mail.id, NOW).await.is_err());
 }
 
 pub async fn a_lease_can_be_renewed(house: House) {
@@ -105,10 +111,16 @@ pub async fn a_restarted_node_takes_its_leases_back(house: House) {
 pub async fn later_means_later(house: House) {
     let mail = house.accept(&["a@x.test"]).await;
     let claim = house.claim(NOW, 1).await.remove(0);
-    let verdict = Verdict::Later { due: at(300), reply: Reply::plain(421, "busy"), delay_told: true, counts: true };
+    let verdict = Verdict::Later {
+        due: at(300),
+        reply: Reply::plain(421, "busy"),
+        delay_told: true,
+        counts: true,
+        dialogue: None,
+    };
     assert_eq!(house.queue.settle(vec![end(&claim, verdict)]).await.unwrap(), [true]);
     assert!(house.claim(at(299), 1).await.is_empty());
-    let listed = house.queue.show(mail).await.unwrap();
+    let listed = house.queue.show(mail, NOW).await.unwrap();
     assert_eq!((listed[0].claimed, listed[0].attempts, listed[0].last_reply.as_deref()), (false, 1, Some("421 busy")));
     let claim = house.claim(at(300), 1).await.remove(0);
     assert_eq!((claim.attempts, claim.delay_told), (1, true));
@@ -118,6 +130,7 @@ pub async fn later_means_later(house: House) {
         reply: Reply::plain(421, &"ä".repeat(600)[..]),
         delay_told: false,
         counts: false,
+        dialogue: None,
     };
     house.queue.settle(vec![end(&claim, back)]).await.unwrap();
     let claim = house.claim(at(301), 1).await.remove(0);
@@ -222,7 +235,7 @@ pub async fn a_damaged_row_is_put_aside(house: House) {
     assert_eq!(who(&house.claim(NOW, 10).await), ["b@x.test"]);
     assert!(house.claim(NOW, 10).await.is_empty());
     assert_eq!(house.queue.counts().await.unwrap().held, 1);
-    assert_eq!(house.queue.list(Filter { mail: Some(mail), ..Filter::default() }, 9).await.unwrap().len(), 1);
+    assert_eq!(house.queue.list(Filter { mail: Some(mail), ..Filter::default() }, 9, NOW).await.unwrap().len(), 1);
     // A damaged letter takes all its recipients aside.
     let other = house.accept(&["c@x.test"]).await;
     let sql = "UPDATE queue_mail SET octets = 9 WHERE mail_id = $1";

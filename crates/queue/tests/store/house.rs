@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use directory::RelayAllowed;
 use envelope::{Address, BodyType, MailId, Notify, Recipient, Return, ReversePath, Timestamp};
-use queue::{Claim, NewMail, NewRecipient, Queue, Settlement, Verdict};
+use queue::{Claim, Lane, NewMail, NewRecipient, Queue, Settlement, Verdict};
 use storage::{BodiesConfig, Migrations, Store};
 use tempfile::TempDir;
 
@@ -60,6 +60,9 @@ impl House {
         let staged = stage.finish(Bytes::new()).await.unwrap();
         let recipients: Vec<Recipient> = to.iter().map(|text| recipient(text)).collect();
         let queue = self.queue.clone();
+        let sender = ReversePath::Address(address("anna@athens.test"));
+        let addresses: Vec<&Address> = recipients.iter().map(|recipient| &recipient.address).collect();
+        let prepared = queue.prepare(&sender, Lane::of(&sender), &addresses, NOW).await.unwrap();
         let write = self.store.write(move |tx| {
             let allowed = RelayAllowed::for_own_notice();
             let to: Vec<_> = recipients.iter().map(|recipient| NewRecipient { recipient, allowed: &allowed }).collect();
@@ -76,7 +79,7 @@ impl House {
                 delivered_to: None,
                 recipients: &to,
             };
-            queue.accept_in(tx, &new)
+            queue.accept_in(tx, &new, &prepared)
         });
         write.await.unwrap().0
     }

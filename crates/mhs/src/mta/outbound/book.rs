@@ -349,6 +349,8 @@ pub(super) mod tests {
             attempts: 0,
             delay_told: false,
             asked: false,
+            overdue: false,
+            lane: queue::Lane(0),
             fence: 1,
         }
     }

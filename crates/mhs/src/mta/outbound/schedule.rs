@@ -128,7 +128,7 @@ impl Outbound {
             let outcome = Outcome::Deferred(reply.clone());
             target::tell_nowhere(&self.context, job.claim.mail.id, &work::recipient(job), destination, &outcome);
             let due = now.plus(down.until.saturating_duration_since(present));
-            let verdict = Verdict::Later { due, reply, delay_told: false, counts: false };
+            let verdict = Verdict::Later { due, reply, delay_told: false, counts: false, dialogue: None };
             let (mail, number) = (job.claim.mail.id, job.claim.number);
             ends.push(Settlement { mail, number, fence: job.fence(), verdict });
         }
@@ -174,6 +174,7 @@ impl Outbound {
                 reply: Reply::new(451, (4, 3, 2), "the server was stopped"),
                 delay_told: false,
                 counts: false,
+                dialogue: None,
             },
         };
         let ends: Vec<Settlement> = jobs.iter().map(back).collect();

@@ -209,6 +209,7 @@ impl Settler {
                 reply: told.reply.clone(),
                 delay_told: false,
                 counts: true,
+                dialogue: None,
             }
         };
         if let Some(first) = about.first() {
@@ -290,6 +291,7 @@ fn decide(backoff: &Backoff, now: Timestamp, ended: &Ended) -> Decision {
                 reply: reply.clone(),
                 delay_told: tell,
                 counts: true,
+                dialogue: None,
             };
             Decision { verdict, notice: tell.then(|| (Action::Delayed, reply.clone())) }
         }

@@ -1,0 +1,40 @@
+//! The desk: who carries mail out, as the queue sees it. It stands in `mhs`, and is attached while it works.
+
+use std::time::Duration;
+
+use envelope::{Address, ReversePath};
+
+use crate::backoff::Backoff;
+use crate::types::{Claim, Lane};
+
+/// What the outbound side says to the queue. No method waits, and none calls the queue: some are called while a letter
+/// is being accepted.
+pub trait Desk: Send + Sync {
+    /// The key of the next hop for this recipient, by the table of routes.
+    fn destination(&self, reverse_path: &ReversePath, recipient: &Address) -> String;
+
+    /// How many of `wanted` recipients of one lane it takes at once. They are reserved: each is handed over, or claimed,
+    /// or given up. None when the destination rests, unless the operator has `asked` for an attempt since.
+    ///
+    /// Those refused are parked in the destination's own queue: the desk asks for them when it has room again.
+    fn room(&self, destination: &str, lane: Lane, wanted: usize, asked: bool) -> usize;
+
+    /// Recipients that were accepted a moment ago, within a reservation, leased to this node already. It may come after
+    /// the desk was detached; then the desk parks them, or lets the leases run out.
+    fn hand_over(&self, claims: Vec<Claim>);
+
+    /// So many of a reservation came to nothing.
+    fn give_up(&self, destination: &str, lane: Lane, count: usize);
+
+    /// How long it leases, and the patience with letters.
+    fn terms(&self) -> Terms;
+}
+
+/// See [`Desk::terms`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// A lease lasts so long when nobody renews it.
+    pub lease: Duration,
+    /// When senders are told of a delay, and when letters are given up.
+    pub patience: Backoff,
+}

@@ -1,0 +1,146 @@
+//! How each recipient of a new letter begins: decided before the transaction that accepts it, with room reserved at the
+//! desk; ended after the commit, or when nothing came of it.
+//!
+//! - *handed over*: its row is born leased to this node, and the desk has it after the commit. No claim is made.
+//! - *parked*: in its destination's own queue, when the desk has no room for it.
+//! - *due*: there is no desk in this process; whoever has one claims it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use envelope::{Address, ReversePath, Timestamp};
+
+use crate::desk::{Desk, Terms};
+use crate::rule::Rules;
+use crate::types::{Claim, Lane};
+use crate::{Queue, lock};
+
+/// How the recipients of one letter begin. When it is dropped, what was reserved and not handed over is given up.
+pub struct Prepared {
+    pub(crate) node: Arc<str>,
+    pub(crate) now: Timestamp,
+    pub(crate) lane: Lane,
+    /// One for each recipient, in order.
+    pub(crate) begins: Vec<Begin>,
+    /// Who has a desk, and its terms.
+    pub(crate) desk: Option<(Arc<dyn Desk>, Terms)>,
+    /// Reserved and not handed over, by destination.
+    reserved: Mutex<BTreeMap<String, usize>>,
+    /// What the last run of the transaction has leased.
+    leased: Mutex<Vec<Claim>>,
+}
+
+/// How one recipient begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Begin {
+    pub(crate) destination: String,
+    /// The domain of its address, as text.
+    pub(crate) domain: String,
+    pub(crate) place: Place,
+    /// A rule holds it, for this reason.
+    pub(crate) held: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Due,
+    Parked,
+    HandedOver,
+}
+
+impl Prepared {
+    pub(crate) fn new(
+        queue: &Queue,
+        reverse_path: &ReversePath,
+        lane: Lane,
+        recipients: &[&Address],
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Self {
+        let desk = queue.desk().map(|desk| {
+            let terms = desk.terms();
+            (desk, terms)
+        });
+        let begin = |recipient: &&Address| {
+            let destination = match &desk {
+                Some((desk, _)) => desk.destination(reverse_path, recipient),
+                None => recipient.host().to_string(),
+            };
+            let held = rules.reason(reverse_path, recipient, &destination);
+            let place = if desk.is_some() { Place::Parked } else { Place::Due };
+            Begin { destination, domain: recipient.host().to_string(), place, held }
+        };
+        let begins = recipients.iter().map(begin).collect();
+        let node = queue.inner.node.clone();
+        let mut this = Self { node, now, lane, begins, desk, reserved: Mutex::default(), leased: Mutex::default() };
+        this.reserve();
+        this
+    }
+
+    /// Asks the desk once for each destination.
+    fn reserve(&mut self) {
+        let Some((desk, _)) = &self.desk else { return };
+        let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
+        for begin in self.begins.iter().filter(|begin| begin.held.is_none()) {
+            *wanted.entry(&begin.destination).or_default() += 1;
+        }
+        let mut reserved: BTreeMap<String, usize> = BTreeMap::new();
+        for (destination, wanted) in wanted {
+            let room = desk.room(destination, self.lane, wanted, false).min(wanted);
+            if room > 0 {
+                reserved.insert(destination.to_owned(), room);
+            }
+        }
+        let mut left = reserved.clone();
+        for begin in self.begins.iter_mut().filter(|begin| begin.held.is_none()) {
+            if let Some(room) = left.get_mut(&begin.destination).filter(|room| **room > 0) {
+                *room -= 1;
+                begin.place = Place::HandedOver;
+            }
+        }
+        *lock(&self.reserved) = reserved;
+    }
+
+    /// What a run of the transaction has leased; an earlier run came to nothing.
+    pub(crate) fn lease(&self, claims: Vec<Claim>) {
+        *lock(&self.leased) = claims;
+    }
+
+    /// After the commit: the desk has what was leased for it. Answers how many; the others are parked, held, or due.
+    pub fn hand_over(&self) -> usize {
+        let claims = std::mem::take(&mut *lock(&self.leased));
+        let count = claims.len();
+        let Some((desk, _)) = self.desk.as_ref().filter(|_| count > 0) else { return 0 };
+        {
+            let mut reserved = lock(&self.reserved);
+            for claim in &claims {
+                if let Some(left) = reserved.get_mut(&claim.destination) {
+                    *left = left.saturating_sub(1);
+                }
+            }
+        }
+        desk.hand_over(claims);
+        count
+    }
+
+    /// The keys of the next hops, one for each recipient, in order.
+    pub fn destinations(&self) -> impl Iterator<Item = &str> {
+        self.begins.iter().map(|begin| begin.destination.as_str())
+    }
+
+    /// Whether something may be due, for which somebody who sleeps must be woken.
+    pub fn is_due(&self) -> bool {
+        self.begins.iter().any(|begin| begin.place == Place::Due && begin.held.is_none())
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        let Some((desk, _)) = &self.desk else { return };
+        for (destination, left) in std::mem::take(&mut *lock(&self.reserved)) {
+            if left > 0 {
+                desk.give_up(&destination, self.lane, left);
+            }
+        }
+    }
+}

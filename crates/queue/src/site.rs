@@ -1,0 +1,172 @@
+//! What is known of destinations: which of them rest because nobody there talked to us, and which the operator has
+//! suspended. It stands in the store, so it outlives a restart and holds for every node.
+//!
+//! A recipient's domain can be suspended too, whatever way its letters take: its row is named `@patras.test`.
+
+use envelope::{Reply, Timestamp};
+use storage::{Error, Query, Row, Transaction};
+
+use crate::limits::{CLOCK_SLACK_MILLIS, REPLY_OCTETS_MAX};
+use crate::settle::cut;
+
+/// What the operator suspends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// A next hop, by its key.
+    Destination(String),
+    /// The domain (or literal) of recipients' addresses, whatever way their letters take.
+    Domain(String),
+}
+
+impl Scope {
+    /// As its row is named.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Destination(key) => key.clone(),
+            Self::Domain(domain) => of_domain(domain),
+        }
+    }
+}
+
+/// Where letters for a suspended domain wait.
+pub(crate) fn of_domain(domain: &str) -> String {
+    format!("@{}", domain.to_ascii_lowercase())
+}
+
+/// A destination that rests: it is left alone until a moment, and then tried with one letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// The key of the next hop.
+    pub destination: String,
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// When this rest began.
+    pub began: Timestamp,
+    /// Failures one after the other.
+    pub failures: u32,
+    /// When the first of them was.
+    pub since: Timestamp,
+    /// What was said, or what went wrong.
+    pub last_reply: Option<String>,
+}
+
+impl Rest {
+    /// Whether it is left alone at `now`. A rest that began in the future was written before the clock was set back, and
+    /// is over.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        now < self.until && self.began.0.saturating_sub(CLOCK_SLACK_MILLIS) <= now.0
+    }
+}
+
+/// What stands in the way of a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The operator has suspended the destination, for this reason.
+    pub(crate) suspended: Option<String>,
+    /// The operator has suspended the recipient's domain, for this reason.
+    pub(crate) domain_suspended: Option<String>,
+    /// It rests, or has rested and was not reached since.
+    pub(crate) rest: Option<Rest>,
+}
+
+impl Standing {
+    /// Where a row waits that may not be tried at `now`: the name of that queue.
+    pub(crate) fn waits_in(&self, destination: &str, domain: &str, now: Timestamp, asked: bool) -> Option<String> {
+        if self.domain_suspended.is_some() {
+            return Some(of_domain(domain));
+        }
+        let rests = self.rest.as_ref().is_some_and(|rest| rest.holds(now)) && !asked;
+        (self.suspended.is_some() || rests).then(|| destination.to_owned())
+    }
+}
+
+macro_rules! site_columns {
+    () => {
+        "destination, suspended, reason, rest_until, rested_at, failures, since, last_reply"
+    };
+}
+
+/// What is known of a destination, and of a recipient's domain.
+pub(crate) fn standing(q: &dyn Query, destination: &str, domain: &str) -> Result<Standing, Error> {
+    const SQL: &str = concat!("SELECT ", site_columns!(), " FROM queue_site WHERE destination IN ($1, $2)");
+    let mut standing = Standing::default();
+    for row in q.query(SQL, &[destination.into(), of_domain(domain).into()])? {
+        let suspended = suspension(&row)?;
+        if row.text(0)? == destination {
+            standing.suspended = suspended;
+            standing.rest = rest(&row)?;
+        } else {
+            standing.domain_suspended = suspended;
+        }
+    }
+    Ok(standing)
+}
+
+pub(crate) fn suspension(row: &Row) -> Result<Option<String>, Error> {
+    Ok(if row.int(1)? == 0 { None } else { Some(row.maybe_text(2)?.unwrap_or_default().to_owned()) })
+}
+
+pub(crate) fn rest(row: &Row) -> Result<Option<Rest>, Error> {
+    let failures = u32::try_from(row.int(5)?).unwrap_or(u32::MAX);
+    if failures == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Rest {
+        destination: row.text(0)?.to_owned(),
+        until: Timestamp(row.int(3)?),
+        began: Timestamp(row.int(4)?),
+        failures,
+        since: Timestamp(row.int(6)?),
+        last_reply: row.maybe_text(7)?.map(str::to_owned),
+    }))
+}
+
+/// See [`crate::Queue::rest`].
+pub(crate) fn write_rest(tx: &dyn Transaction, rest: &Rest) -> Result<(), Error> {
+    const SQL: &str = "INSERT INTO queue_site (destination, suspended, suspended_at, rest_until, rested_at, failures, since, \
+                       last_reply) VALUES ($1, 0, 0, $2, $3, $4, $5, $6) \
+                       ON CONFLICT (destination) DO UPDATE SET rest_until = excluded.rest_until, \
+                       rested_at = excluded.rested_at, failures = excluded.failures, last_reply = excluded.last_reply, \
+                       since = CASE WHEN queue_site.failures = 0 THEN excluded.since ELSE queue_site.since END";
+    let parameters = [
+        rest.destination.as_str().into(),
+        rest.until.0.into(),
+        rest.began.0.into(),
+        i64::from(rest.failures.max(1)).into(),
+        rest.since.0.into(),
+        rest.last_reply.clone().into(),
+    ];
+    tx.execute(SQL, &parameters)?;
+    Ok(())
+}
+
+/// See [`crate::Queue::awake`].
+pub(crate) fn awake(tx: &dyn Transaction, destination: &str) -> Result<(), Error> {
+    const GONE: &str = "DELETE FROM queue_site WHERE destination = $1 AND suspended = 0";
+    const AWAKE: &str = "UPDATE queue_site SET rest_until = 0, failures = 0, last_reply = NULL WHERE destination = $1";
+    if tx.execute(GONE, &[destination.into()])? == 0 {
+        tx.execute(AWAKE, &[destination.into()])?;
+    }
+    Ok(())
+}
+
+/// See [`crate::Queue::suspend`].
+pub(crate) fn suspend(tx: &dyn Transaction, name: &str, reason: &str, now: Timestamp) -> Result<(), Error> {
+    const SQL: &str = "INSERT INTO queue_site (destination, suspended, suspended_at, reason, rest_until, rested_at, \
+                       failures, since) VALUES ($1, 1, $2, $3, 0, 0, 0, 0) \
+                       ON CONFLICT (destination) DO UPDATE SET suspended = 1, suspended_at = excluded.suspended_at, \
+                       reason = excluded.reason";
+    tx.execute(SQL, &[name.into(), now.0.into(), cut(reason.to_owned(), REPLY_OCTETS_MAX).into()])?;
+    Ok(())
+}
+
+/// See [`crate::Queue::resume`]. What the destination had to rest for is forgotten too.
+pub(crate) fn resume(tx: &dyn Transaction, name: &str) -> Result<bool, Error> {
+    const SQL: &str = "DELETE FROM queue_site WHERE destination = $1 AND suspended = 1";
+    Ok(tx.execute(SQL, &[name.into()])? > 0)
+}
+
+/// The words of a reply, as they are kept.
+pub(crate) fn words(reply: &Reply) -> String {
+    cut(reply.to_string(), REPLY_OCTETS_MAX)
+}
