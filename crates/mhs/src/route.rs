@@ -108,7 +108,9 @@ async fn by_name(ourselves: &Ourselves<'_>, resolver: &Resolver, port: u16, doma
         Err(DnsError::Unusable(why)) => {
             deferred((4, 4, 4), format!("the DNS entries of {domain} are of no use: {why}"))
         }
-        Err(DnsError::Temporary(why)) => deferred((4, 4, 3), format!("no answer about {domain} from the DNS: {why}")),
+        Err(DnsError::Temporary(why) | DnsError::Bogus(why)) => {
+            deferred((4, 4, 3), format!("no answer about {domain} from the DNS: {why}"))
+        }
     }
 }
 

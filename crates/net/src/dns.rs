@@ -38,6 +38,10 @@ pub enum DnsError {
     /// No server answered, or one failed: ask again later.
     #[error("no answer from the DNS: {0}")]
     Temporary(String),
+    /// The answer is not what the name's zone has signed. Comes from [`crate::SecureResolver`] only; nothing is sent
+    /// on such an answer, until it is mended.
+    #[error("the DNS answer fails validation (DNSSEC): {0}")]
+    Bogus(String),
 }
 
 /// Where a domain's mail goes (RFC 5321 section 5.1).

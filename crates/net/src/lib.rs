@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod dane;
 pub mod dns;
+mod dnssec;
 mod drive;
 mod https;
 pub mod limits;
@@ -18,6 +19,7 @@ pub mod wire;
 
 pub use dane::{Dane, Protection, Tlsa};
 pub use dns::{DnsError, Exchange, MailHosts, Resolver};
+pub use dnssec::SecureResolver;
 pub use drive::{Conversation, Gone, Upgrade};
 pub use https::{Https, HttpsAnswer, HttpsError};
 pub use listener::{BindError, Connections, Door, Incoming, Listener, Place, Refused};

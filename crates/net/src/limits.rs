@@ -85,3 +85,16 @@ pub const HTTPS_ADDRESSES_MAX: usize = 3;
 
 /// Octets of an answer's header.
 pub const HTTPS_HEADER_OCTETS_MAX: usize = 32 * 1024;
+
+/// Aliases of aliases. Real chains have two or three.
+pub const DNS_ALIASES_MAX: usize = 10;
+
+/// Servers of /etc/resolv.conf that are asked; the C library takes as many.
+pub const DNS_SERVERS_MAX: usize = 3;
+
+/// The largest answer that comes in a datagram: we say 1232 (RFC 9715), and some do not listen.
+pub const DNS_DATAGRAM_OCTETS_MAX: usize = 4096;
+
+/// Signed answers are kept for five minutes at most: a TLSA record that was mended must not keep mail waiting, and the
+/// resolver that is asked again stands next to us.
+pub const DNS_SIGNED_TTL_MAX: Duration = Duration::from_secs(300);

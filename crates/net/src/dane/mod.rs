@@ -4,6 +4,8 @@
 //! [`crate::ClientTls::dane`] takes it. Which records hold for which host, says
 //! [`crate::SecureResolver::protection`]. Nothing here is believed that was not signed.
 
+mod discovery;
+
 use std::fmt;
 
 use envelope::Domain;
