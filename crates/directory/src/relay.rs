@@ -5,8 +5,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use envelope::Address;
+
 use crate::limits::{V4_WIDEST, V6_WIDEST};
-use crate::{SignedIn, Target};
+use crate::{DomainSet, SignedIn, Target};
 
 /// The permission to queue a letter for a domain that is not ours, and why it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,7 @@ enum Why {
     OwnNotice,
     Alias,
     Operator,
+    RelayDomain,
 }
 
 impl RelayAllowed {
@@ -43,6 +46,13 @@ impl RelayAllowed {
         matches!(target, Target::Remote { .. }).then_some(Self(Why::Alias))
     }
 
+    /// The recipient is in a domain whose mail we take for others (a backup MX): anybody may send there, and it goes on to
+    /// the domain's own hosts. `None` when the domain is none of these. An address literal is never one.
+    pub fn for_relay_domain(recipient: &Address, domains: &DomainSet) -> Option<Self> {
+        let domain = recipient.host().name()?;
+        domains.contains(domain).then_some(Self(Why::RelayDomain))
+    }
+
     /// A command on this machine that opened the store itself (`angelia send`): who can write the store need not ask.
     pub fn for_operator() -> Self {
         Self(Why::Operator)
@@ -58,6 +68,7 @@ impl fmt::Display for RelayAllowed {
             Why::OwnNotice => "own notice",
             Why::Alias => "alias",
             Why::Operator => "operator",
+            Why::RelayDomain => "relay domain",
         })
     }
 }
@@ -263,5 +274,19 @@ mod tests {
         let allowed = RelayAllowed::for_network(IpAddr::V4(Ipv4Addr::LOCALHOST), &networks).unwrap();
         assert_eq!(allowed.to_string(), "trusted network");
         assert_eq!(RelayAllowed::for_network(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), &networks), None);
+    }
+    #[test]
+    fn a_backup_mx_takes_mail_for_its_domains_only() {
+        let domains = DomainSet::new(vec!["a.test".parse().unwrap(), ".b.test".parse().unwrap()]);
+        for (recipient, wanted) in [
+            ("x@a.test", true),
+            ("x@c.b.test", true),
+            ("x@b.test", false),
+            ("x@ca.test", false),
+            ("x@[127.0.0.1]", false),
+        ] {
+            let recipient = Address::parse(recipient).unwrap();
+            assert_eq!(RelayAllowed::for_relay_domain(&recipient, &domains).is_some(), wanted, "{recipient}");
+        }
     }
 }

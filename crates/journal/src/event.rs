@@ -53,8 +53,14 @@ pub enum Event {
     Stopping,
     /// The configuration or the certificate was read again.
     Reloaded { what: String },
-    /// Somebody connected.
-    Connected { service: Service, peer: SocketAddr, local: SocketAddr },
+    /// Somebody connected. Over a Unix socket there are no addresses (`0.0.0.0:0`), but its path.
+    Connected {
+        service: Service,
+        peer: SocketAddr,
+        local: SocketAddr,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+    },
     /// The connection ended; `reason` in a few words (`quit`, `idle`, `peer went away`).
     Disconnected { service: Service, reason: String, bytes_in: u64, bytes_out: u64 },
     /// TLS stands on a connection.

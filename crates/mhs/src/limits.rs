@@ -88,6 +88,19 @@ pub const NOTICE_LETTER_OCTETS_MAX: u64 = 1024 * 1024;
 /// answer at all do so in seconds).
 pub const OUTBOUND_CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same while the destination has other addresses to try: one that answers nothing must not cost every letter half a
+/// minute. Three SYNs fit into it (at once, after 1 s and after 3 s).
+pub const OUTBOUND_CONNECT_PATIENCE_OTHERS: Duration = Duration::from_secs(5);
+
+/// How long an address that answered nothing is tried after the others.
+pub const OUTBOUND_BLACK_HOLE_MEMORY: Duration = Duration::from_secs(10 * 60);
+
+/// Addresses that this is remembered of; each costs some 60 octets.
+pub const OUTBOUND_BLACK_HOLES_MAX: usize = 10_000;
+
+/// Octets of a file with the password for a next hop; only its first line counts.
+pub const PASSWORD_FILE_OCTETS_MAX: u64 = 4096;
+
 /// Idle connections that are kept for the next letter, in all; each costs some kilobytes on both sides.
 pub const OUTBOUND_IDLE_MAX: usize = 200;
 

@@ -1,7 +1,8 @@
-//! A connection's bytes: plain TCP, or TLS on either side of it.
+//! A connection's bytes: plain TCP, or TLS on either side of it; or a Unix socket, to a program on this machine.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use envelope::Host;
 use protocol::Tls;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use crate::drive::Gone;
 use crate::limits::{HANDSHAKE_PATIENCE, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL};
@@ -21,12 +22,15 @@ pub struct Stream {
     transport: Transport,
     peer: SocketAddr,
     local: SocketAddr,
+    /// Of a Unix socket.
+    path: Option<Box<Path>>,
     tls: Option<Box<Tls>>,
     verdict: Option<Box<Verdict>>,
 }
 
 pub(crate) enum Transport {
     Plain(TcpStream),
+    Unix(UnixStream),
     Server(Box<tokio_rustls::server::TlsStream<TcpStream>>),
     Client(Box<tokio_rustls::client::TlsStream<TcpStream>>),
     /// The transport was taken for a handshake that has not ended, or that failed.
@@ -52,7 +56,7 @@ impl Stream {
         let _ = tcp.set_nodelay(true);
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
         let _ = SockRef::from(&tcp).set_tcp_keepalive(&keepalive);
-        Ok(Self { transport: Transport::Plain(tcp), peer, local, tls: None, verdict: None })
+        Ok(Self { transport: Transport::Plain(tcp), peer, local, path: None, tls: None, verdict: None })
     }
 
     /// Connects to `address`, from `source` when the operator named an address to send from.
@@ -70,7 +74,25 @@ impl Stream {
         Ok(Self::plain(tcp)?)
     }
 
-    /// The other side's address. An IPv4 peer of a dual-stack socket has its IPv4 address.
+    /// Takes a connection over a Unix socket; `path` is where the socket stands.
+    pub fn unix(stream: UnixStream, path: PathBuf) -> Self {
+        let path = Some(path.into_boxed_path());
+        Self { transport: Transport::Unix(stream), peer: NOWHERE, local: NOWHERE, path, tls: None, verdict: None }
+    }
+
+    /// Connects to a Unix socket.
+    pub async fn connect_unix(path: &Path, patience: Duration) -> Result<Self, ConnectError> {
+        let connecting = tokio::time::timeout(patience, UnixStream::connect(path)).await;
+        let stream = connecting.map_err(|_| ConnectError::TimedOut(patience))??;
+        Ok(Self::unix(stream, path.to_owned()))
+    }
+
+    /// Where the Unix socket stands that this connection goes over, if it does.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The other side's address; over a Unix socket `0.0.0.0:0`, which is none. An IPv4 peer of a dual-stack socket has its IPv4 address.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
@@ -140,6 +162,10 @@ impl Stream {
     fn take_plain(&mut self) -> Result<TcpStream, Gone> {
         match std::mem::replace(&mut self.transport, Transport::Taken) {
             Transport::Plain(tcp) => Ok(tcp),
+            Transport::Unix(unix) => {
+                self.transport = Transport::Unix(unix);
+                Err(Gone::Tls("there is no TLS over a socket in the file system".into()))
+            }
             other => {
                 self.transport = other;
                 Err(Gone::Tls("TLS stands already".into()))
@@ -147,6 +173,9 @@ impl Stream {
         }
     }
 }
+
+/// The address of who has none.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// `::ffff:192.0.2.1` is 192.0.2.1 to everyone above.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
@@ -161,6 +190,7 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().transport {
             Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Transport::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             Transport::Server(stream) => Pin::new(stream).poll_read(cx, buf),
             Transport::Client(stream) => Pin::new(stream).poll_read(cx, buf),
             Transport::Taken => Poll::Ready(Err(taken())),
@@ -172,6 +202,7 @@ impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().transport {
             Transport::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Transport::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
             Transport::Server(stream) => Pin::new(stream).poll_write(cx, bytes),
             Transport::Client(stream) => Pin::new(stream).poll_write(cx, bytes),
             Transport::Taken => Poll::Ready(Err(taken())),
@@ -181,6 +212,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().transport {
             Transport::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Unix(stream) => Pin::new(stream).poll_flush(cx),
             Transport::Server(stream) => Pin::new(stream).poll_flush(cx),
             Transport::Client(stream) => Pin::new(stream).poll_flush(cx),
             Transport::Taken => Poll::Ready(Err(taken())),
@@ -190,6 +222,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().transport {
             Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             Transport::Server(stream) => Pin::new(stream).poll_shutdown(cx),
             Transport::Client(stream) => Pin::new(stream).poll_shutdown(cx),
             Transport::Taken => Poll::Ready(Err(taken())),

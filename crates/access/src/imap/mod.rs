@@ -77,7 +77,7 @@ impl net::Door for Door {
     async fn serve(self: Arc<Self>, incoming: Incoming) {
         let (peer, local, service) = (incoming.peer, incoming.local, self.service);
         let visitor = Visitor { service, session: SessionId::random(), peer };
-        self.context.record(Some(visitor.session), Event::Connected { service, peer, local });
+        self.context.record(Some(visitor.session), Event::Connected { service, peer, local, path: None });
         // What a waiting connection holds is counted in thousands: the handshake's needs are given back after it.
         let (reason, bytes_in, bytes_out) = match Box::pin(self.secure(&visitor, incoming.stream)).await {
             Ok(stream) => {

@@ -74,7 +74,7 @@ impl net::Door for Door {
     async fn serve(self: Arc<Self>, incoming: Incoming) {
         let (peer, local, service) = (incoming.peer, incoming.local, self.service);
         let visitor = Visitor { service, session: SessionId::random(), peer };
-        self.context.record(Some(visitor.session), Event::Connected { service, peer, local });
+        self.context.record(Some(visitor.session), Event::Connected { service, peer, local, path: None });
         let (reason, bytes_in, bytes_out) = Box::pin(self.converse(visitor, incoming)).await;
         self.context.record(Some(visitor.session), Event::Disconnected { service, reason, bytes_in, bytes_out });
     }

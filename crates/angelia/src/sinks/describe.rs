@@ -66,8 +66,12 @@ fn about_program(event: &Event) -> Option<String> {
 fn about_connection(event: &Event) -> Option<String> {
     let from = |peer: &Option<std::net::IpAddr>| peer.map(|ip| format!(" from {ip}")).unwrap_or_default();
     let sentence = match event {
-        Event::Connected { service: Service::Outbound, peer, local } => format!("outbound to {peer} from {local}"),
-        Event::Connected { service, peer, local } => format!("{} from {peer} to {local}", service_name(*service)),
+        Event::Connected { service: Service::Outbound, path: Some(path), .. } => {
+            format!("outbound to the socket {path}")
+        }
+        Event::Connected { service, path: Some(path), .. } => format!("{} at {path}", service_name(*service)),
+        Event::Connected { service: Service::Outbound, peer, local, .. } => format!("outbound to {peer} from {local}"),
+        Event::Connected { service, peer, local, .. } => format!("{} from {peer} to {local}", service_name(*service)),
         Event::Disconnected { service, reason, bytes_in, bytes_out } => {
             let (heard, said) = (octets(*bytes_in), octets(*bytes_out));
             format!("{}: {reason}; {heard} in, {said} out", service_name(*service))

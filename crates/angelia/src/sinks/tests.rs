@@ -26,7 +26,12 @@ fn entry(seconds: i64, session: Option<SessionId>, mail: Option<MailId>, event: 
 }
 
 fn connected() -> Event {
-    Event::Connected { service: Service::Smtp, peer: socket("127.0.1.1:40000"), local: socket("127.0.2.1:10025") }
+    Event::Connected {
+        service: Service::Smtp,
+        peer: socket("127.0.1.1:40000"),
+        local: socket("127.0.2.1:10025"),
+        path: None,
+    }
 }
 
 fn accepted() -> Event {

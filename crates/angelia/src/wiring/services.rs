@@ -93,7 +93,7 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
         port: settings.outbound.port,
         doors: doors(settings),
         backoff: settings.backoff.clone(),
-        source: settings.outbound.source,
+        sources: settings.outbound.sources,
         tls: settings.outbound.tls,
         ..mhs::mta::outbound::Settings::new(settings.hostname.as_str(), resolver, &roots)
     };

@@ -8,7 +8,7 @@ use envelope::{Outcome, Recipient, ReversePath};
 use journal::{Event, Service};
 use mhs::msa::post::{Post, post};
 use mhs::mta::outbound::tls::TlsPolicy;
-use mhs::mta::outbound::{Attempted, Batch, Connections, Host, Settings, Target, deliver};
+use mhs::mta::outbound::{Attempted, Batch, Connections, Host, Place, Settings, Target, deliver};
 use net::{Resolver, Roots, clock};
 
 use crate::office::{Office, address};
@@ -26,9 +26,10 @@ fn connections() -> Connections {
 fn target(hosts: &[std::net::SocketAddr]) -> Target {
     let host = |(number, address): (usize, &std::net::SocketAddr)| Host {
         name: format!("mx{}.patras.test", number + 1),
-        address: *address,
+        place: Place::Tcp(*address),
+        mx_of: None,
     };
-    Target { destination: "patras.test".to_owned(), hosts: hosts.iter().enumerate().map(host).collect() }
+    Target::plain("patras.test", hosts.iter().enumerate().map(host).collect())
 }
 
 /// A free port that nobody listens on.

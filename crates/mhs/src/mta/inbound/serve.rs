@@ -38,7 +38,7 @@ pub(super) async fn serve(door: &Inbound, incoming: Incoming) {
     let context = Arc::clone(&door.context);
     let id = SessionId::random();
     let Incoming { stream, peer, local } = incoming;
-    context.record(Some(id), None, Happened::Connected { service: door.service, peer, local });
+    context.record(Some(id), None, Happened::Connected { service: door.service, peer, local, path: None });
     let stream = match (&context.settings.tls, door.implicit_tls) {
         (Some(tls), true) => match stream.accept_tls(tls).await {
             Ok(stream) => stream,

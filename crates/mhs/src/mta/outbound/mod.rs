@@ -16,13 +16,12 @@ mod local;
 mod schedule;
 mod settings;
 mod settle;
-mod target;
+pub mod target;
 pub mod tls;
 mod transaction;
 mod trouble;
 mod work;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use envelope::{Outcome, Recipient, Reply};
@@ -31,25 +30,8 @@ pub use allowance::{Rate, SiteLimits};
 pub use connection::Connections;
 pub use schedule::Outbound;
 pub use settings::Settings;
+pub use target::{Found, Host, Place, Target};
 pub use transaction::deliver;
-
-/// A host that takes the mail of a destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
-    /// Its name, or the address literal.
-    pub name: String,
-    /// One of its addresses, with the port.
-    pub address: SocketAddr,
-}
-
-/// Where a destination's mail goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// A domain or an address literal, as the queue has it.
-    pub destination: String,
-    /// In the order of trying; never empty.
-    pub hosts: Vec<Host>,
-}
 
 /// One letter for some recipients of one destination.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! What an operator sets for mail out.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use net::{ClientTls, Resolver, Roots};
@@ -9,6 +10,7 @@ use queue::Backoff;
 
 use super::tls::TlsPolicy;
 use crate::limits::OUTBOUND_CONNECT_PATIENCE;
+use crate::route::{Prefer, Sources, Table};
 
 /// Shared by everything that carries mail out.
 #[derive(Clone)]
@@ -23,12 +25,18 @@ pub struct Settings {
     pub backoff: Backoff,
     /// How we name ourselves in EHLO: the name that our address has in the DNS.
     pub hello_name: String,
-    /// The address that connections come from; the machine's choice when `None`.
-    pub source: Option<IpAddr>,
+    /// The operator's routes. Mail that none is for goes by MX.
+    pub routes: Arc<Table>,
+    /// IPv6 or IPv4 first.
+    pub prefer: Prefer,
+    /// The addresses that connections come from.
+    pub sources: Sources,
     /// Whether letters travel encrypted.
     pub tls: TlsPolicy,
-    /// How we meet a server.
+    /// How we meet a server that may be anybody.
     pub client_tls: ClientTls,
+    /// How we meet a server that must show who it is.
+    pub verifying_tls: ClientTls,
     /// How long to wait for a connection.
     pub connect_patience: Duration,
     /// How long to wait for answers.
@@ -44,9 +52,12 @@ impl Settings {
             doors: Vec::new(),
             backoff: Backoff::default(),
             hello_name: hello_name.into(),
-            source: None,
+            routes: Arc::default(),
+            prefer: Prefer::default(),
+            sources: Sources::default(),
             tls: TlsPolicy::Opportunistic,
             client_tls: ClientTls::opportunistic(roots),
+            verifying_tls: ClientTls::verifying(roots),
             connect_patience: OUTBOUND_CONNECT_PATIENCE,
             patience: Patience::default(),
         }

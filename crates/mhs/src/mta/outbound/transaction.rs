@@ -27,6 +27,15 @@ struct Letter {
     start: u64,
 }
 
+/// The host that is asked.
+#[derive(Clone, Copy)]
+struct Hop<'a> {
+    target: &'a Target,
+    host: &'a Host,
+    /// There is no other host after it.
+    is_last: bool,
+}
+
 /// What has become of a batch so far.
 struct Progress<'a> {
     context: &'a Context,
@@ -64,11 +73,13 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
     };
     let journaled = Journaled::of(context);
     let mut reached = false;
-    for host in &target.hosts {
+    let mut hosts = connections.in_order(&target.hosts).into_iter().peekable();
+    while let Some(host) = hosts.next() {
         if progress.open().is_empty() {
             break;
         }
-        reached |= progress.ask(connections, &journaled, host, &letter).await;
+        let hop = Hop { target, host, is_last: hosts.peek().is_none() };
+        reached |= progress.ask(connections, &journaled, &hop, &letter).await;
     }
     progress.finish(!reached)
 }
@@ -108,14 +119,15 @@ impl Progress<'_> {
         &mut self,
         connections: &Connections,
         journaled: &Arc<Journaled>,
-        host: &Host,
+        hop: &Hop<'_>,
         letter: &Letter,
     ) -> bool {
-        let mut cached = connections.take(host);
+        let Hop { target, host, is_last } = *hop;
+        let mut cached = connections.take(target, host);
         loop {
             let connection = match cached.take() {
                 Some(connection) => connection,
-                None => match connections.open(journaled, host).await {
+                None => match connections.open(journaled, target, host, is_last).await {
                     Ok(connection) => connection,
                     Err(reply) => {
                         self.passed_over.push((host.clone(), reply.clone()));
@@ -133,7 +145,7 @@ impl Progress<'_> {
                 // An idle connection had been closed by the peer: not its fault, nor the letter's.
                 Carried::Stale(connection) => {
                     journaled.disconnected(connection.session, &connection.conversation, "closed while idle".into());
-                    cached = connections.take(host);
+                    cached = connections.take(target, host);
                     continue;
                 }
             }
@@ -252,7 +264,7 @@ impl Progress<'_> {
         let event = Happened::Attempt {
             recipient: recipient.address.clone(),
             host: host.name.clone(),
-            ip: Some(host.address.ip()),
+            ip: host.place.ip(),
             tls,
             outcome: word(outcome),
             reply: outcome.reply().clone(),
@@ -279,7 +291,7 @@ enum Carried {
 /// What was said, under the name of the host.
 fn dialogue_with(connection: &mut Connection) -> String {
     let host = connection.host.clone();
-    format!("{} [{}]\n{}", host.name, host.address, connection.conversation.session().dialogue())
+    format!("{} [{}]\n{}", host.name, host.place, connection.conversation.session().dialogue())
 }
 
 /// Broken before anything was answered.

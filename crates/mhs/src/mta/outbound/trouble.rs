@@ -60,7 +60,7 @@ pub(super) fn outcome(reply: Reply) -> Outcome {
 
 /// A host that cannot be reached.
 pub(super) fn unreachable(host: &Host, error: &ConnectError) -> Reply {
-    Reply::new(451, (4, 4, 1), format!("no connection to {}[{}]: {error}", host.name, host.address))
+    Reply::new(451, (4, 4, 1), format!("no connection to {}[{}]: {error}", host.name, host.place))
 }
 
 /// A connection that ended while it was being set up.

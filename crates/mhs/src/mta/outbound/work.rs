@@ -31,6 +31,10 @@ pub(super) async fn carry(outbound: Arc<Outbound>, destination: String) {
     match target::find(&outbound.context, &outbound.settings, destination).await {
         Found::Target(target) => outbound.carry_to(&target).await,
         Found::Nowhere(outcome) => outbound.end_all(destination, &outcome).await,
+        Found::Changed => {
+            let reply = Reply::new(451, (4, 4, 0), "the routes have changed since the letter was queued");
+            outbound.end_all(destination, &Outcome::Deferred(reply)).await;
+        }
         Found::Local => {
             while let Some(group) = outbound.book.take(destination) {
                 local::bring_home(&outbound, group).await;

@@ -1,27 +1,64 @@
 //! Connections to next hops, and the cache of those that may be used again.
 //!
-//! A connection is greeted, encrypted where that can be had, and then takes one letter after the other. Kept idle for
-//! some seconds it saves the next letter to the same host all that.
+//! A connection is opened ([`open`]), and then takes one letter after the other. Kept idle for some seconds it saves the
+//! next letter to the same host all that. It is used again only by letters that would have opened one just like it: the
+//! same host and place, from the same address, signed in as the same user, under the same demands on TLS ([`Key`]).
+
+mod open;
+mod sign_in;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use envelope::{Host as HostName, Reply, SessionId};
+use envelope::SessionId;
 use journal::{Event as Happened, Service};
-use net::{Conversation, Gone, Stream, Upgrade, clock};
-use protocol::smtp::client::{Client, Config, Event, Extensions, Phase};
+use net::{Conversation, Stream, clock};
+use protocol::smtp::client::{Client, Extensions};
 
 use super::tls::{self, TlsPolicy};
-use super::{Host, Settings, trouble};
+use super::{Host, Place, Settings, Target};
 use crate::Context;
-use crate::limits::{OUTBOUND_IDLE_EACH, OUTBOUND_IDLE_MAX, OUTBOUND_IDLE_PATIENCE, OUTBOUND_MAILS_MAX};
+use crate::limits::{
+    OUTBOUND_BLACK_HOLE_MEMORY, OUTBOUND_BLACK_HOLES_MAX, OUTBOUND_IDLE_EACH, OUTBOUND_IDLE_MAX,
+    OUTBOUND_IDLE_PATIENCE, OUTBOUND_MAILS_MAX,
+};
+use crate::route::Protocol;
+
+/// What makes one connection as good as another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    name: String,
+    place: Place,
+    protocol: Protocol,
+    /// Who is signed in.
+    user: Option<String>,
+    /// What was demanded of TLS.
+    tls: TlsPolicy,
+    /// Where it comes from.
+    source: Option<IpAddr>,
+}
+
+impl Key {
+    /// Of the connections that this target's letters may use to this host.
+    pub(super) fn of(settings: &Settings, target: &Target, host: &Host) -> Self {
+        Self {
+            name: host.name.clone(),
+            place: host.place.clone(),
+            protocol: target.protocol,
+            user: target.credentials.as_ref().map(|credentials| credentials.user.clone()),
+            tls: tls::demand(settings, target, host),
+            source: host.place.ip().and_then(|ip| target.sources.towards(ip)),
+        }
+    }
+}
 
 /// A connection that stands, between transactions.
 pub(super) struct Connection {
     pub(super) conversation: Conversation<Client>,
     pub(super) host: Host,
+    key: Key,
     pub(super) session: SessionId,
     pub(super) extensions: Extensions,
     /// For the journal.
@@ -30,13 +67,6 @@ pub(super) struct Connection {
     pub(super) mails: u64,
     /// It comes from the cache: the peer may have closed it meanwhile.
     pub(super) reused: bool,
-}
-
-/// Why there is no connection.
-enum Failure {
-    /// The handshake failed; in the clear it may work.
-    Tls(String),
-    Other(Reply),
 }
 
 /// The cache. Cheap to clone; every clone is the same one.
@@ -48,8 +78,10 @@ pub struct Connections {
 
 #[derive(Default)]
 struct Idle {
-    by_host: HashMap<(String, SocketAddr), Vec<(Connection, Instant)>>,
+    by_key: HashMap<Key, Vec<(Connection, Instant)>>,
     count: usize,
+    /// Places that answered nothing, not even no, and until when they are tried last.
+    black_holes: HashMap<Place, Instant>,
     sweeping: bool,
     closed: bool,
 }
@@ -65,17 +97,45 @@ impl Connections {
     }
 
     /// An idle connection to the host, if there is one.
-    pub(super) fn take(&self, host: &Host) -> Option<Connection> {
+    pub(super) fn take(&self, target: &Target, host: &Host) -> Option<Connection> {
+        let key = Key::of(&self.settings, target, host);
         let mut idle = self.lock();
-        let key = (host.name.clone(), host.address);
-        let places = idle.by_host.get_mut(&key)?;
+        let places = idle.by_key.get_mut(&key)?;
         let (mut connection, _) = places.pop()?;
         if places.is_empty() {
-            idle.by_host.remove(&key);
+            idle.by_key.remove(&key);
         }
         idle.count -= 1;
         connection.reused = true;
         Some(connection)
+    }
+
+    /// The hosts in the order of trying: those whose addresses answered nothing of late come last, so that such an
+    /// address costs its patience once, not for each connection.
+    pub(super) fn in_order<'h>(&self, hosts: &'h [Host]) -> Vec<&'h Host> {
+        let now = clock::instant();
+        let idle = self.lock();
+        let is_silent = |host: &&Host| idle.black_holes.get(&host.place).is_some_and(|until| *until > now);
+        let (silent, mut others): (Vec<&Host>, Vec<&Host>) = hosts.iter().partition(is_silent);
+        others.extend(silent);
+        others
+    }
+
+    /// Nothing came back from there.
+    fn note_black_hole(&self, place: &Place) {
+        let now = clock::instant();
+        let mut idle = self.lock();
+        if idle.black_holes.len() >= OUTBOUND_BLACK_HOLES_MAX {
+            idle.black_holes.retain(|_, until| *until > now);
+        }
+        if idle.black_holes.len() < OUTBOUND_BLACK_HOLES_MAX {
+            idle.black_holes.insert(place.clone(), now + OUTBOUND_BLACK_HOLE_MEMORY);
+        }
+    }
+
+    /// Something did.
+    fn forget_black_hole(&self, place: &Place) {
+        self.lock().black_holes.remove(place);
     }
 
     /// Keeps a connection for the next letter, or says goodbye where that is no use.
@@ -94,8 +154,7 @@ impl Connections {
         if idle.closed || idle.count >= OUTBOUND_IDLE_MAX {
             return Some(connection);
         }
-        let key = (connection.host.name.clone(), connection.host.address);
-        let places = idle.by_host.entry(key).or_default();
+        let places = idle.by_key.entry(connection.key.clone()).or_default();
         if places.len() >= OUTBOUND_IDLE_EACH {
             return Some(connection);
         }
@@ -144,108 +203,20 @@ impl Connections {
             let _ = goodbye.await;
         }
     }
-
-    /// A connection to the host: a new one.
-    pub(super) async fn open(&self, context: &Journaled, host: &Host) -> Result<Connection, Reply> {
-        let policy = self.settings.tls;
-        match self.establish(context, host, policy != TlsPolicy::Never).await {
-            Ok(connection) => Ok(connection),
-            Err(Failure::Other(reply)) => Err(reply),
-            Err(Failure::Tls(reason)) if policy == TlsPolicy::Opportunistic => {
-                match self.establish(context, host, false).await {
-                    Ok(connection) => Ok(connection),
-                    Err(Failure::Other(reply)) => Err(reply),
-                    Err(Failure::Tls(_)) => Err(trouble::gone(&Gone::Tls(reason))),
-                }
-            }
-            Err(Failure::Tls(reason)) => Err(trouble::gone(&Gone::Tls(reason))),
-        }
-    }
-
-    async fn establish(&self, context: &Journaled, host: &Host, encrypt: bool) -> Result<Connection, Failure> {
-        let settings = &self.settings;
-        let stream = Stream::connect(host.address, settings.source, settings.connect_patience).await;
-        let stream = stream.map_err(|error| Failure::Other(trouble::unreachable(host, &error)))?;
-        let session = SessionId::random();
-        let (peer, local) = (stream.peer(), stream.local());
-        context.record(session, Happened::Connected { service: Service::Outbound, peer, local });
-        let config = Config { patience: settings.patience, ..Config::new(settings.hello_name.as_str()) };
-        let client = Client::new(config, clock::instant());
-        let upgrade = match HostName::parse(&host.name) {
-            Ok(name) if encrypt => Upgrade::Client(settings.client_tls.clone(), name),
-            _ => Upgrade::Never,
-        };
-        let encrypt = encrypt && !matches!(upgrade, Upgrade::Never);
-        let mut conversation = Conversation::new(stream, client, upgrade);
-        match greet(&mut conversation, encrypt, settings.tls).await {
-            Ok(extensions) => {
-                if let Some(tls) = conversation.tls() {
-                    let (version, cipher) = (tls.version.clone(), tls.cipher.clone());
-                    context.record(session, Happened::Secured { version, cipher });
-                }
-                let tls = tls::describe(&conversation);
-                let host = host.clone();
-                Ok(Connection { conversation, host, session, extensions, tls, mails: 0, reused: false })
-            }
-            Err(failure) => {
-                let reason = match &failure {
-                    Failure::Tls(reason) => {
-                        context.record(session, Happened::TlsFailed { reason: reason.clone() });
-                        reason.clone()
-                    }
-                    Failure::Other(reply) => reply.to_string(),
-                };
-                context.disconnected(session, &conversation, reason);
-                Err(failure)
-            }
-        }
-    }
 }
 
 impl Idle {
     fn remove(&mut self, which: impl Fn(Instant) -> bool) -> Vec<Connection> {
         let mut removed = Vec::new();
-        for places in self.by_host.values_mut() {
+        for places in self.by_key.values_mut() {
             let (gone, kept) = std::mem::take(places).into_iter().partition(|(_, until)| which(*until));
             *places = kept;
             let gone: Vec<(Connection, Instant)> = gone;
             removed.extend(gone.into_iter().map(|(connection, _)| connection));
         }
-        self.by_host.retain(|_, places| !places.is_empty());
+        self.by_key.retain(|_, places| !places.is_empty());
         self.count -= removed.len();
         removed
-    }
-}
-
-/// Until the peer is ready for a letter, encrypted where that is wanted and can be had.
-async fn greet(
-    conversation: &mut Conversation<Client>,
-    encrypt: bool,
-    policy: TlsPolicy,
-) -> Result<Extensions, Failure> {
-    loop {
-        let event = conversation.next().await;
-        let session = conversation.session();
-        match event {
-            Ok(Some(Event::Ready(offered))) if encrypt && session.tls().is_none() && offered.starttls => {
-                session.start_tls(clock::instant());
-            }
-            Ok(Some(Event::Ready(_) | Event::TlsRefused(_))) => {
-                if policy == TlsPolicy::Required && session.tls().is_none() {
-                    session.quit(clock::instant());
-                    let _ = conversation.next().await;
-                    return Err(Failure::Other(tls::missing()));
-                }
-                return Ok(session.extensions().clone());
-            }
-            Ok(Some(Event::Lost { problem, .. })) => return Err(Failure::Other(trouble::problem(&problem))),
-            Ok(Some(_)) => {}
-            Ok(None) => return Err(Failure::Other(trouble::gone(&Gone::Peer))),
-            Err(Gone::Tls(reason)) => return Err(Failure::Tls(reason)),
-            // Some hang up where they cannot agree.
-            Err(gone) if session.phase() == Phase::StartTls => return Err(Failure::Tls(gone.to_string())),
-            Err(gone) => return Err(Failure::Other(trouble::gone(&gone))),
-        }
     }
 }
 
@@ -266,6 +237,12 @@ impl Journaled {
 
     fn record(&self, session: SessionId, event: Happened) {
         self.0.record(journal::Entry { at: clock::now(), session: Some(session), mail: None, event });
+    }
+
+    fn connected(&self, session: SessionId, stream: &Stream) {
+        let (service, peer, local) = (Service::Outbound, stream.peer(), stream.local());
+        let path = stream.path().map(|path| path.display().to_string());
+        self.record(session, Happened::Connected { service, peer, local, path });
     }
 
     pub(super) fn disconnected(&self, session: SessionId, conversation: &Conversation<Client>, reason: String) {
