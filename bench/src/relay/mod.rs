@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// Domains that the letters go to, in turn.
     #[arg(long, default_value_t = 10)]
     domains: usize,
-    /// Also with letters, one in ten of all, for so many domains whose servers hang.
+    /// Also with letters, one in a hundred of all, for so many domains whose servers hang.
     #[arg(long, default_value_t = 0)]
     hanging: usize,
     /// Rounds; the table shows each, the ratio is of the medians.
@@ -142,7 +142,7 @@ async fn measure(
     Ok(row)
 }
 
-/// Hands `letters` in, with every tenth one more for a server that hangs where that is wanted, and waits until all but
+/// Hands `letters` in, with every hundredth one more for a server that hangs where that is wanted, and waits until all but
 /// those have arrived. Answers how long each took to be accepted.
 async fn pour(
     smtp: SocketAddr,
@@ -153,11 +153,11 @@ async fn pour(
 ) -> Result<Vec<Duration>> {
     let before = sinks.arrived();
     let (domains, hangs) = (options.domains, options.hanging);
-    let more = if hanging { letters / 10 } else { 0 };
+    let more = if hanging { letters / 100 } else { 0 };
     let load = Load { sessions: options.sessions, letters: letters + more, octets: options.octets };
-    let every = if more == 0 { usize::MAX } else { 11 };
+    let every = if more == 0 { usize::MAX } else { 101 };
     let to = move |number: usize| {
-        // The last of each eleven, so that `letters` go to servers that answer.
+        // The last of each hundred and one, so that `letters` go to servers that answer.
         let place = if number % every == every - 1 && number / every < more {
             domains + number / every % hangs
         } else {

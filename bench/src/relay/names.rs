@@ -39,15 +39,27 @@ impl Names {
         let mut catalog = Catalog::new();
         catalog.upsert(LowerName::from(origin), vec![Arc::new(zone)]);
         let mut server = Server::new(catalog);
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let (socket, listener) = same_port().await.context("the bench's name server finds no port")?;
         let address = socket.local_addr()?;
         server.register_socket(socket);
-        let listener = TcpListener::bind(address).await.context("the bench's name server")?;
         server.register_listener(listener, Duration::from_secs(10), 32);
         Ok(Self { address, _server: server })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+/// A port that is free for UDP and for TCP.
+async fn same_port() -> std::io::Result<(UdpSocket, TcpListener)> {
+    let mut tries = 0;
+    loop {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        match TcpListener::bind(socket.local_addr()?).await {
+            Ok(listener) => return Ok((socket, listener)),
+            Err(error) if tries >= 50 => return Err(error),
+            Err(_) => tries += 1,
+        }
     }
 }
