@@ -75,14 +75,16 @@ impl Lab {
         home
     }
 
-    /// Anna submits a letter to somebody, by curl, over TLS.
+    /// Anna submits a letter to somebody, or to several with commas between, by curl, over TLS.
     #[track_caller]
     pub fn anna_writes(&self, to: &str, subject: &str) {
         let athens = self.athens();
+        let recipients = to.split(',').flat_map(|one| ["--mail-rcpt", one]);
         run_with(
             Command::new("curl")
                 .args(["--silent", "--show-error", "--cacert", self.ca(), "--upload-file", "-"])
-                .args(["--user", &athens.login(), "--mail-from", athens.address(), "--mail-rcpt", to])
+                .args(["--user", &athens.login(), "--mail-from", athens.address()])
+                .args(recipients)
                 .arg(athens.url("smtps", "submissions")),
             letter(athens.address(), to, subject).as_bytes(),
         )

@@ -8,6 +8,7 @@
 
 mod cli;
 mod crash;
+mod exim;
 mod fetchers;
 mod hostile;
 mod imap_clients;

@@ -3,6 +3,7 @@
 //! A suite that cannot run says why. On a build server (`CI` is set) a suite that was left out counts as failed,
 //! apart from cargo-deny, whose advisories need a database that is not always at hand.
 
+mod exim;
 mod report;
 mod shell;
 mod steps;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::exim;
 use super::shell::{Shell, has};
 use super::tools;
 
@@ -157,7 +158,11 @@ fn e2e(context: &Context) -> anyhow::Result<Verdict> {
         return Ok(Verdict::Failed("the program does not build".to_owned()));
     }
     let program = target_folder(context)?.join("debug/angelia");
-    run_tests(context, &["--package", "e2e", "--locked"], &[("ANGELIA_BIN", &program)])
+    let Some(exim) = exim::provide(&context.root, context.may_install) else {
+        return Ok(Verdict::Skipped("needs exim4, as a program that is installed or unpacked".to_owned()));
+    };
+    let environment: [(&str, &Path); 2] = [("ANGELIA_BIN", &program), ("ANGELIA_EXIM", &exim)];
+    run_tests(context, &["--package", "e2e", "--locked"], &environment)
 }
 
 /// Where cargo builds, as cargo says it.

@@ -109,12 +109,12 @@ pub(super) fn bucket_server(root: &Path, may_install: bool) -> Option<PathBuf> {
     programs.join("moto_server").is_file().then_some(programs)
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").stderr(Stdio::null()).output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-fn install(packages: &[&str]) {
+pub(super) fn install(packages: &[&str]) {
     let apt = |arguments: &[&str]| {
         // Without a run level, Debian's scripts start no service.
         let command = Command::new("apt-get")
