@@ -7,6 +7,7 @@
 //!   [`storage::Committed`] in hand.
 //! - [`mta::outbound`]: carries on what waits in the queue; [`route`] says where to.
 //! - [`bounce`]: tells senders what became of their letters.
+//! - [`tlsrpt`]: tells domains how TLS with their mail hosts went.
 //! - [`mda`]: into which mailbox of an account a letter goes.
 //!
 //! Knows no mailbox protocol and no web.
@@ -21,5 +22,8 @@ pub mod msa;
 pub mod mta;
 pub mod recipients;
 pub mod route;
+mod schema;
+pub mod tlsrpt;
 
 pub use context::{Context, Settings};
+pub use schema::MIGRATIONS;

@@ -115,3 +115,71 @@ pub const OUTBOUND_MAILS_MAX: u64 = 100;
 
 /// Octets of a letter that are read and sent at once.
 pub const OUTBOUND_PIECE_OCTETS: u64 = 128 * 1024;
+
+/// MTA-STS policies that are kept. Some tens of thousands of domains have one, and a row has a kilobyte; who makes up
+/// domains to push others out pushes out first what nobody writes to.
+pub const STS_POLICIES_MAX: i64 = 20_000;
+
+/// For so long what was found about a domain's policy is taken as it is. A letter that comes within this time costs no
+/// question to the DNS and none to the store.
+pub const STS_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The same after a policy could not be fetched: RFC 8461 section 3.3 names five minutes, so that our letters are no attack on
+/// a web server that is down.
+pub const STS_PATIENCE_AFTER_FAILURE: Duration = Duration::from_secs(300);
+
+/// Domains of which it is remembered; each costs some hundred octets.
+pub const STS_MEMORY_MAX: usize = 10_000;
+
+/// A policy is fetched anew after a day, so that it does not run out (RFC 8461 section 10.2).
+pub const STS_REFRESH_AFTER: Duration = Duration::from_secs(86_400);
+
+/// When that fails it is tried again after so long.
+pub const STS_REFRESH_PAUSE: Duration = Duration::from_secs(3600);
+
+/// How often it is looked for such policies.
+pub const STS_REFRESH_EVERY: Duration = Duration::from_secs(600);
+
+/// Policies that are fetched anew at one time: each is a connection to somebody.
+pub const STS_REFRESH_MAX: usize = 200;
+
+/// A policy that nobody asked for during so long is not fetched anew any more.
+pub const STS_UNUSED_MAX: Duration = Duration::from_secs(31 * 86_400);
+
+/// That a policy was asked for is written down so often at most.
+pub const STS_USED_GRAIN: Duration = Duration::from_secs(86_400);
+
+/// Sessions that wait to be counted for TLS reports; each has some hundred octets.
+pub const TLSRPT_WAITING_MAX: usize = 4096;
+
+/// Sessions, or reports, that one transaction takes.
+pub const TLSRPT_BATCH_MAX: usize = 500;
+
+/// How long sessions gather before they are counted: one transaction for many.
+pub const TLSRPT_BATCH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Policies of domains that are counted in a day. Beyond it the rest of the day's new ones are not: a report that is
+/// missing does no harm.
+pub const TLSRPT_DAY_MAX: i64 = 100_000;
+
+/// Kinds of failures with one domain that are told apart, under one policy on one day.
+pub const TLSRPT_FAILURES_MAX: i64 = 100;
+
+/// Days whose counters are kept, today and two before it: a report about yesterday is tried for a day.
+pub const TLSRPT_DAYS_KEPT: i64 = 2;
+
+/// How often it is looked whether a report is due.
+pub const TLSRPT_EVERY: Duration = Duration::from_secs(300);
+
+/// A report that was not taken is tried again after so long.
+pub const TLSRPT_RETRY_PAUSE: Duration = Duration::from_secs(3600);
+
+/// Reports are spread over so long after midnight, so that not all senders come at once (RFC 8460 section 4.1 names four
+/// hours).
+pub const TLSRPT_SPREAD: Duration = Duration::from_secs(4 * 3600);
+
+/// Of what a web server says to a report, so much is read and thrown away.
+pub const TLSRPT_ANSWER_OCTETS_MAX: usize = 64 * 1024;
+
+/// Domains that are listed for the operator.
+pub const TLSRPT_LISTED_MAX: i64 = 10_000;

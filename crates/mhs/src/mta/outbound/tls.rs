@@ -1,6 +1,8 @@
 //! Whether a letter travels encrypted. Between mail servers of strangers the rule is: encrypt with whoever can, in the
 //! clear rather than not at all (RFC 7435); what became of it stands in the journal.
 
+pub mod sts;
+
 use envelope::Reply;
 use net::{Conversation, Verdict};
 use protocol::smtp::client::Client;
