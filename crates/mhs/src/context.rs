@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use directory::{Directory, TrustedNetworks};
+use directory::{Directory, DomainSet, TrustedNetworks};
 use envelope::{Domain, MailId, SessionId};
 use journal::{Entry, Event, Journal};
 use mailstore::Mailstore;
@@ -23,6 +23,8 @@ pub struct Settings {
     pub recipients_max: usize,
     /// Networks whose hosts may relay without signing in.
     pub trusted: TrustedNetworks,
+    /// Domains whose mail is taken from anybody and carried on.
+    pub relay_domains: DomainSet,
     /// Our certificates. None: STARTTLS is not offered, and nobody can sign in.
     pub tls: Option<ServerTls>,
     /// Let people sign in on a channel that is not encrypted. For loopback only.
@@ -39,6 +41,7 @@ impl Settings {
             message_octets_max: protocol::smtp::limits::MESSAGE_OCTETS_MAX,
             recipients_max: protocol::smtp::limits::RECIPIENTS_MAX,
             trusted: TrustedNetworks::default(),
+            relay_domains: DomainSet::default(),
             tls: None,
             cleartext_sign_in: false,
             sign_in_failures_max: SIGN_IN_FAILURE_BURST,

@@ -76,7 +76,8 @@ pub async fn resolve(
     let ways = match lookup {
         Lookup::Unknown => return Err(Refusal::Unknown),
         Lookup::Foreign => {
-            let allowed = relay.ok_or(Refusal::RelayDenied)?;
+            let for_domain = || RelayAllowed::for_relay_domain(&recipient.address, &context.settings.relay_domains);
+            let allowed = relay.or_else(for_domain).ok_or(Refusal::RelayDenied)?;
             Ways { local: Vec::new(), remote: vec![(recipient.clone(), allowed)] }
         }
         Lookup::Local(targets) => ways(&recipient, &targets),

@@ -140,9 +140,11 @@ fn show(path: &Path, entries: &[Effective]) -> String {
     let mut out = format!("# {}\n", path.display());
     let mut section = "";
     for entry in entries {
-        let (this, name) = entry.name.split_once('.').unwrap_or(("", entry.name));
+        let (this, name) = entry.name.split_once('.').unwrap_or(("", &entry.name));
         if section != this {
-            out.push_str(&format!("\n[{this}]\n"));
+            // `route[1]` is one of several.
+            let head = this.split_once('[').map_or_else(|| format!("[{this}]"), |(list, _)| format!("[[{list}]]"));
+            out.push_str(&format!("\n{head}\n"));
             section = this;
         }
         match (&entry.value, entry.from_file) {

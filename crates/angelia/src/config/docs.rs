@@ -27,7 +27,10 @@ pub(crate) fn reference() -> String {
     for key in keys::all() {
         let this = key.name.split_once('.').map(|(section, _)| section);
         if section != Some(this) {
-            let _ = write!(out, "\n## {}\n", this.map_or("At the top".to_owned(), |name| format!("[{name}]")));
+            let _ = write!(out, "\n## {}\n", this.map_or("At the top".to_owned(), head));
+            if this.is_some_and(keys::is_list) {
+                out.push_str(SEVERAL);
+            }
             section = Some(this);
         }
         let _ = write!(out, "\n### `{}`\n{}\n\n", key.name, key.doc);
@@ -53,13 +56,15 @@ pub(crate) fn sample() -> String {
     for key in keys::all() {
         let (this, name) = key.name.split_once('.').map_or((None, key.name), |(section, name)| (Some(section), name));
         if section != this {
-            let _ = write!(out, "\n[{}]\n", this.unwrap_or_default());
+            let several = this.is_some_and(keys::is_list);
+            let _ = write!(out, "\n{}{}\n", if several { "#" } else { "" }, this.map_or_else(String::new, head));
             section = this;
         } else {
             out.push('\n');
         }
         comment(&mut out, key);
         let _ = match key.default {
+            Default::Required { example } if this.is_some_and(keys::is_list) => writeln!(out, "#{name} = {example}"),
             Default::Required { example } => writeln!(out, "{name} = {example}"),
             Default::Is { value, .. } => writeln!(out, "#{name} = {value}"),
             Default::Unset { example, .. } => writeln!(out, "#{name} = {example}"),
@@ -67,6 +72,15 @@ pub(crate) fn sample() -> String {
     }
     out
 }
+
+/// What stands above the keys of a section.
+fn head(section: &str) -> String {
+    if keys::is_list(section) { format!("[[{section}]]") } else { format!("[{section}]") }
+}
+
+/// Below the head of a section of which there can be several.
+const SEVERAL: &str =
+    "There can be several, and their order matters: the first one that fits wins. `docs/routing.md` has examples.\n";
 
 fn comment(out: &mut String, key: &Key) {
     let more = match key.default {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mhs::mta::outbound::Rate;
+
 /// A kind of value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -28,12 +30,20 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// Socket addresses to listen on.
     Addresses,
-    /// One address, without a port.
-    Ip,
+    /// Addresses without a port, one a family.
+    Ips,
     /// One socket address; `port` when it names none.
     SocketAddress { port: u16 },
     /// Addresses and networks: `"192.0.2.0/24"`.
     Networks,
+    /// Domains, `.example.org` for what is below one.
+    Domains,
+    /// Reverse-paths: `"anna@example.org"`, `"@example.org"`, `"<>"`.
+    Senders,
+    /// Where a route leads: `"mx"`, `"smtp://host:port"` …
+    Ways,
+    /// So many in a time: `"100/h"`.
+    Rate,
 }
 
 impl Kind {
@@ -51,9 +61,19 @@ impl Kind {
             Self::Duration => "duration: a text such as \"30s\", \"5m\", \"4h\", \"5d\"".into(),
             Self::Choice(words) => words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or "),
             Self::Addresses => "list of addresses such as \"[::]:25\", \"192.0.2.1:25\"".into(),
-            Self::Ip => "address such as \"192.0.2.1\"".into(),
+            Self::Ips => "address such as \"192.0.2.1\", or list of one IPv4 and one IPv6 address".into(),
             Self::SocketAddress { .. } => "address such as \"127.0.0.1:53\"".into(),
             Self::Networks => "list of networks such as \"192.0.2.0/24\"".into(),
+            Self::Domains => "domain, or list of domains; \".example.org\" is every domain below that one".into(),
+            Self::Senders => {
+                "reverse-path, or list of them: \"anna@example.org\", \"@example.org\", \"<>\" for notices".into()
+            }
+            Self::Ways => {
+                "\"mx\", \"smtp://host:port\", \"smtps://host:port\", \"lmtp://host:port\", \"lmtp:/path/of/socket\" or \
+                 \"reject:text\"; several hosts as a list"
+                    .into()
+            }
+            Self::Rate => "letters in a time: a text such as \"10/s\", \"100/h\", \"500/10m\"".into(),
         }
     }
 }
@@ -108,6 +128,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
+/// `"100/h"`, `"500/10m"`.
+pub(crate) fn rate(text: &str) -> Result<Rate, String> {
+    let bad = || format!("{text:?} is no rate; write for instance \"10/s\", \"100/h\" or \"500/10m\"");
+    let (letters, per) = text.split_once('/').ok_or_else(bad)?;
+    let letters = letters.trim().parse().ok().filter(|letters| *letters > 0).ok_or_else(bad)?;
+    let per = per.trim();
+    let whole = if per.starts_with(|c: char| c.is_ascii_digit()) { per.to_owned() } else { format!("1{per}") };
+    let per = duration(&whole).ok().filter(|per| !per.is_zero()).ok_or_else(bad)?;
+    Ok(Rate { letters, per })
+}
+
 /// `"[::]:25"`, `"192.0.2.1:25"`; with a `default_port` also a bare address.
 pub(crate) fn socket_address(text: &str, default_port: Option<u16>) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse::<SocketAddr>() {
@@ -153,6 +184,17 @@ mod tests {
         }
         for bad in ["", "5", "m", "5 fortnights", "-5m", "1h30", "99999999999999999999s", "9999999999999w"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates_have_a_time() {
+        let rate = |letters, seconds| Ok(Rate { letters, per: Duration::from_secs(seconds) });
+        for (text, wanted) in [("10/s", rate(10, 1)), ("100 / h", rate(100, 3600)), ("500/10m", rate(500, 600))] {
+            assert_eq!(super::rate(text), wanted, "{text}");
+        }
+        for bad in ["", "100", "100/", "/h", "0/h", "-1/h", "1/0s", "1/parsec", "1.5/h", "99999999999/h"] {
+            assert!(super::rate(bad).is_err(), "{bad}");
         }
     }
 

@@ -15,7 +15,9 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use settings::{Bodies, Engine, JournalFormat, ListenSettings, OutboundSettings, Settings, TlsSettings};
+pub use settings::{
+    Bodies, Engine, JournalFormat, ListenSettings, OutboundSettings, RouteSettings, Settings, TlsSettings, table,
+};
 
 /// One thing that is wrong with the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,8 +108,8 @@ pub fn parse(text: &str, folder: &Path) -> Result<Settings, Vec<Problem>> {
 /// What holds for one key.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Effective {
-    /// The key.
-    pub(crate) name: &'static str,
+    /// The key; `route[1].to` is the key `to` of the first route.
+    pub(crate) name: String,
     /// As TOML; a password in it is not shown. `None` when nothing is set.
     pub(crate) value: Option<String>,
     /// Whether the file says so, or the default does.
@@ -119,18 +121,45 @@ pub(crate) fn effective(path: &Path) -> Result<Vec<Effective>, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
     let (mut raw, _) = raw::Raw::parse(&text);
-    let entries = keys::all().map(|key| {
-        let found = raw.take(key.name).map(|found| found.value.to_toml());
+    let mut entries = Vec::new();
+    let mut listed = None;
+    for key in keys::all() {
+        match key.name.split_once('.') {
+            Some((section, _)) if keys::is_list(section) => {
+                if listed.replace(section) != Some(section) {
+                    entries.extend(effective_list(section, raw.take_list(section)));
+                }
+            }
+            _ => entries.push(Effective::new(key.name.to_owned(), key, raw.take(key.name))),
+        }
+    }
+    Ok(entries)
+}
+
+/// The same for sections of which there can be several: none when there is none.
+fn effective_list(section: &str, list: Vec<raw::Entry>) -> Vec<Effective> {
+    let mut entries = Vec::new();
+    for (index, mut entry) in list.into_iter().enumerate() {
+        let of_it = keys::all().filter(|key| key.name.split_once('.').is_some_and(|(one, _)| one == section));
+        for key in of_it {
+            let name = format!("{section}[{}]{}", index + 1, key.name.get(section.len()..).unwrap_or_default());
+            entries.push(Effective::new(name, key, entry.raw.take(key.name)));
+        }
+    }
+    entries
+}
+
+impl Effective {
+    fn new(name: String, key: &keys::Key, found: Option<raw::Found>) -> Self {
         let from_file = found.is_some();
         let default = match key.default {
             keys::Default::Is { value, .. } => Some(value.to_owned()),
             _ => None,
         };
-        let value =
-            found.or(default).map(|value| if key.name == "storage.url" { hide_password(&value) } else { value });
-        Effective { name: key.name, value, from_file }
-    });
-    Ok(entries.collect())
+        let value = found.map(|found| found.value.to_toml()).or(default);
+        let value = value.map(|value| if key.name == "storage.url" { hide_password(&value) } else { value });
+        Self { name, value, from_file }
+    }
 }
 
 /// `postgres://user:secret@host` without the secret.

@@ -15,6 +15,16 @@ pub(super) struct Raw {
     /// It is no TOML.
     pub(super) broken: bool,
     found: BTreeMap<&'static str, Found>,
+    /// Sections of which there can be several, in their order.
+    lists: BTreeMap<String, Vec<Entry>>,
+}
+
+/// One of several sections of a name.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub(super) raw: Raw,
+    /// Where it begins.
+    pub(super) line: usize,
 }
 
 /// One value.
@@ -37,6 +47,13 @@ pub(super) enum Value {
 }
 
 impl Value {
+    /// Reads one value, as it would stand in a file.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let line = format!("value = {text}");
+        let table = DeTable::parse(&line).ok()?;
+        table.get_ref().get("value").map(|value| convert(value.get_ref()))
+    }
+
     /// As it would stand in a file.
     pub(super) fn to_toml(&self) -> String {
         match self {
@@ -70,6 +87,11 @@ impl Raw {
     pub(super) fn take(&mut self, name: &'static str) -> Option<Found> {
         self.found.remove(name)
     }
+
+    /// All sections of a name of which there can be several.
+    pub(super) fn take_list(&mut self, section: &str) -> Vec<Entry> {
+        self.lists.remove(section).unwrap_or_default()
+    }
 }
 
 struct Reader<'a> {
@@ -88,17 +110,34 @@ impl Reader<'_> {
                 (Some(key), value) => {
                     self.raw.found.insert(key.name, Found { value: convert(value), line });
                 }
-                (None, DeValue::Table(inner)) if is_section(&name) => self.table(&name, inner),
+                (None, DeValue::Array(list)) if keys::is_list(&name) => self.list(&name, list, line),
+                (None, DeValue::Table(inner)) if is_section(&name) && !keys::is_list(&name) => self.table(&name, inner),
                 (None, value) => self.unknown(&name, value, line),
             }
         }
     }
 
+    /// Sections of one name, each read for itself.
+    fn list(&mut self, name: &str, list: &[Spanned<DeValue<'_>>], line: usize) {
+        for item in list {
+            let DeValue::Table(table) = item.get_ref() else {
+                return self.unknown(name, item.get_ref(), line);
+            };
+            let outer = std::mem::take(&mut self.raw);
+            self.table(name, table);
+            let raw = std::mem::replace(&mut self.raw, outer);
+            let line = self.line(&item.span());
+            self.raw.lists.entry(name.to_owned()).or_default().push(Entry { raw, line });
+        }
+    }
+
     fn unknown(&mut self, name: &str, value: &DeValue<'_>, line: usize) {
-        let text = if is_section(name) {
+        let text = if keys::is_list(name) {
+            format!("there can be several of `{name}`; write `[[{name}]]` and the keys of one below it")
+        } else if is_section(name) {
             format!("`{name}` is a section; write `[{name}]` and its keys below it")
-        } else if let (DeValue::Table(_), Some(section)) = (value, nearest(name, sections())) {
-            format!("there is no section `[{name}]`; did you mean `[{section}]`?")
+        } else if let (DeValue::Table(_) | DeValue::Array(_), Some(section)) = (value, nearest_section(name, value)) {
+            format!("there is no section `[{name}]`; did you mean `{section}`?")
         } else if let Some(key) = nearest(name, keys::all().map(|key| key.name)) {
             format!("there is no key `{name}`; did you mean `{key}`?")
         } else {
@@ -128,6 +167,17 @@ fn convert(value: &DeValue<'_>) -> Value {
 
 fn sections() -> impl Iterator<Item = &'static str> {
     keys::all().filter_map(|key| key.name.split_once('.').map(|(section, _)| section))
+}
+
+/// As it is written. A list of values may rather be a key that is misspelt.
+fn nearest_section(name: &str, value: &DeValue<'_>) -> Option<String> {
+    if let DeValue::Array(list) = value
+        && !list.iter().all(|item| matches!(item.get_ref(), DeValue::Table(_)))
+    {
+        return None;
+    }
+    nearest(name, sections())
+        .map(|section| if keys::is_list(section) { format!("[[{section}]]") } else { format!("[{section}]") })
 }
 
 fn is_section(name: &str) -> bool {

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use mhs::mta::outbound::tls::TlsPolicy;
+use mhs::route::{Options, Prefer};
+
 use super::keys::{self, Default};
 use super::{Bodies, Engine, Settings, docs, parse};
 
@@ -97,6 +100,71 @@ fn a_problem_says_what_and_where() {
 }
 
 #[test]
+fn routes_stand_one_below_the_other() {
+    let text = "hostname = \"a.test\"\n[outbound]\nsource = [\"192.0.2.1\", \"2001:db8::1\"]\nprefer = \"ipv4\"\n\
+                hello_name = \"out.a.test\"\n[relay]\ndomains = [\"b.test\", \".c.test\"]\n\
+                [[route]]\ndomain = \"d.test\"\nto = \"lmtp:/run/lmtp\"\n\
+                [[route]]\nsender = [\"@e.test\", \"<>\"]\nto = [\"smtps://f.test\", \"smtps://g.test:466\"]\nmx = true\n\
+                user = \"anna\"\npassword_file = \"secret\"\ntls = \"required\"\nsource = \"192.0.2.2\"\n\
+                connections = 2\nrate = \"100/h\"\nport = 467\n";
+    let settings = read(text).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(settings.outbound.sources.addresses().count(), 2);
+    assert_eq!(settings.outbound.prefer, Prefer::V4);
+    assert_eq!(settings.outbound.hello_name.unwrap().as_str(), "out.a.test");
+    assert_eq!(settings.relay_domains.patterns().len(), 2);
+    assert_eq!(settings.routes.iter().map(|route| route.line).collect::<Vec<_>>(), [8, 11]);
+    let (first, second) = (&settings.routes[0].route, &settings.routes[1].route);
+    assert_eq!((first.to.to_string().as_str(), &first.options), ("lmtp:/run/lmtp", &Options::default()));
+    assert_eq!(second.to.to_string(), "smtps:f.test,g.test:466");
+    assert_eq!(second.senders.iter().map(ToString::to_string).collect::<Vec<_>>(), ["@e.test", "<>"]);
+    let Options { mx, port, credentials, tls, sources, limits } = second.options.clone();
+    assert!(mx && port == Some(467) && tls == Some(TlsPolicy::Required) && sources.v6.is_none());
+    assert_eq!(credentials.unwrap().password_file, Path::new("/etc/angelia/secret"));
+    assert_eq!((limits.connections_max, limits.rate.unwrap().letters), (2, 100));
+    assert!(read("hostname = \"a.test\"\n").unwrap().routes.is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_a_route_is_told_with_its_line() {
+    for (text, wanted) in [
+        ("domain = \"b.test\"\n", "2: `route.to`: is missing; write for instance to = "),
+        ("to = \"relay.test\"\n", "3: `route.to`: \"relay.test\" is no way; write \"mx\""),
+        ("to = [\"mx\", \"smtp://a.test\"]\n", "3: `route.to`: \"mx\" stands alone"),
+        ("to = []\n", "3: `route.to`: it names no host"),
+        ("to = \"mx\"\ndomain = [\"a..b\", \"c.test\"]\n", "4: `route.domain`: \"a..b\": the domain holds"),
+        ("to = \"mx\"\nsender = \"b.test\"\n", "4: `route.sender`: \"b.test\": the address has no @; write"),
+        ("to = \"mx\"\nrate = \"fast\"\n", "4: `route.rate`: \"fast\" is no rate"),
+        ("to = \"mx\"\nconnections = 0\n", "4: `route.connections`: wants number, 1 to 1000"),
+        ("to = \"mx\"\nsource = [\"192.0.2.1\", \"192.0.2.2\"]\n", "192.0.2.2 is one too many"),
+        ("to = \"mx\"\nmx = true\n", "2: `route.mx`: is for hosts that `to` names"),
+        ("to = \"mx\"\ntls = \"always\"\n", "wants \"opportunistic\" or \"required\" or \"verify\""),
+        ("to = \"smtp://a.test\"\nuser = \"anna\"\n", "2: `route.user`: needs `password_file`"),
+        ("to = \"smtp://a.test\"\npassword_file = \"x\"\n", "2: `route.password_file`: needs `user`"),
+        ("to = \"reject:no\"\ntls = \"verify\"\n", "2: `route.to`: refuses mail"),
+        ("to = \"lmtp:/run/lmtp\"\ntls = \"required\"\n", "2: `route.tls`: cannot be had over a socket"),
+        ("to = \"smtps://a.test\"\ntls = \"never\"\n", "2: `route.tls`: is \"never\""),
+        ("to = \"mx\"\nsendr = \"@b.test\"\n", "4: there is no key `route.sendr`; did you mean `route.sender`?"),
+    ] {
+        let found = problem(&format!("hostname = \"a.test\"\n[[route]]\n{text}"));
+        assert!(found.contains(wanted), "{text:?}: {found:?}");
+    }
+    for (text, wanted) in [
+        ("[route]\nto = \"mx\"\n", "2: there can be several of `route`; write `[[route]]`"),
+        ("[[rout]]\nto = \"mx\"\n", "2: there is no section `[rout]`; did you mean `[[route]]`?"),
+        ("route = \"mx\"\n", "2: there can be several of `route`"),
+        ("route = [\"mx\"]\n", "2: there can be several of `route`"),
+        ("[[queue]]\nlifetime = \"5d\"\n", "2: `queue` is a section; write `[queue]`"),
+        ("[outbound]\nprefer = \"ipv5\"\n", "3: `outbound.prefer`: wants \"ipv6\" or"),
+        ("[outbound]\nsource = \"here\"\n", "3: `outbound.source`: \"here\" is no address"),
+        ("[outbound]\nhello_name = \"a..b\"\n", "3: `outbound.hello_name`: \"a..b\": the domain"),
+        ("[relay]\ndomains = \"*\"\n", "3: `relay.domains`: \"*\": the domain"),
+    ] {
+        let found = problem(&format!("hostname = \"a.test\"\n{text}"));
+        assert!(found.contains(wanted), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
 fn all_problems_are_told_in_the_order_of_their_lines() {
     let problems = read("hostnam = \"a\"\n[smtp]\nlisten = 5\n[imap]\nlisten = 6\n").unwrap_err();
     let lines: Vec<_> = problems.iter().map(|problem| problem.split(':').next().unwrap()).collect();
@@ -125,6 +193,12 @@ fn every_default_and_every_example_can_be_read() {
             "hostname" => format!("hostname = {text}"),
             "tls.certificate" | "tls.key" => continue,
             "storage.url" | "storage.bodies" | "storage.endpoint" => continue,
+            "route.to" => format!("hostname = \"a.test\"\n[[route]]\nto = {text}"),
+            "route.user" | "route.password_file" => continue,
+            name if name.starts_with("route.") => {
+                let name = name.trim_start_matches("route.");
+                format!("hostname = \"a.test\"\n[[route]]\nto = \"smtp://relay.test\"\n{name} = {text}")
+            }
             name => format!("hostname = \"a.test\"\n{name} = {text}"),
         };
         read(&file).unwrap_or_else(|problems| panic!("{}: {problems:?}", key.name));

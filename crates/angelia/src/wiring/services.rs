@@ -11,7 +11,7 @@ use mhs::mta::outbound::Outbound;
 use net::{Door, Incoming, Resolver, Roots, ServerTls, Shutdown};
 
 use super::Ground;
-use crate::config::Settings;
+use crate::config::{Settings, table};
 
 /// What a service needs of the house.
 pub(super) struct Parts<'a> {
@@ -89,13 +89,16 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
     for file in &settings.tls.authorities {
         roots = roots.with_file(file)?;
     }
+    let hello_name = settings.outbound.hello_name.as_ref().unwrap_or(&settings.hostname);
     let own = mhs::mta::outbound::Settings {
         port: settings.outbound.port,
         doors: doors(settings),
         backoff: settings.backoff.clone(),
         sources: settings.outbound.sources,
+        prefer: settings.outbound.prefer,
+        routes: Arc::new(table(&settings.routes)),
         tls: settings.outbound.tls,
-        ..mhs::mta::outbound::Settings::new(settings.hostname.as_str(), resolver, &roots)
+        ..mhs::mta::outbound::Settings::new(hello_name.as_str(), resolver, &roots)
     };
     let context = transfer(settings, parts.ground, None, Arc::clone(parts.journal), shutdown);
     Ok(Outbound::run(context, own))
@@ -131,6 +134,7 @@ pub(crate) fn transfer(
         message_octets_max: settings.message_octets_max,
         recipients_max: settings.recipients_max,
         trusted: settings.relay_networks.clone(),
+        relay_domains: settings.relay_domains.clone(),
         tls,
         cleartext_sign_in: settings.signin_without_tls,
         ..mhs::Settings::new(settings.hostname.clone())

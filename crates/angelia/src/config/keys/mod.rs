@@ -9,6 +9,7 @@ mod limits;
 mod outbound;
 mod queue;
 mod relay;
+mod route;
 mod storage;
 mod tls;
 mod top;
@@ -69,10 +70,19 @@ const ROOMS: &[&[Key]] = &[
     limits::KEYS,
     dns::KEYS,
     outbound::KEYS,
+    route::KEYS,
     queue::KEYS,
     storage::KEYS,
     journal::KEYS,
 ];
+
+/// Sections of which there can be several, each written as `[[route]]`.
+const LISTS: &[&str] = &["route"];
+
+/// Whether there can be several sections of this name.
+pub(crate) fn is_list(section: &str) -> bool {
+    LISTS.contains(&section)
+}
 
 /// Every key, in the order of the file.
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> {

@@ -12,10 +12,23 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "outbound.source",
-        kind: Kind::Ip,
-        default: unset("\"192.0.2.25\"", "The machine chooses."),
-        doc: "The address that our connections to others come from, on a machine that has several. Its PTR should be \
-              `hostname`.",
+        kind: Kind::Ips,
+        default: unset("[\"192.0.2.25\", \"2001:db8::25\"]", "The machine chooses."),
+        doc: "The address that our connections to others come from, on a machine that has several: one, or one of each \
+              family. Its PTR should be `hostname`. For a family that is not named the machine chooses.",
+    },
+    Key {
+        name: "outbound.prefer",
+        kind: Kind::Choice(&["ipv6", "ipv4", "ipv6-only", "ipv4-only"]),
+        default: is("\"ipv6\"", "RFC 6724; where IPv6 leads nowhere the next address is tried within seconds."),
+        doc: "Which addresses of a host are tried first; the families take turns. Or which alone: then hosts that have none \
+              of these are not reached.",
+    },
+    Key {
+        name: "outbound.hello_name",
+        kind: Kind::Domain,
+        default: unset("\"out.example.org\"", "`hostname`."),
+        doc: "How we name ourselves to other mail servers, where connections come from an address with a name of its own.",
     },
     Key {
         name: "outbound.tls",

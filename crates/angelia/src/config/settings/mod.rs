@@ -5,6 +5,7 @@ mod journal;
 mod outbound;
 mod queue;
 mod reader;
+mod route;
 mod storage;
 mod tls;
 
@@ -12,12 +13,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ::queue::Backoff;
-use directory::TrustedNetworks;
+use directory::{DomainSet, TrustedNetworks};
 use envelope::{Address, Domain};
 
 pub use self::doors::ListenSettings;
 pub use self::journal::JournalFormat;
 pub use self::outbound::OutboundSettings;
+pub use self::route::{RouteSettings, table};
 pub use self::storage::{Bodies, Engine};
 pub use self::tls::TlsSettings;
 
@@ -44,6 +46,8 @@ pub struct Settings {
     pub signin_without_tls: bool,
     /// Who may send without signing in.
     pub relay_networks: TrustedNetworks,
+    /// Whose mail we take from anybody, and carry on.
+    pub relay_domains: DomainSet,
     /// SIZE, in octets.
     pub message_octets_max: u64,
     /// Recipients of one message.
@@ -56,6 +60,8 @@ pub struct Settings {
     pub dns_server: Option<SocketAddr>,
     /// How mail goes out.
     pub outbound: OutboundSettings,
+    /// Where it goes, in the order of asking.
+    pub routes: Vec<RouteSettings>,
     /// The queue's patience.
     pub backoff: Backoff,
     /// The store.
@@ -68,7 +74,7 @@ pub struct Settings {
 
 /// `None` only when there is a problem.
 pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Problem>) -> Option<Settings> {
-    let mut reader = Reader { raw, folder, problems };
+    let mut reader = Reader { raw, folder, problems, line: 0 };
     let hostname = reader.hostname();
     let data = reader.path("data");
     let tls = reader.tls(data.as_deref());
@@ -82,12 +88,14 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         tls,
         signin_without_tls: reader.bool("signin.without_tls"),
         relay_networks: reader.networks("relay.networks"),
+        relay_domains: reader.domains("relay.domains"),
         message_octets_max: reader.size("limits.message_size"),
         recipients_max: reader.count("limits.recipients"),
         connections_max: reader.count("limits.connections"),
         connections_per_address_max: reader.count("limits.connections_per_address"),
         dns_server: reader.socket_address("dns.server"),
         outbound: reader.outbound(),
+        routes: reader.routes(),
         backoff,
         journal_format: reader.journal_format(),
         journal_days: u32::try_from(reader.number("journal.days")).unwrap_or(30),

@@ -1,11 +1,12 @@
 //! Reads one value after the other: each gets its type, or becomes a problem with its line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use directory::{Network, TrustedNetworks};
-use envelope::Address;
+use directory::{DomainPattern, DomainSet, Network, TrustedNetworks};
+use envelope::{Address, Domain};
+use mhs::route::Sources;
 
 use crate::config::Problem;
 use crate::config::keys::{self, Default as KeyDefault};
@@ -17,6 +18,8 @@ pub(super) struct Reader<'a> {
     pub(super) raw: Raw,
     pub(super) folder: &'a Path,
     pub(super) problems: &'a mut Vec<Problem>,
+    /// Where the section begins, when it is one of several; otherwise 0.
+    pub(super) line: usize,
 }
 
 impl Reader<'_> {
@@ -31,12 +34,10 @@ impl Reader<'_> {
             return Some(found);
         }
         match keys::find(name)?.default {
-            KeyDefault::Is { value, .. } => {
-                let (mut raw, _) = Raw::parse(&format!("{name} = {value}"));
-                raw.take(name).map(|found| Found { line: 0, ..found })
-            }
+            KeyDefault::Is { value, .. } => Value::parse(value).map(|value| Found { line: 0, value }),
             KeyDefault::Required { example } => {
-                self.problem(name, 0, &format!("is missing; write for instance {name} = {example}"));
+                let key = if self.line > 0 { name.rsplit('.').next().unwrap_or(name) } else { name };
+                self.problem(name, self.line, &format!("is missing; write for instance {key} = {example}"));
                 None
             }
             KeyDefault::Unset { .. } => None,
@@ -63,6 +64,13 @@ impl Reader<'_> {
         self.read(name, |value| {
             let text = as_text(value, name)?;
             Address::parse(text).map_err(|error| format!("{text:?}: {error}"))
+        })
+    }
+
+    pub(super) fn domain(&mut self, name: &'static str) -> Option<Domain> {
+        self.read(name, |value| {
+            let text = as_text(value, name)?;
+            Domain::parse(text).map_err(|error| format!("{text:?}: {error}"))
         })
     }
 
@@ -123,6 +131,25 @@ impl Reader<'_> {
             _ => None,
         };
         self.read(name, |value| kind::socket_address(as_text(value, name)?, port))
+    }
+
+    pub(super) fn domains(&mut self, name: &'static str) -> DomainSet {
+        let read = |value: &Value| {
+            each(&as_texts(value, name)?, |text| {
+                text.parse::<DomainPattern>().map_err(|error| format!("{text:?}: {error}"))
+            })
+        };
+        DomainSet::new(self.read(name, read).unwrap_or_default())
+    }
+
+    /// One address a family.
+    pub(super) fn sources(&mut self, name: &'static str) -> Sources {
+        let read = |value: &Value| {
+            let bad = |text: &str| format!("{text:?} is no address; {}", wanted(name));
+            let addresses: Vec<IpAddr> = each(&as_texts(value, name)?, |text| text.parse().map_err(|_| bad(text)))?;
+            Sources::new(addresses).map_err(|one| format!("{one} is one too many; {}", wanted(name)))
+        };
+        self.read(name, read).unwrap_or_default()
     }
 
     pub(super) fn networks(&mut self, name: &'static str) -> TrustedNetworks {
