@@ -35,14 +35,64 @@ pub const OUTBOUND_RECIPIENTS_MAX: usize = 100;
 /// backlog stays in the store.
 pub const OUTBOUND_WINDOW: usize = 4000;
 
+/// Of these, what is fetched from the backlog leaves a quarter free: a new letter goes out at once beside it.
+pub const OUTBOUND_WINDOW_BACKLOG: usize = 3000;
+
 /// Of these, for one destination at most, so that a large backlog for one leaves room for the others.
 pub const OUTBOUND_WINDOW_EACH: usize = 1000;
+
+/// Of these, for one destination after a rest: no more than one letter is risked before it is known to be alive.
+pub const OUTBOUND_PROBE_RECIPIENTS: usize = OUTBOUND_RECIPIENTS_MAX;
+
+/// Of one sender's recipients, at all destinations together and at one: a huge list leaves room for everybody else.
+pub const OUTBOUND_LANE: usize = 1000;
+/// See [`OUTBOUND_LANE`]. Some letters to as many recipients as a letter goes to at once.
+pub const OUTBOUND_LANE_EACH: usize = 250;
+
+/// Destinations that something is known of: each costs some hundred octets. Those beyond wait in the store until others
+/// are forgotten.
+pub const OUTBOUND_SITES_MAX: usize = 100_000;
+
+/// How long a destination without letters is remembered: its window of connections is of use to the next letter.
+pub const OUTBOUND_SITE_KEPT: Duration = Duration::from_secs(600);
+
+/// For so long after a recipient found no room its row may not stand in the store yet: it is being written.
+pub const OUTBOUND_PARKED_KEPT: Duration = Duration::from_secs(10);
 
 /// Recipients that one claim takes: one transaction, and others wait for it.
 pub const OUTBOUND_CLAIM_MAX: usize = 500;
 
-/// Attempts under way at once. A slow peer costs a task and a connection, little more.
+/// Attempts under way at once that hold a place. A slow peer costs a task and a connection, little more.
 pub const OUTBOUND_ATTEMPTS_MAX: usize = 500;
+
+/// Of these, to destinations that have not talked to us lately: a thousand black holes leave room for the others.
+pub const OUTBOUND_ATTEMPTS_UNPROVEN: usize = 250;
+
+/// Attempts that have lasted so long that they no longer hold a place: they wait, and others go on. With those that hold
+/// one they are as many connections as there may be.
+pub const OUTBOUND_ATTEMPTS_SLOW: usize = 500;
+
+/// An attempt that lasts longer than this waits for a peer that hangs, or for a large letter on a narrow line.
+pub const OUTBOUND_SLOW_AFTER: Duration = Duration::from_secs(5);
+
+/// Connections to a destination that has just talked to us for the first time: as many as Postfix begins with.
+pub const OUTBOUND_WINDOW_FIRST: u64 = 5;
+
+/// How long a destination that refused a connection beside others is not asked for so many again.
+pub const OUTBOUND_CEILING_KEPT: Duration = Duration::from_secs(600);
+
+/// The first pause of a destination that asks for fewer letters; each further one in a row is twice as long.
+pub const OUTBOUND_PAUSE_FIRST: Duration = Duration::from_secs(5);
+/// See [`OUTBOUND_PAUSE_FIRST`].
+pub const OUTBOUND_PAUSE_MAX: Duration = Duration::from_secs(600);
+/// Pauses in a row after which it counts as dead: a destination that is only busy takes a letter between two of them.
+pub const OUTBOUND_PAUSES_MAX: u32 = 6;
+
+/// The first rest of a destination that nobody answered for, and the longest; each further one is twice as long. One
+/// letter asks after each: that costs so little that nobody waits for hours behind a server that is back.
+pub const OUTBOUND_REST_FIRST: Duration = Duration::from_secs(60);
+/// See [`OUTBOUND_REST_FIRST`].
+pub const OUTBOUND_REST_MAX: Duration = Duration::from_secs(3600);
 
 /// Of these, for one destination at most, where the operator or its route says nothing: as many connections as a
 /// stranger puts up with. Reached only by a destination that takes letter after letter.
@@ -61,9 +111,10 @@ pub const OUTBOUND_SETTLE_MAX: usize = 500;
 /// its store gives its letters to the others after this time.
 pub const OUTBOUND_LEASE: Duration = Duration::from_secs(15 * 60);
 
-/// How long a destination that nobody answered for is left alone, at most: letters that come meanwhile wait without an
-/// attempt of their own.
-pub const OUTBOUND_DOWN: Duration = Duration::from_secs(30);
+/// Longest interval between attempts of a letter that was greylisted: those who greylist take it after minutes.
+pub const OUTBOUND_SOON_MAX: Duration = Duration::from_secs(15 * 60);
+/// Attempts after which greylisting is not believed any more.
+pub const OUTBOUND_SOON_ATTEMPTS: u32 = 12;
 
 /// Addresses of a destination that one attempt tries. Each may cost a connect timeout.
 pub const OUTBOUND_HOSTS_MAX: usize = 10;

@@ -257,3 +257,13 @@ impl Letter {
         }
     }
 }
+
+/// What becomes of a notice of ours that cannot be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DoubleBounce {
+    /// The postmaster here is told.
+    #[default]
+    Postmaster,
+    /// It is dropped; the journal says so.
+    Drop,
+}

@@ -144,6 +144,8 @@ impl World {
         let mut settings = outbound::Settings::new("mx.athens.test", Resolver::named(at).unwrap(), &Roots::none());
         settings.port = free_port().await;
         settings.backoff = wishes.backoff;
+        settings.rest_first = settings.backoff.first / 2;
+        settings.rest_longest = settings.backoff.first / 2;
         settings.doors =
             wishes.doors.iter().map(|last| SocketAddr::from(([127, net[0], net[1], *last], settings.port))).collect();
         settings.patience.greeting = wishes.patience;

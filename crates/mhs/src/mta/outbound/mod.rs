@@ -1,6 +1,7 @@
 //! Mail out: takes what is due from the queue and hands it to the next hop.
 //!
-//! - [`schedule`] claims what is due, fair per destination, and keeps a bounded window of it in memory.
+//! - [`book`] is the scheduler, a value: a bounded window of the queue in memory, and who is next. [`desk`] is where new
+//!   letters are handed over, [`fill`] fetches what waits in the store, [`schedule`] is the loop around them, [`work`] carries.
 //! - [`SiteLimits`]: how many connections and letters a destination is asked to bear.
 //! - [`target`] asks [`crate::route`] where a destination's mail goes.
 //! - [`connection`], [`tls`], [`transaction`] speak with the next hop; connections are used again.
@@ -12,6 +13,8 @@
 mod allowance;
 mod book;
 mod connection;
+mod desk;
+mod fill;
 mod local;
 mod schedule;
 mod settings;
@@ -51,6 +54,8 @@ pub struct Attempted {
     pub host: Option<String>,
     /// Nobody of the target talked to us: the whole destination waits.
     pub site_down: Option<Reply>,
+    /// Somebody talked to us, and the connection broke before the letter's end.
+    pub broken: bool,
     /// The next hop offered DSN, so that telling the sender of success is its business (RFC 3461 section 5.2.2).
     pub dsn_offered: bool,
     /// What was said with the last host that was talked to, 4 KiB at most, secrets masked; none when it

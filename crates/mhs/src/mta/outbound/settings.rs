@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use envelope::{Address, ReversePath};
 use net::{ClientTls, Resolver, Roots};
 use protocol::smtp::client::Patience;
 use queue::Backoff;
 
+use super::SiteLimits;
 use super::tls::TlsPolicy;
-use crate::limits::OUTBOUND_CONNECT_PATIENCE;
+use crate::bounce::DoubleBounce;
+use crate::limits::{OUTBOUND_CONNECT_PATIENCE, OUTBOUND_REST_FIRST, OUTBOUND_REST_MAX};
 use crate::route::{Prefer, Sources, Table};
 
 /// Shared by everything that carries mail out.
@@ -23,6 +26,12 @@ pub struct Settings {
     pub doors: Vec<SocketAddr>,
     /// When to try again, and when to give up.
     pub backoff: Backoff,
+    /// How long a destination that nobody answered for is left alone: the first time, and at most.
+    pub rest_first: Duration,
+    /// See [`Settings::rest_first`].
+    pub rest_longest: Duration,
+    /// Whether the postmaster is told of notices that cannot be delivered.
+    pub double_bounce: DoubleBounce,
     /// How we name ourselves in EHLO: the name that our address has in the DNS.
     pub hello_name: String,
     /// The operator's routes. Mail that none is for goes by MX.
@@ -51,6 +60,9 @@ impl Settings {
             port: 25,
             doors: Vec::new(),
             backoff: Backoff::default(),
+            rest_first: OUTBOUND_REST_FIRST,
+            rest_longest: OUTBOUND_REST_MAX,
+            double_bounce: DoubleBounce::default(),
             hello_name: hello_name.into(),
             routes: Arc::default(),
             prefer: Prefer::default(),
@@ -61,5 +73,15 @@ impl Settings {
             connect_patience: OUTBOUND_CONNECT_PATIENCE,
             patience: Patience::default(),
         }
+    }
+
+    /// The next hop of a recipient, by its key.
+    pub(super) fn destination(&self, reverse_path: &ReversePath, recipient: &Address) -> String {
+        self.routes.destination(reverse_path, recipient)
+    }
+
+    /// What a destination bears: as its route says.
+    pub(super) fn limits_of(&self, destination: &str) -> SiteLimits {
+        self.routes.find(destination).map_or_else(SiteLimits::default, |hop| hop.options.limits)
     }
 }

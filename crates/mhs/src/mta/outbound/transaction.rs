@@ -43,6 +43,8 @@ struct Progress<'a> {
     outcomes: Vec<Option<Outcome>>,
     host: Option<String>,
     dsn_offered: bool,
+    /// A connection broke amid the letter.
+    broken: bool,
     /// What was said with the last host that was talked to.
     dialogue: Option<String>,
     /// Why the last host was of no use.
@@ -59,6 +61,7 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
         outcomes: vec![None; batch.recipients.len()],
         host: None,
         dsn_offered: false,
+        broken: false,
         dialogue: None,
         last: Reply::new(451, (4, 4, 1), "no host to ask"),
         passed_over: Vec::new(),
@@ -140,6 +143,7 @@ impl Progress<'_> {
             match self.carry(connection, letter).await {
                 Carried::Usable(connection) => connections.put(journaled, *connection),
                 Carried::Broken(connection, reason) => {
+                    self.broken = true;
                     journaled.disconnected(connection.session, &connection.conversation, reason);
                 }
                 // An idle connection had been closed by the peer: not its fault, nor the letter's.
@@ -277,7 +281,8 @@ impl Progress<'_> {
         let later = || Outcome::Deferred(last.clone());
         let outcomes = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(later)).collect();
         let site_down = nobody_reached.then_some(last.clone());
-        Attempted { outcomes, host: self.host, site_down, dsn_offered: self.dsn_offered, dialogue: self.dialogue }
+        let (broken, dsn_offered) = (self.broken, self.dsn_offered);
+        Attempted { outcomes, host: self.host, site_down, broken, dsn_offered, dialogue: self.dialogue }
     }
 }
 

@@ -8,12 +8,24 @@
 //! | 452 or 552 with x.5.3, others having been taken | too many at once: the rest in another transaction |
 //! | any other 4yz | later |
 //! | 5yz | never |
+//!
+//! And what it means for the destination as a whole ([`feedback`]):
+//!
+//! | what happened | what it means |
+//! |---|---|
+//! | an answer, whatever it is | it is alive: perhaps one connection more |
+//! | a broken connection | one connection fewer |
+//! | "too many", "slow down" | a pause, and half of the connections |
+//! | nobody talked to us | beside other connections: fewer of them; alone: it rests |
+//!
+//! A greylisted letter ([`is_soon`]) is tried again within minutes, and is nobody's fault.
 
 use envelope::{Outcome, Reply};
 use net::{ConnectError, Gone};
 use protocol::smtp::client::{Phase, Problem, Report};
 
-use super::Host;
+use super::book::Feedback;
+use super::{Attempted, Host};
 
 /// What to do about one recipient now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +68,64 @@ pub(super) fn outcome(reply: Reply) -> Outcome {
         reply if reply.is_permanent() && !is_too_many(&reply) => Outcome::Failed(reply),
         reply => Outcome::Deferred(reply),
     }
+}
+
+/// What an attempt says about the destination.
+pub(super) fn feedback(attempted: &Attempted) -> Feedback {
+    if let Some(reply) = &attempted.site_down {
+        return if is_hurried(reply) { Feedback::Busy(reply.clone()) } else { Feedback::Down(reply.clone()) };
+    }
+    let replies = || attempted.outcomes.iter().map(Outcome::reply);
+    match replies().find(|reply| is_hurried(reply)) {
+        Some(reply) => Feedback::Slower(reply.clone()),
+        None if attempted.host.is_none() => Feedback::Nothing,
+        None if attempted.broken => Feedback::Broken,
+        None => Feedback::Talked,
+    }
+}
+
+/// Words by which servers say that we come too often, or too many at once. There is no code for it that all of them use
+/// (RFC 3463 has 4.4.5 for congestion, and X.7.28 stands in the registry).
+const HURRIED: [&str; 9] = [
+    "too many",
+    "too fast",
+    "rate limit",
+    "ratelimit",
+    "rate-limit",
+    "throttl",
+    "slow down",
+    "concurrent",
+    "connection limit",
+];
+
+/// Whether a reply asks for fewer letters or connections.
+pub(super) fn is_hurried(reply: &Reply) -> bool {
+    let status = reply.enhanced.map(|status| (status.subject, status.detail));
+    // 452 4.5.3 is about the recipients of one transaction.
+    if !reply.is_transient() || is_too_many(reply) {
+        return false;
+    }
+    matches!(status, Some((4, 5) | (7, 28))) || names(reply, &HURRIED)
+}
+
+/// Words by which greylisting names itself.
+const GREYLISTED: [&str; 4] = ["greylist", "graylist", "grey list", "gray list"];
+
+/// Whether a letter is wanted again within minutes: greylisting (RFC 6647 section 2.4: 451 4.7.1 and, in the field,
+/// 450 4.2.0), and servers that asked for fewer letters.
+pub(super) fn is_soon(reply: &Reply) -> bool {
+    let status = reply.enhanced.map(|status| (status.subject, status.detail));
+    let greylisted = match reply.code {
+        450 => matches!(status, Some((7, 1) | (2, 0))),
+        451 => status == Some((7, 1)),
+        _ => false,
+    };
+    reply.is_transient() && (greylisted || names(reply, &GREYLISTED)) || is_hurried(reply)
+}
+
+fn names(reply: &Reply, words: &[&str]) -> bool {
+    let text = reply.text.to_ascii_lowercase();
+    words.iter().any(|word| text.contains(word))
 }
 
 /// A host that cannot be reached.
@@ -123,6 +193,63 @@ mod tests {
                 Verdict::Again(_) => "again",
             };
             assert_eq!(found, expected, "{answer} {phase:?}");
+        }
+    }
+
+    fn attempted(reply: Reply, down: bool, broken: bool) -> Attempted {
+        Attempted {
+            site_down: down.then(|| reply.clone()),
+            host: (reply.text != "our disk").then(|| "mx.x.test".to_owned()),
+            outcomes: vec![outcome(Reply::plain(250, "ok")), outcome(reply)],
+            broken,
+            dsn_offered: false,
+            dialogue: None,
+        }
+    }
+
+    #[test]
+    fn what_it_says_of_the_destination() {
+        for (code, status, text, down, broken, expected) in [
+            (250, (2, 0, 0), "ok", false, false, "talked"),
+            (451, (4, 3, 0), "our disk", false, false, "nothing"),
+            (550, (5, 1, 1), "no such user, too many of you", false, false, "talked"),
+            (451, (4, 3, 0), "local trouble", false, false, "talked"),
+            (452, (4, 5, 3), "too many recipients", false, false, "talked"),
+            (451, (4, 7, 1), "Greylisted", false, false, "talked"),
+            (451, (4, 4, 2), "the connection ended", false, true, "broken"),
+            (450, (4, 7, 28), "our system has detected", false, false, "slower"),
+            (421, (4, 7, 0), "Too many messages; slow down", false, true, "slower"),
+            (421, (4, 7, 0), "Too many concurrent sessions", true, false, "busy"),
+            (451, (4, 4, 5), "congestion", true, false, "busy"),
+            (421, (4, 3, 2), "shutting down", true, false, "down"),
+            (451, (4, 4, 1), "no connection", true, false, "down"),
+        ] {
+            let found = match feedback(&attempted(Reply::new(code, status, text), down, broken)) {
+                Feedback::Nothing => "nothing",
+                Feedback::Talked => "talked",
+                Feedback::Broken => "broken",
+                Feedback::Slower(_) => "slower",
+                Feedback::Busy(_) => "busy",
+                Feedback::Down(_) => "down",
+            };
+            assert_eq!(found, expected, "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn who_is_tried_again_soon() {
+        for (reply, soon) in [
+            (Reply::new(450, (4, 7, 1), "please come back"), true),
+            (Reply::new(451, (4, 7, 1), "please come back"), true),
+            (Reply::new(450, (4, 2, 0), "<a@x.test>: Recipient address rejected: Greylisted"), true),
+            (Reply::plain(451, "You have been GREYLISTED for 300 s"), true),
+            (Reply::plain(421, "too many messages in a minute"), true),
+            (Reply::new(452, (4, 2, 2), "mailbox full"), false),
+            (Reply::new(450, (4, 2, 1), "mailbox busy"), false),
+            (Reply::new(451, (4, 3, 0), "trouble"), false),
+            (Reply::new(550, (5, 7, 1), "greylisting does not say 550"), false),
+        ] {
+            assert_eq!(is_soon(&reply), soon, "{reply}");
         }
     }
 

@@ -2,87 +2,165 @@
 
 use std::sync::Arc;
 
-use envelope::{Outcome, Recipient, Reply};
-use net::clock;
+use envelope::{Outcome, Recipient};
 
-use super::book::{Down, Group, Job};
-use super::settle::Ended;
+use super::book::{Attempt, Feedback, Group, Job, Rest, Ruling};
+use super::desk::now;
+use super::settle::{End, Ended};
 use super::target::{self, Found};
-use super::{Batch, Outbound, Target, deliver, local};
-use crate::limits::{OUTBOUND_BATCHES_A_TURN, OUTBOUND_DOWN};
+use super::{Attempted, Batch, Outbound, Target, deliver, local, trouble};
+use crate::limits::{OUTBOUND_BATCHES_A_TURN, OUTBOUND_SLOW_AFTER};
 
-/// Says that the worker has ended, however it ended.
+/// Says that the attempt is over, however the worker ended.
 struct AtWork {
     outbound: Arc<Outbound>,
-    destination: String,
+    attempt: u64,
 }
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.outbound.book.finish(&self.destination, clock::instant());
-        self.outbound.changed.notify_one();
+        self.outbound.desk.book().vanished(self.attempt, now());
+        self.outbound.desk.changed.notify_one();
     }
 }
 
-/// One turn. The caller has counted the worker already.
-pub(super) async fn carry(outbound: Arc<Outbound>, destination: String) {
-    let at_work = AtWork { outbound: outbound.clone(), destination };
-    let destination = &at_work.destination;
-    match target::find(&outbound.context, &outbound.settings, destination).await {
-        Found::Target(target) => outbound.carry_to(&target).await,
-        Found::Nowhere(outcome) => outbound.end_all(destination, &outcome).await,
-        Found::Changed => {
-            let reply = Reply::new(451, (4, 4, 0), "the routes have changed since the letter was queued");
-            outbound.end_all(destination, &Outcome::Deferred(reply)).await;
-        }
-        Found::Local => {
-            while let Some(group) = outbound.book.take(destination) {
-                local::bring_home(&outbound, group).await;
-            }
+/// One turn: this letter, and those that may follow it.
+pub(super) async fn carry(outbound: Arc<Outbound>, attempt: Attempt) {
+    let mut at_work = AtWork { outbound: outbound.clone(), attempt: attempt.id };
+    let finding = target::find(&outbound.context, &outbound.settings, &attempt.destination);
+    let found = outbound.patiently(attempt.id, finding).await;
+    let mut attempt = attempt;
+    for turn in 1.. {
+        let destination = attempt.destination.clone();
+        at_work.attempt = attempt.id;
+        outbound.carry_one(attempt, &found).await;
+        // Others have their turn, and a change of the route is seen.
+        let next = if turn < OUTBOUND_BATCHES_A_TURN { outbound.desk.book().follow(&destination, now()) } else { None };
+        match next {
+            Some(next) => attempt = next,
+            None => return,
         }
     }
 }
 
 impl Outbound {
-    async fn carry_to(&self, target: &Target) {
-        for _ in 0..OUTBOUND_BATCHES_A_TURN {
-            let Some(group) = self.book.take(&target.destination) else { return };
-            let batch = Batch { mail: group.mail.clone(), recipients: group.jobs.iter().map(recipient).collect() };
-            target::tell(&self.context, target, &batch);
-            let attempted = deliver(&self.context, &self.connections, target, &batch).await;
-            if let Some(reply) = attempted.site_down {
-                return self.site_down(&target.destination, group, &reply).await;
+    async fn carry_one(&self, attempt: Attempt, found: &Found) {
+        match found {
+            Found::Target(target) => self.carry_to(attempt, target).await,
+            Found::Nowhere(outcome) => self.nowhere(attempt, outcome).await,
+            Found::Changed => {
+                let waiting = self.waiting_behind(&attempt);
+                self.reroute(attempt.group.jobs.into_iter().chain(waiting)).await;
             }
-            for (job, outcome) in group.jobs.into_iter().zip(attempted.outcomes) {
-                let (host, dsn_offered) = (attempted.host.clone(), attempted.dsn_offered);
-                self.end(Ended { job, outcome, host, dsn_offered }).await;
+            Found::Local => {
+                local::bring_home(self, attempt.group).await;
+                self.desk.book().ended(attempt.id, Feedback::Talked, now());
             }
         }
     }
 
-    /// Nobody of the destination talked to us: everything for it waits, for a while without further attempts.
-    async fn site_down(&self, destination: &str, group: Group, reply: &Reply) {
-        let Err(group) = self.book.refused(destination, group) else { return };
-        let patience = OUTBOUND_DOWN.min(self.settings.backoff.first / 2);
-        let since = clock::instant();
-        let waiting = self.book.down(destination, Down { since, until: since + patience, reply: reply.clone() });
-        for job in group.jobs.into_iter().chain(waiting) {
-            self.end_without_attempt(job, &Outcome::Deferred(reply.clone())).await;
+    async fn carry_to(&self, attempt: Attempt, target: &Target) {
+        let group = &attempt.group;
+        let batch = Batch { mail: group.mail.clone(), recipients: group.jobs.iter().map(recipient).collect() };
+        target::tell(&self.context, target, &batch);
+        let delivering = deliver(&self.context, &self.connections, target, &batch);
+        let attempted = self.patiently(attempt.id, delivering).await;
+        let feedback = trouble::feedback(&attempted);
+        let ruling = self.desk.book().ended(attempt.id, feedback, now());
+        match ruling {
+            Ruling::Settle => self.settle(attempt.group, attempted).await,
+            Ruling::Healed => {
+                self.settle(attempt.group, attempted).await;
+                self.awake(&attempt.destination).await;
+            }
+            Ruling::Again => self.desk.book().put_back(&attempt.destination, attempt.lane, attempt.group, now()),
+            Ruling::Rest(rest, waiting) => {
+                self.settle(attempt.group, attempted).await;
+                self.rest(&attempt.destination, rest, waiting).await;
+            }
         }
     }
 
-    /// The same outcome for everything that waits for a destination.
-    async fn end_all(&self, destination: &str, outcome: &Outcome) {
-        for job in self.book.take_all(destination) {
+    /// Each recipient has its outcome.
+    async fn settle(&self, group: Group, attempted: Attempted) {
+        let Attempted { outcomes, host, site_down, dsn_offered, dialogue, .. } = attempted;
+        for (job, outcome) in group.jobs.into_iter().zip(outcomes) {
+            if site_down.is_some() {
+                // No host had anything to say of it, so the journal has not heard of it yet.
+                self.tell_nowhere(&job, &outcome);
+            }
+            let (host, dialogue) = (host.clone(), dialogue.clone());
+            self.end(Ended { job, end: End::Outcome(outcome), host, dsn_offered, dialogue }).await;
+        }
+    }
+
+    /// There is nobody to be asked: for now, and then the destination rests; or ever, and then that is so for all that
+    /// waits for it.
+    async fn nowhere(&self, attempt: Attempt, outcome: &Outcome) {
+        let Outcome::Deferred(reply) = outcome else {
+            let waiting = self.waiting_behind(&attempt);
+            return self.end_all(attempt.group.jobs.into_iter().chain(waiting), outcome).await;
+        };
+        let Attempt { id, destination, lane, group } = attempt;
+        let ruling = self.desk.book().ended(id, Feedback::Down(reply.clone()), now());
+        match ruling {
+            Ruling::Again => self.desk.book().put_back(&destination, lane, group, now()),
+            Ruling::Rest(rest, waiting) => {
+                self.end_all(group.jobs, outcome).await;
+                self.rest(&destination, rest, waiting).await;
+            }
+            Ruling::Settle | Ruling::Healed => self.end_all(group.jobs, outcome).await,
+        }
+    }
+
+    /// What is true of this attempt is true of these.
+    fn waiting_behind(&self, attempt: &Attempt) -> Vec<Job> {
+        let mut book = self.desk.book();
+        book.ended(attempt.id, Feedback::Nothing, now());
+        book.take_all(&attempt.destination)
+    }
+
+    /// The routes have changed since these were queued: they are queued anew, for where they go now.
+    pub(super) async fn reroute(&self, jobs: impl IntoIterator<Item = Job>) {
+        for job in jobs {
+            let claim = &job.claim;
+            let destination = self.settings.destination(&claim.mail.reverse_path, &claim.address);
+            self.end(Ended::unspoken(job, End::Reroute(destination))).await;
+        }
+    }
+
+    async fn end_all(&self, jobs: impl IntoIterator<Item = Job>, outcome: &Outcome) {
+        for job in jobs {
             self.end_without_attempt(job, outcome).await;
         }
     }
 
+    /// A destination rests: the store knows, and what waited for it waits there.
+    async fn rest(&self, destination: &str, rest: Rest, waiting: Vec<Job>) {
+        self.write_rest(destination, &rest).await;
+        self.park(waiting, Some(&rest)).await;
+    }
+
     /// Nobody was spoken to about this one.
     pub(super) async fn end_without_attempt(&self, job: Job, outcome: &Outcome) {
+        self.tell_nowhere(&job, outcome);
+        self.end(Ended::unspoken(job, End::Outcome(outcome.clone()))).await;
+    }
+
+    fn tell_nowhere(&self, job: &Job, outcome: &Outcome) {
         let claim = &job.claim;
-        target::tell_nowhere(&self.context, claim.mail.id, &recipient(&job), &claim.destination, outcome);
-        self.end(Ended { job, outcome: outcome.clone(), host: None, dsn_offered: false }).await;
+        target::tell_nowhere(&self.context, claim.mail.id, &recipient(job), &claim.destination, outcome);
+    }
+
+    /// Waits for something; when it takes long, the attempt gives its place to others meanwhile.
+    async fn patiently<T>(&self, attempt: u64, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        if let Ok(done) = tokio::time::timeout(OUTBOUND_SLOW_AFTER, &mut work).await {
+            return done;
+        }
+        self.desk.book().lingers(attempt, now());
+        self.desk.changed.notify_one();
+        work.await
     }
 }
 

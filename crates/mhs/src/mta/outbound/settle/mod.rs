@@ -1,38 +1,43 @@
 //! The end of attempts: what was delivered leaves the queue, what must wait is tried later, what failed is told to its
 //! sender, all in as few transactions as there can be. A notice and the row that it is about end in one.
 
+mod decide;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use envelope::{MailId, Notify, Outcome, Reply, Timestamp};
+use envelope::{MailId, Outcome, Reply, Timestamp};
 use message::dsn::Action;
 use net::clock;
-use queue::{Backoff, Claim, Settlement, Verdict};
-use tokio::sync::mpsc;
+use queue::{Settlement, Verdict};
+use tokio::sync::{Notify as Bell, mpsc};
 
+pub(super) use self::decide::End;
+use self::decide::decide;
 use super::Settings;
 use super::book::Job;
 use crate::Context;
 use crate::bounce::{self, Noticed};
 use crate::limits::{OUTBOUND_SETTLE_ATTEMPTS, OUTBOUND_SETTLE_MAX, OUTBOUND_SETTLE_PAUSE_MAX};
 
-/// An attempt that has ended.
+/// A claim whose time is over.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) job: Job,
-    pub(super) outcome: Outcome,
+    pub(super) end: End,
     /// Whose answer it is.
     pub(super) host: Option<String>,
     pub(super) dsn_offered: bool,
+    /// What was said, for the operator.
+    pub(super) dialogue: Option<String>,
 }
 
-/// What is to be written about one attempt.
-#[derive(Debug, Clone, PartialEq)]
-struct Decision {
-    verdict: Verdict,
-    /// What the sender is told, and the code of it.
-    notice: Option<(Action, Reply)>,
+impl Ended {
+    /// Without anybody having been spoken to.
+    pub(super) fn unspoken(job: Job, end: End) -> Self {
+        Self { job, end, host: None, dsn_offered: false, dialogue: None }
+    }
 }
 
 /// A decision that its sender is told of.
@@ -47,11 +52,13 @@ struct Told<'a> {
 pub(super) struct Settler {
     context: Arc<Context>,
     settings: Arc<Settings>,
+    /// Rung when places have become free.
+    changed: Arc<Bell>,
 }
 
 impl Settler {
-    pub(super) fn new(context: Arc<Context>, settings: Arc<Settings>) -> Self {
-        Self { context, settings }
+    pub(super) fn new(context: Arc<Context>, settings: Arc<Settings>, changed: Arc<Bell>) -> Self {
+        Self { context, settings, changed }
     }
 
     /// Until the last sender of outcomes is gone. What comes while a transaction runs is taken together by the next.
@@ -70,6 +77,7 @@ impl Settler {
                     this.context.fault(None, None, "queue", &error);
                 }
             }
+            this.changed.notify_one();
         }
     }
 
@@ -78,7 +86,7 @@ impl Settler {
         let mut plain = Vec::new();
         let mut told: BTreeMap<(MailId, &'static str), Vec<Told<'_>>> = BTreeMap::new();
         for ended in &some {
-            let decision = decide(&self.settings.backoff, now, ended);
+            let decision = decide(&self.settings.backoff, now, &ended.job.claim, ended);
             match decision.notice {
                 None => plain.push((&ended.job, decision.verdict)),
                 Some((action, reply)) => {
@@ -187,7 +195,7 @@ impl Settler {
                 action: told.action,
                 reply: &told.reply,
                 host: told.ended.host.as_deref(),
-                retried_until: matches!(told.verdict, Verdict::Later { .. })
+                retried_until: matches!(told.verdict, Verdict::Later { .. } | Verdict::Park { .. })
                     .then(|| claim.mail.accepted_at.plus(self.settings.backoff.lifetime)),
                 attempted_at: now,
             }
@@ -205,7 +213,7 @@ impl Settler {
                 return Verdict::Done;
             }
             Verdict::Later {
-                due: backoff.next(claim.attempts + 1, now, seed(claim)),
+                due: backoff.next(claim.attempts + 1, now, decide::seed(claim)),
                 reply: told.reply.clone(),
                 delay_told: false,
                 counts: true,
@@ -241,7 +249,7 @@ fn ended_under(rows: &[Settlement], ours: &[bool], ends: &[(&Job, Verdict)]) -> 
 
 /// What was delivered, to be taken out of the queue whatever else.
 fn delivered(some: &[Ended]) -> Vec<Settlement> {
-    let delivered = some.iter().filter(|ended| matches!(ended.outcome, Outcome::Delivered(_)));
+    let delivered = some.iter().filter(|ended| matches!(ended.end, End::Outcome(Outcome::Delivered(_))));
     delivered.map(|ended| settlement(&ended.job, Verdict::Done)).collect()
 }
 
@@ -252,126 +260,16 @@ fn is_of_a_row(error: &storage::Error) -> bool {
 }
 
 fn settlement(job: &Job, verdict: Verdict) -> Settlement {
+    // INTERIM
+    let verdict = match verdict {
+        Verdict::Park { delay_told, .. } => Verdict::Later {
+            due: clock::now().plus(Duration::from_millis(200)),
+            reply: Reply::plain(451, "waits"),
+            delay_told,
+            counts: false,
+            dialogue: None,
+        },
+        other => other,
+    };
     Settlement { mail: job.claim.mail.id, number: job.claim.number, fence: job.fence(), verdict }
-}
-
-fn seed(claim: &Claim) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = claim.mail.id.to_bytes();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h]) ^ claim.number as u64
-}
-
-/// What the sender wants to hear (RFC 3461 section 4.1): of failure and delay when he did not say.
-fn wishes(claim: &Claim) -> Notify {
-    claim.notify.unwrap_or(Notify { success: false, failure: true, delay: true })
-}
-
-/// What becomes of an attempt. A pure function of the outcome, the clock, and what is known of the letter.
-fn decide(backoff: &Backoff, now: Timestamp, ended: &Ended) -> Decision {
-    let claim = &ended.job.claim;
-    let accepted = claim.mail.accepted_at;
-    let wishes = wishes(claim);
-    match &ended.outcome {
-        // Where the next hop speaks DSN, success is its business from here on (RFC 3461 section 5.2.2).
-        Outcome::Delivered(reply) => {
-            let told = wishes.success && !ended.dsn_offered;
-            Decision { verdict: Verdict::Done, notice: told.then(|| (Action::Relayed, reply.clone())) }
-        }
-        Outcome::Failed(reply) => {
-            Decision { verdict: Verdict::Done, notice: wishes.failure.then(|| (Action::Failed, reply.clone())) }
-        }
-        Outcome::Deferred(reply) if backoff.gives_up(accepted, now, claim.attempts + 1) => {
-            let reply = expired(reply);
-            Decision { verdict: Verdict::Done, notice: wishes.failure.then_some((Action::Failed, reply)) }
-        }
-        Outcome::Deferred(reply) => {
-            let late = !claim.delay_told && now.since(accepted) >= backoff.delay_notice;
-            let tell = late && wishes.delay;
-            let verdict = Verdict::Later {
-                due: backoff.next(claim.attempts + 1, now, seed(claim)),
-                reply: reply.clone(),
-                delay_told: tell,
-                counts: true,
-                dialogue: None,
-            };
-            Decision { verdict, notice: tell.then(|| (Action::Delayed, reply.clone())) }
-        }
-    }
-}
-
-/// 5.4.7: the lifetime is over (RFC 3463 section 3.5). The last answer stays in the words.
-fn expired(last: &Reply) -> Reply {
-    Reply::new(554, (5, 4, 7), format!("gave up trying; the last answer was: {last}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use envelope::{Address, ReversePath};
-
-    use super::*;
-    use crate::mta::outbound::book::Book;
-    use crate::mta::outbound::book::tests::claim;
-
-    fn ended(outcome: Outcome, attempts: u32, notify: Option<Notify>) -> Ended {
-        let book = Arc::new(Book::default());
-        let mut claim = claim(MailId::random(), 0, "a@x.test");
-        (claim.attempts, claim.notify) = (attempts, notify);
-        Arc::make_mut(&mut claim.mail).reverse_path = ReversePath::Address(Address::parse("b@y.test").unwrap());
-        book.add(vec![claim], clock::instant());
-        let job = book.take("x.test").unwrap().jobs.remove(0);
-        Ended { job, outcome, host: None, dsn_offered: false }
-    }
-
-    fn reply(code: u16) -> Reply {
-        Reply::plain(code, "words")
-    }
-
-    fn notice(decision: &Decision) -> Option<Action> {
-        decision.notice.as_ref().map(|(action, _)| *action)
-    }
-
-    #[test]
-    fn what_becomes_of_an_attempt() {
-        let backoff = Backoff::default();
-        let (soon, late, never) = (Timestamp(1000), Timestamp(0).plus(backoff.delay_notice), Timestamp(i64::MAX / 2));
-        let decide = |ended: &Ended, now| super::decide(&backoff, now, ended);
-        let done = decide(&ended(Outcome::Delivered(reply(250)), 0, None), soon);
-        assert_eq!(done, Decision { verdict: Verdict::Done, notice: None });
-        let failed = decide(&ended(Outcome::Failed(reply(550)), 0, None), soon);
-        assert_eq!((failed.verdict.clone(), notice(&failed)), (Verdict::Done, Some(Action::Failed)));
-        let waits = decide(&ended(Outcome::Deferred(reply(451)), 0, None), soon);
-        let Verdict::Later { due, delay_told: false, counts: true, .. } = waits.verdict else { panic!() };
-        assert!(due > soon && waits.notice.is_none());
-        let waits = decide(&ended(Outcome::Deferred(reply(451)), 3, None), late);
-        assert!(matches!(waits.verdict, Verdict::Later { delay_told: true, .. }));
-        assert_eq!(notice(&waits), Some(Action::Delayed));
-        let gone = decide(&ended(Outcome::Deferred(reply(451)), 3, None), never);
-        assert_eq!(gone.verdict, Verdict::Done);
-        assert_eq!(gone.notice.unwrap().1.enhanced.unwrap().to_string(), "5.4.7");
-        // The clock jumped before the first attempt: it is tried again.
-        assert!(matches!(decide(&ended(Outcome::Deferred(reply(451)), 0, None), never).verdict, Verdict::Later { .. }));
-    }
-
-    #[test]
-    fn who_is_told() {
-        let backoff = Backoff::default();
-        let silent = Some(Notify { success: false, failure: false, delay: false });
-        let all = Some(Notify { success: true, failure: true, delay: true });
-        let late = Timestamp(0).plus(backoff.delay_notice);
-        for (outcome, wishes, told) in [
-            (Outcome::Failed(reply(550)), silent, None),
-            (Outcome::Deferred(reply(451)), silent, None),
-            (Outcome::Delivered(reply(250)), silent, None),
-            (Outcome::Delivered(reply(250)), all, Some(Action::Relayed)),
-            (Outcome::Deferred(reply(451)), all, Some(Action::Delayed)),
-        ] {
-            assert_eq!(notice(&decide(&backoff, late, &ended(outcome, 1, wishes))), told);
-        }
-        // Where the next hop speaks DSN, success is its to tell; once told of the delay, not again.
-        let mut relayed = ended(Outcome::Delivered(reply(250)), 1, all);
-        relayed.dsn_offered = true;
-        assert_eq!(notice(&decide(&backoff, late, &relayed)), None);
-        let mut again = ended(Outcome::Deferred(reply(451)), 1, all);
-        again.job.claim.delay_told = true;
-        assert_eq!(notice(&decide(&backoff, late, &again)), None);
-    }
 }

@@ -1,0 +1,430 @@
+//! What the outbound side holds in memory, and who is next: a scheduler that is a value.
+//!
+//! It has no clock, no lock, no task and no chance in it: whoever calls it says what time it is, and the same calls give
+//! the same answers. The glue around it ([`super::schedule`], [`super::work`]) asks which attempts may begin and tells how
+//! they ended.
+//!
+//! - [`lanes`]: senders in turn within a destination, and destinations of different senders in turn.
+//! - [`pace`]: connections and letters that one destination bears. [`rest`]: dead ones are left alone.
+//! - [`slots`]: attempts under way, and who may not use them all up.
+//! - [`ledger`]: every claim in hand and its lease.
+
+mod lanes;
+mod ledger;
+mod pace;
+mod rest;
+mod site;
+mod slots;
+#[cfg(test)]
+pub(super) mod tests;
+mod window;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use envelope::{MailId, Reply, Timestamp};
+use queue::{Claim, Lane, Mail};
+
+pub(super) use ledger::{Job, Key};
+pub(super) use rest::{Rest, RestTimes};
+
+use self::lanes::Lanes;
+use self::ledger::Ledger;
+use self::pace::Pace;
+use self::site::Site;
+use self::slots::{Class, Slot, Slots};
+use super::SiteLimits;
+
+/// The time, by both clocks: the one that never goes back, and the one of records.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) instant: Instant,
+    pub(super) wall: Timestamp,
+}
+
+/// One letter's recipients at one destination.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) mail: Arc<Mail>,
+    pub(super) jobs: Vec<Job>,
+}
+
+/// One letter that goes out now. Whoever has it says how it [`Book::ended`], or that it [`Book::vanished`].
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) id: u64,
+    pub(super) destination: String,
+    pub(super) lane: Lane,
+    pub(super) group: Group,
+}
+
+/// How an attempt went, as far as the destination is concerned. See [`super::trouble::feedback`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Feedback {
+    /// Nothing: the trouble was ours.
+    Nothing,
+    /// It talked to us, and answered.
+    Talked,
+    /// It talked to us, and then the connection broke.
+    Broken,
+    /// It talked to us, and asks for fewer letters.
+    Slower(Reply),
+    /// It let us in only to say that we come too often: no letter was spoken of.
+    Busy(Reply),
+    /// Nobody of it talked to us.
+    Down(Reply),
+}
+
+/// What becomes of the letter, and of what waits behind it.
+#[derive(Debug)]
+pub(super) enum Ruling {
+    /// The outcomes stand as they are.
+    Settle,
+    /// The same; and the destination, that has rested, is alive again.
+    Healed,
+    /// That was no attempt: [`Book::put_back`].
+    Again,
+    /// The destination rests: the outcomes stand, and these wait without an attempt.
+    Rest(Rest, Vec<Job>),
+}
+
+/// A recipient whose destination is left alone just now.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) job: Job,
+    /// `None` when the operator suspended it.
+    pub(super) rest: Option<Rest>,
+}
+
+/// Says what a destination bears.
+pub(super) type LimitsOf = Box<dyn Fn(&str) -> SiteLimits + Send>;
+
+/// The scheduler.
+pub(super) struct Book {
+    limits_of: LimitsOf,
+    rests: RestTimes,
+    sites: BTreeMap<String, Site>,
+    ledger: Ledger,
+    /// Recipients promised a place that have not come yet.
+    promised: usize,
+    /// Recipients in hand and promised, by lane, at all destinations.
+    lanes: BTreeMap<Lane, usize>,
+    /// Destinations that may begin an attempt, by class, each under the lane whose turn it has.
+    ready: [Lanes<String>; 2],
+    /// Destinations that may at this moment.
+    timers: BTreeSet<(Instant, String)>,
+    /// Destinations that have more in the store, and room for it.
+    hungry: VecDeque<String>,
+    slots: Slots,
+    attempts: BTreeMap<u64, UnderWay>,
+    attempts_begun: u64,
+    refused: Vec<Refused>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    destination: String,
+    slot: Slot,
+    slow: bool,
+}
+
+impl Book {
+    pub(super) fn new(limits_of: LimitsOf, rests: RestTimes) -> Self {
+        Self {
+            limits_of,
+            rests,
+            sites: BTreeMap::new(),
+            ledger: Ledger::default(),
+            promised: 0,
+            lanes: BTreeMap::new(),
+            ready: Default::default(),
+            timers: BTreeSet::new(),
+            hungry: VecDeque::new(),
+            slots: Slots::default(),
+            attempts: BTreeMap::new(),
+            attempts_begun: 0,
+            refused: Vec::new(),
+        }
+    }
+
+    fn site(&mut self, destination: &str, now: Instant) -> &mut Site {
+        if !self.sites.contains_key(destination) {
+            let limits = (self.limits_of)(destination);
+            self.sites.insert(destination.to_owned(), Site::new(Pace::new(limits), now));
+        }
+        self.sites.entry(destination.to_owned()).or_insert_with(|| Site::new(Pace::new(SiteLimits::default()), now))
+    }
+
+    /// Takes claims in. Answers those whose destination is left alone, with what is known of that. Where the operator
+    /// asked for an attempt, that is forgotten.
+    pub(super) fn add(&mut self, claims: Vec<Claim>, now: Now) -> Vec<Refused> {
+        self.sweep(now.instant);
+        let mut refused = Vec::new();
+        for claim in claims {
+            refused.extend(self.add_one(claim, now.instant));
+        }
+        refused
+    }
+
+    /// The same for claims whose places were promised by [`Book::room`].
+    pub(super) fn add_promised(&mut self, claims: Vec<Claim>, now: Now) -> Vec<Refused> {
+        for claim in &claims {
+            self.give_up(&claim.destination, claim.lane, 1);
+        }
+        self.add(claims, now)
+    }
+
+    /// The same, for a caller who cannot wait: [`Book::take_refused`] has the others.
+    pub(super) fn hand_over(&mut self, claims: Vec<Claim>, now: Now) {
+        let refused = self.add_promised(claims, now);
+        self.refused.extend(refused);
+    }
+
+    /// Claims whose destinations are left alone, and that nobody has been told of yet.
+    pub(super) fn take_refused(&mut self) -> Vec<Refused> {
+        std::mem::take(&mut self.refused)
+    }
+
+    fn add_one(&mut self, claim: Claim, now: Instant) -> Option<Refused> {
+        let (lane, asked, destination) = (claim.lane, claim.asked, claim.destination.clone());
+        let job = self.ledger.hold(claim, lane)?;
+        *self.lanes.entry(lane).or_default() += 1;
+        let site = self.site(&destination, now);
+        site.use_room(lane, 1);
+        site.used_at = now;
+        if asked {
+            site.wake(now);
+        }
+        if site.is_closed(now) {
+            let rest = site.resting(now).cloned();
+            return Some(Refused { job, rest });
+        }
+        site.push(lane, job);
+        self.consider(&destination, now);
+        None
+    }
+
+    /// Puts a destination where its state belongs: among those that may begin, or those that may at some moment.
+    fn consider(&mut self, destination: &str, now: Instant) {
+        let Some(site) = self.sites.get_mut(destination) else { return };
+        if site.ready || !site.wants(now) {
+            return;
+        }
+        match (site.pace.blocked_until(now), site.waiting.head()) {
+            (Some(until), _) => self.set_timer(destination, until),
+            (None, Some(lane)) => {
+                site.ready = true;
+                if let Some(ready) = self.ready.get_mut(site.class().index()) {
+                    ready.push(lane, destination.to_owned());
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn set_timer(&mut self, destination: &str, at: Instant) {
+        let Some(site) = self.sites.get_mut(destination) else { return };
+        if let Some(before) = site.timer.replace(at) {
+            self.timers.remove(&(before, destination.to_owned()));
+        }
+        self.timers.insert((at, destination.to_owned()));
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        while let Some((at, _)) = self.timers.first()
+            && *at <= now
+        {
+            let Some((_, destination)) = self.timers.pop_first() else { return };
+            if let Some(site) = self.sites.get_mut(&destination) {
+                site.timer = None;
+            }
+            self.consider(&destination, now);
+            self.feed(&destination, now);
+        }
+    }
+
+    /// When to ask again though nothing happens: a pause, a rest or a rate lets somebody go on then.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// All attempts that may begin now, destinations and senders in turn.
+    pub(super) fn start(&mut self, now: Now) -> Vec<Attempt> {
+        self.sweep(now.instant);
+        let mut attempts = Vec::new();
+        loop {
+            let before = attempts.len();
+            for class in Class::ALL {
+                attempts.extend(self.start_one(class, now.instant));
+            }
+            if attempts.len() == before {
+                return attempts;
+            }
+        }
+    }
+
+    fn start_one(&mut self, class: Class, now: Instant) -> Option<Attempt> {
+        loop {
+            if !self.slots.may_any(class) {
+                return None;
+            }
+            let slots = &self.slots;
+            let (_, destination) = self.ready.get_mut(class.index())?.pop(|lane| slots.may(class, lane))?;
+            let Some(site) = self.sites.get_mut(&destination) else { continue };
+            site.ready = false;
+            // What is known of it may have changed while it stood there.
+            let fits = site.wants(now) && site.class() == class && site.pace.blocked_until(now).is_none();
+            if fits && let Some(attempt) = self.begin(&destination, now) {
+                return Some(attempt);
+            }
+            if !fits {
+                self.consider(&destination, now);
+            }
+        }
+    }
+
+    /// The next letter of a destination, of a lane that may.
+    fn begin(&mut self, destination: &str, now: Instant) -> Option<Attempt> {
+        let site = self.sites.get_mut(destination)?;
+        let (class, slots) = (site.class(), &self.slots);
+        let (lane, group) = site.waiting.pop(|lane| slots.may(class, lane))?;
+        site.pace.spend(now);
+        site.under_way += 1;
+        site.used_at = now;
+        let slot = self.slots.take(class, lane);
+        self.attempts_begun += 1;
+        let id = self.attempts_begun;
+        self.attempts.insert(id, UnderWay { destination: destination.to_owned(), slot, slow: false });
+        self.consider(destination, now);
+        Some(Attempt { id, destination: destination.to_owned(), lane, group })
+    }
+
+    /// Another letter for whoever has just ended one at this destination, unless others have waited for their turn.
+    pub(super) fn follow(&mut self, destination: &str, now: Now) -> Option<Attempt> {
+        self.sweep(now.instant);
+        let site = self.sites.get(destination)?;
+        let class = site.class();
+        let others = self.ready.iter().map(Lanes::len).sum::<usize>().saturating_sub(usize::from(site.ready));
+        let free = self.slots.may_any(class) && (others == 0 || self.slots.are_plenty(class));
+        let may = free && site.wants(now.instant) && site.pace.blocked_until(now.instant).is_none();
+        may.then(|| self.begin(destination, now.instant)).flatten()
+    }
+
+    /// An attempt takes long.
+    pub(super) fn lingers(&mut self, attempt: u64, now: Now) {
+        let Some(under_way) = self.attempts.get_mut(&attempt) else { return };
+        under_way.slow = true;
+        self.slots.slow(&mut under_way.slot);
+        if let Some(site) = self.sites.get_mut(&under_way.destination) {
+            site.slow = true;
+            site.used_at = now.instant;
+        }
+    }
+
+    /// An attempt has ended. What becomes of its letter is the answer.
+    pub(super) fn ended(&mut self, attempt: u64, feedback: Feedback, now: Now) -> Ruling {
+        let Some(UnderWay { destination, slot, slow }) = self.attempts.remove(&attempt) else { return Ruling::Settle };
+        self.slots.free(slot);
+        let Some(site) = self.sites.get_mut(&destination) else { return Ruling::Settle };
+        site.under_way = site.under_way.saturating_sub(1);
+        site.used_at = now.instant;
+        let others = site.under_way;
+        let ruling = match feedback {
+            Feedback::Nothing => Ruling::Settle,
+            Feedback::Talked => {
+                site.slow = slow;
+                site.pace.success();
+                if site.rest.take().is_some() { Ruling::Healed } else { Ruling::Settle }
+            }
+            Feedback::Broken => {
+                site.slow = slow;
+                site.pace.broken(others);
+                Ruling::Settle
+            }
+            Feedback::Slower(reply) if site.pace.slow_down(now.instant) => self.lay_down(&destination, reply, now),
+            Feedback::Slower(_) => Ruling::Settle,
+            Feedback::Busy(reply) if others == 0 && site.pace.slow_down(now.instant) => {
+                self.lay_down(&destination, reply, now)
+            }
+            Feedback::Busy(_) if others == 0 => Ruling::Again,
+            Feedback::Busy(reply) | Feedback::Down(reply) if site.pace.failure(others, now.instant) => {
+                self.lay_down(&destination, reply, now)
+            }
+            Feedback::Busy(_) | Feedback::Down(_) => Ruling::Again,
+        };
+        self.consider(&destination, now.instant);
+        self.feed(&destination, now.instant);
+        ruling
+    }
+
+    /// Whoever had the attempt is gone without a word.
+    pub(super) fn vanished(&mut self, attempt: u64, now: Now) {
+        if let Some(UnderWay { destination, slot, .. }) = self.attempts.remove(&attempt) {
+            self.slots.free(slot);
+            if let Some(site) = self.sites.get_mut(&destination) {
+                site.under_way = site.under_way.saturating_sub(1);
+            }
+            self.consider(&destination, now.instant);
+        }
+    }
+
+    /// A letter that was taken and not spoken of: it is the first of its lane again.
+    pub(super) fn put_back(&mut self, destination: &str, lane: Lane, group: Group, now: Now) {
+        self.site(destination, now.instant).waiting.push_front(lane, group);
+        self.consider(destination, now.instant);
+    }
+
+    /// A destination rests, longer each time.
+    fn lay_down(&mut self, destination: &str, reply: Reply, now: Now) -> Ruling {
+        let times = self.rests;
+        let Some(site) = self.sites.get_mut(destination) else { return Ruling::Settle };
+        let before = site.rest.take();
+        let failures = before.as_ref().map_or(0, |rest| rest.failures).saturating_add(1);
+        let until = now.instant + times.length(failures, destination);
+        let since = before.map_or(now.wall, |rest| rest.since);
+        let rest = Rest { failures, since, tried_at: now.wall, until, reply };
+        let waiting = self.rest(destination, rest.clone(), now);
+        Ruling::Rest(rest, waiting)
+    }
+
+    /// Lets a destination rest: because nobody answered there, or because the store says so. Everything that waits for it
+    /// is handed back.
+    pub(super) fn rest(&mut self, destination: &str, rest: Rest, now: Now) -> Vec<Job> {
+        let until = rest.until;
+        let site = self.site(destination, now.instant);
+        site.rest = Some(rest);
+        // What waits goes to the store, and is fetched from there when the rest is over.
+        site.parked = Some(now.instant);
+        let waiting = site.take_all();
+        self.set_timer(destination, until);
+        waiting
+    }
+
+    /// Everything that waits for a destination.
+    pub(super) fn take_all(&mut self, destination: &str) -> Vec<Job> {
+        self.sites.get_mut(destination).map(Site::take_all).unwrap_or_default()
+    }
+
+    /// Everything that waits.
+    pub(super) fn take_everything(&mut self) -> Vec<Job> {
+        self.sites.values_mut().flat_map(Site::take_all).collect()
+    }
+
+    /// All claims in hand: letter, number, fence.
+    pub(super) fn leases(&mut self, now: Now) -> Vec<(MailId, i64, i64)> {
+        self.sweep(now.instant);
+        self.ledger.leases()
+    }
+
+    /// These are no longer ours: what has not been begun is not begun.
+    pub(super) fn lose(&mut self, lost: &BTreeSet<Key>) {
+        self.sites.values_mut().for_each(|site| site.lose(lost));
+    }
+
+    /// Attempts under way at a destination.
+    #[cfg(test)]
+    pub(super) fn under_way(&self, destination: &str) -> usize {
+        self.sites.get(destination).map_or(0, |site| site.under_way)
+    }
+}

@@ -1,0 +1,155 @@
+//! One destination: what waits for it, lane by lane, and what is known of it.
+
+#![allow(dead_code, reason = "used once the queue hands out what is parked")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use queue::Lane;
+
+use super::ledger::{Job, Key, key};
+use super::pace::Pace;
+use super::rest::Rest;
+use super::slots::Class;
+use super::{Group, lanes::Lanes};
+use crate::limits::{OUTBOUND_LANE_EACH, OUTBOUND_PROBE_RECIPIENTS, OUTBOUND_RECIPIENTS_MAX, OUTBOUND_WINDOW_EACH};
+
+/// A destination with something in hand, or with something worth remembering.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) waiting: Lanes<Group>,
+    pub(super) pace: Pace,
+    /// Nobody talked to us at the last attempt. Stays, when it is over, until somebody does.
+    pub(super) rest: Option<Rest>,
+    /// The operator wants no letter to go there.
+    pub(super) suspended: bool,
+    pub(super) under_way: usize,
+    /// Its last attempt took long.
+    pub(super) slow: bool,
+    /// Recipients in hand and promised, by lane.
+    used: BTreeMap<Lane, usize>,
+    used_count: usize,
+    /// When a recipient last found no room: there is more of it in the store.
+    pub(super) parked: Option<Instant>,
+    /// It stands in the list of those that are to be filled.
+    pub(super) hungry: bool,
+    /// It stands in the list of those that may begin.
+    pub(super) ready: bool,
+    /// When it is looked at again.
+    pub(super) timer: Option<Instant>,
+    pub(super) used_at: Instant,
+}
+
+impl Site {
+    pub(super) fn new(pace: Pace, now: Instant) -> Self {
+        Self {
+            waiting: Lanes::default(),
+            pace,
+            rest: None,
+            suspended: false,
+            under_way: 0,
+            slow: false,
+            used: BTreeMap::new(),
+            used_count: 0,
+            parked: None,
+            hungry: false,
+            ready: false,
+            timer: None,
+            used_at: now,
+        }
+    }
+
+    /// Left alone just now.
+    pub(super) fn resting(&self, now: Instant) -> Option<&Rest> {
+        self.rest.as_ref().filter(|rest| rest.until > now)
+    }
+
+    /// The operator wants it tried now, whatever is known.
+    pub(super) fn wake(&mut self, now: Instant) {
+        if let Some(rest) = &mut self.rest {
+            rest.until = rest.until.min(now);
+        }
+    }
+
+    pub(super) fn is_closed(&self, now: Instant) -> bool {
+        self.suspended || self.resting(now).is_some()
+    }
+
+    /// Recipients that it takes more, of all lanes. After a rest no more than one letter is risked.
+    pub(super) fn room(&self, now: Instant) -> usize {
+        let most = match &self.rest {
+            _ if self.is_closed(now) => 0,
+            Some(_) => OUTBOUND_PROBE_RECIPIENTS,
+            None => OUTBOUND_WINDOW_EACH,
+        };
+        most.saturating_sub(self.used_count)
+    }
+
+    /// The same for one lane.
+    pub(super) fn room_of(&self, lane: Lane, now: Instant) -> usize {
+        let used = self.used.get(&lane).copied().unwrap_or(0);
+        self.room(now).min(OUTBOUND_LANE_EACH.saturating_sub(used))
+    }
+
+    pub(super) fn use_room(&mut self, lane: Lane, count: usize) {
+        *self.used.entry(lane).or_default() += count;
+        self.used_count += count;
+    }
+
+    pub(super) fn free_room(&mut self, lane: Lane, count: usize) {
+        self.used_count = self.used_count.saturating_sub(count);
+        if let Some(used) = self.used.get_mut(&lane) {
+            *used = used.saturating_sub(count);
+            if *used == 0 {
+                self.used.remove(&lane);
+            }
+        }
+    }
+
+    /// So little is in hand that more is fetched.
+    pub(super) fn is_low(&self) -> bool {
+        self.used_count <= OUTBOUND_WINDOW_EACH / 2
+    }
+
+    pub(super) fn class(&self) -> Class {
+        if self.pace.is_proven() && !self.slow { Class::Proven } else { Class::Unproven }
+    }
+
+    /// Something waits, and one more attempt may begin, now or at some time.
+    pub(super) fn wants(&self, now: Instant) -> bool {
+        !self.waiting.is_empty() && !self.is_closed(now) && self.under_way < self.pace.connections(now)
+    }
+
+    /// Next to the other recipients of its letter, when they were claimed together.
+    pub(super) fn push(&mut self, lane: Lane, job: Job) {
+        let mail = job.claim.mail.clone();
+        let last = self.waiting.last_mut(lane);
+        match last.filter(|last| last.mail.id == mail.id && last.jobs.len() < OUTBOUND_RECIPIENTS_MAX) {
+            Some(group) => group.jobs.push(job),
+            None => self.waiting.push(lane, Group { mail, jobs: vec![job] }),
+        }
+    }
+
+    /// Everything that waits.
+    pub(super) fn take_all(&mut self) -> Vec<Job> {
+        self.waiting.drain().into_iter().flat_map(|group| group.jobs).collect()
+    }
+
+    /// What has been lost is not begun.
+    pub(super) fn lose(&mut self, lost: &BTreeSet<Key>) {
+        self.waiting.retain(|group| {
+            group.jobs.retain(|job| !lost.contains(&key(&job.claim)));
+            !group.jobs.is_empty()
+        });
+    }
+
+    /// Whether it may be forgotten.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        self.used_count == 0
+            && self.under_way == 0
+            && self.parked.is_none()
+            && !self.suspended
+            && self.resting(now).is_none()
+            && !self.pace.is_of_use(now)
+    }
+}

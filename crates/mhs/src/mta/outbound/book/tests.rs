@@ -1,0 +1,368 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use envelope::{Address, BodyType, ReversePath};
+use storage::BodyId;
+
+use super::*;
+use crate::limits::*;
+
+/// A claim for one recipient of a letter.
+pub(in super::super) fn claim(mail: MailId, number: i64, to: &str) -> Claim {
+    claim_of(mail, number, to, "")
+}
+
+/// The same, of a sender.
+pub(in super::super) fn claim_of(mail: MailId, number: i64, to: &str, from: &str) -> Claim {
+    let reverse_path = match from {
+        "" => ReversePath::Null,
+        from => ReversePath::Address(Address::parse(from).unwrap()),
+    };
+    let address = Address::parse(to).unwrap();
+    let lane = Lane::of(&reverse_path);
+    let mail = Mail {
+        id: mail,
+        body: BodyId(1),
+        octets: 1,
+        reverse_path,
+        body_type: BodyType::SevenBit,
+        smtputf8: false,
+        ret: None,
+        envelope_id: None,
+        accepted_at: Timestamp(0),
+        delivered_to: None,
+    };
+    Claim {
+        mail: Arc::new(mail),
+        number,
+        destination: address.host().to_string(),
+        address,
+        notify: None,
+        original: None,
+        lane,
+        attempts: 0,
+        delay_told: false,
+        asked: false,
+        overdue: false,
+        fence: 1,
+    }
+}
+
+/// So many letters for one recipient each.
+fn many(to: &str, count: usize) -> Vec<Claim> {
+    (0..count).map(|_| claim(MailId::random(), 0, &format!("a@{to}"))).collect()
+}
+
+fn of(sender: &str, to: &str, count: usize) -> Vec<Claim> {
+    (0..count).map(|_| claim_of(MailId::random(), 0, &format!("a@{to}"), sender)).collect()
+}
+
+pub(in super::super) fn book() -> Book {
+    let times = RestTimes { first: OUTBOUND_REST_FIRST, longest: OUTBOUND_REST_MAX };
+    Book::new(Box::new(|_| SiteLimits::default()), times)
+}
+
+pub(in super::super) fn begin() -> Now {
+    Now { instant: Instant::now(), wall: Timestamp(1_000_000_000) }
+}
+
+fn later(now: Now, seconds: u64) -> Now {
+    let duration = Duration::from_secs(seconds);
+    Now { instant: now.instant + duration, wall: now.wall.plus(duration) }
+}
+
+fn down() -> Feedback {
+    Feedback::Down(Reply::new(451, (4, 4, 1), "nobody there"))
+}
+
+/// Lets a destination talk to us once.
+fn prove(book: &mut Book, destination: &str, now: Now) {
+    book.add(many(destination, 1), now);
+    let attempt = book.start(now).pop().unwrap();
+    assert!(matches!(book.ended(attempt.id, Feedback::Talked, now), Ruling::Settle | Ruling::Healed));
+}
+
+#[test]
+fn recipients_of_one_letter_go_together() {
+    let (mut book, now, mail) = (book(), begin(), MailId::random());
+    let mut claims: Vec<Claim> = (0..150).map(|n| claim(mail, n, "a@x.test")).collect();
+    claims.push(claim(MailId::random(), 0, "b@x.test"));
+    assert!(book.add(claims, now).is_empty());
+    let mut sizes = Vec::new();
+    let mut next = book.start(now).pop();
+    while let Some(attempt) = next {
+        sizes.push(attempt.group.jobs.len());
+        book.ended(attempt.id, Feedback::Talked, now);
+        next = book.follow("x.test", now);
+    }
+    assert_eq!(sizes, [OUTBOUND_RECIPIENTS_MAX, 50, 1]);
+    assert_eq!((book.leases(now).len(), book.used()), (0, 0), "every job is gone");
+}
+
+#[test]
+fn one_probe_and_then_more() {
+    let (mut book, now) = (book(), begin());
+    book.add(many("x.test", 50), now);
+    let first = book.start(now);
+    assert_eq!((first.len(), book.start(now).len()), (1, 0));
+    book.ended(first[0].id, Feedback::Talked, now);
+    let more = book.start(now);
+    assert_eq!(more.len() as u64, OUTBOUND_WINDOW_FIRST);
+    for attempt in more {
+        book.ended(attempt.id, Feedback::Talked, now);
+    }
+    assert_eq!(book.start(now).len() as u64, OUTBOUND_WINDOW_FIRST + 1);
+}
+
+#[test]
+fn a_limit_of_connections_holds() {
+    let limits = SiteLimits { connections_max: 2, rate: None };
+    let times = RestTimes { first: OUTBOUND_REST_FIRST, longest: OUTBOUND_REST_MAX };
+    let (mut book, now) = (Book::new(Box::new(move |_| limits), times), begin());
+    prove(&mut book, "x.test", now);
+    book.add(many("x.test", 50), now);
+    assert_eq!((book.start(now).len(), book.under_way("x.test")), (2, 2));
+    assert!(book.follow("x.test", now).is_none());
+}
+
+#[test]
+fn a_dead_destination_costs_one_probe_and_rests_longer_each_time() {
+    let (mut book, mut now) = (book(), begin());
+    book.add(many("x.test", 300), now);
+    let mut last = Duration::ZERO;
+    for failures in 1..6 {
+        let attempts = book.start(now);
+        assert_eq!(attempts.len(), 1, "probe {failures}");
+        let Ruling::Rest(rest, waiting) = book.ended(attempts[0].id, down(), now) else { panic!() };
+        assert_eq!((rest.failures, waiting.len()), (failures, if failures == 1 { 299 } else { 0 }));
+        drop((attempts, waiting));
+        let length = rest.until - now.instant;
+        assert!(length > last && book.wakes_at() == Some(rest.until));
+        last = length;
+        assert_eq!(book.room("x.test", Lane(1), 5, false, now), 0);
+        // What comes meanwhile is refused with the words of the last answer.
+        let refused = book.add(many("x.test", 1), now);
+        assert_eq!(refused[0].rest.as_ref().unwrap().reply, rest.reply);
+        drop(refused);
+        now = Now { instant: rest.until, wall: now.wall.plus(length) };
+        // Its rows are fetched: one letter's worth and no more.
+        assert_eq!(book.hungry(1000, now), [("x.test".to_owned(), OUTBOUND_PROBE_RECIPIENTS)]);
+        book.add(many("x.test", 1), now);
+    }
+    let attempt = book.start(now).pop().unwrap();
+    assert!(matches!(book.ended(attempt.id, Feedback::Talked, now), Ruling::Healed));
+    drop(attempt);
+    assert_eq!(book.room("x.test", Lane(1), 5, false, now), 5);
+}
+
+#[test]
+fn whoever_asks_breaks_a_rest() {
+    let (mut book, now) = (book(), begin());
+    book.add(many("x.test", 1), now);
+    let attempt = book.start(now).pop().unwrap();
+    assert!(matches!(book.ended(attempt.id, down(), now), Ruling::Rest(..)));
+    assert_eq!(book.room("x.test", Lane(1), 1, true, now), 1);
+    let mut asked = many("x.test", 1);
+    asked[0].asked = true;
+    assert!(book.add(asked, now).is_empty());
+    assert_eq!(book.start(now).len(), 1);
+}
+
+#[test]
+fn a_refusal_beside_others_is_no_death() {
+    let (mut book, now) = (book(), begin());
+    prove(&mut book, "x.test", now);
+    book.add(many("x.test", 50), now);
+    let mut attempts = book.start(now);
+    assert_eq!(attempts.len(), 5);
+    let refused = attempts.pop().unwrap();
+    assert!(matches!(book.ended(refused.id, down(), now), Ruling::Again));
+    let mail = refused.group.mail.id;
+    book.put_back("x.test", refused.lane, refused.group, now);
+    // Four it is, and the letter that was refused is the next.
+    assert!(book.start(now).is_empty());
+    book.ended(attempts.pop().unwrap().id, Feedback::Talked, now);
+    let next = book.start(now);
+    assert_eq!((next.len(), next[0].group.mail.id), (1, mail));
+}
+
+#[test]
+fn who_is_busy_is_asked_later_and_not_given_up() {
+    let (mut book, now) = (book(), begin());
+    prove(&mut book, "x.test", now);
+    book.add(many("x.test", 2), now);
+    let mut attempts = book.start(now);
+    let busy = || Feedback::Busy(Reply::new(421, (4, 7, 0), "too many connections"));
+    let (one, other) = (attempts.pop().unwrap(), attempts.pop().unwrap());
+    book.ended(one.id, Feedback::Talked, now);
+    assert!(matches!(book.ended(other.id, busy(), now), Ruling::Again));
+    book.put_back("x.test", other.lane, other.group, now);
+    assert!(book.start(now).is_empty());
+    let until = book.wakes_at().unwrap();
+    assert_eq!(until, now.instant + OUTBOUND_PAUSE_FIRST);
+    // Busy for ever is dead.
+    let mut now = now;
+    for _ in 1..OUTBOUND_PAUSES_MAX {
+        now = Now { instant: book.wakes_at().unwrap(), ..now };
+        let attempt = book.start(now).pop().unwrap();
+        assert!(matches!(book.ended(attempt.id, busy(), now), Ruling::Again));
+        book.put_back("x.test", attempt.lane, attempt.group, now);
+    }
+    now = Now { instant: book.wakes_at().unwrap(), ..now };
+    let attempt = book.start(now).pop().unwrap();
+    assert!(matches!(book.ended(attempt.id, busy(), now), Ruling::Rest(..)));
+}
+
+#[test]
+fn a_list_does_not_delay_a_person() {
+    let (mut book, now) = (book(), begin());
+    prove(&mut book, "x.test", now);
+    let (list, person) = ("list@lists.test", "anna@athens.test");
+    let lane = Lane::of(&ReversePath::Address(Address::parse(list).unwrap()));
+    let room = book.room("x.test", lane, 5000, false, now);
+    assert_eq!(room, OUTBOUND_LANE_EACH);
+    book.give_up("x.test", lane, room);
+    book.add(of(list, "x.test", room), now);
+    let under_way = book.start(now);
+    book.add(of(person, "x.test", 1), now);
+    book.ended(under_way[0].id, Feedback::Talked, now);
+    book.ended(under_way[1].id, Feedback::Talked, now);
+    let next: Vec<Lane> = (0..2).flat_map(|_| book.follow("x.test", now)).map(|attempt| attempt.lane).collect();
+    assert!(next.iter().any(|next| *next != lane), "the person's letter is the next or the one after");
+}
+
+#[test]
+fn a_list_to_thousands_of_destinations_leaves_places() {
+    let (mut book, now) = (book(), begin());
+    for n in 0..OUTBOUND_LANE {
+        book.add(of("list@lists.test", &format!("d{n}.test"), 1), now);
+    }
+    let list = book.start(now).len();
+    assert_eq!(list, OUTBOUND_ATTEMPTS_UNPROVEN / 2);
+    book.add(of("anna@athens.test", "patras.test", 1), now);
+    let person = book.start(now);
+    assert_eq!((person.len(), person[0].destination.as_str()), (1, "patras.test"));
+}
+
+#[test]
+fn destinations_that_hang_leave_places() {
+    let (mut book, now) = (book(), begin());
+    for n in 0..OUTBOUND_ATTEMPTS_UNPROVEN + 10 {
+        book.add(of(&format!("s{n}@athens.test"), &format!("d{n}.test"), 1), now);
+    }
+    let hanging = book.start(now);
+    assert_eq!(hanging.len(), OUTBOUND_ATTEMPTS_UNPROVEN);
+    for attempt in &hanging {
+        book.lingers(attempt.id, later(now, 5));
+    }
+    assert_eq!(book.start(now).len(), 10);
+    for attempt in hanging {
+        book.vanished(attempt.id, now);
+        book.vanished(attempt.id, now);
+    }
+    assert_eq!(book.under_way("d1.test"), 0);
+}
+
+#[test]
+fn promises_are_kept_and_places_are_counted() {
+    let (mut book, now) = (book(), begin());
+    let room = book.room("x.test", Lane(7), 100, false, now);
+    assert_eq!((room, book.used()), (100, 100));
+    book.give_up("x.test", Lane(7), 100);
+    assert_eq!(book.used(), 0);
+    // One destination, and then one sender, has no more than its part.
+    let each: usize = (0..9).map(|lane| book.room("x.test", Lane(lane), 200, false, now)).sum();
+    assert_eq!(each, OUTBOUND_WINDOW_EACH);
+    let lane: usize = (0..9).map(|n| book.room(&format!("d{n}.test"), Lane(99), 200, false, now)).sum();
+    assert_eq!(lane, OUTBOUND_LANE);
+    assert_eq!(book.backlog_room(now), OUTBOUND_WINDOW_BACKLOG - OUTBOUND_WINDOW_EACH - OUTBOUND_LANE);
+    let all: usize = (0..40).map(|n| book.room(&format!("e{n}.test"), Lane(n), 200, false, now)).sum();
+    assert_eq!((book.used(), all), (OUTBOUND_WINDOW, OUTBOUND_WINDOW - OUTBOUND_WINDOW_EACH - OUTBOUND_LANE));
+}
+
+#[test]
+fn what_found_no_room_is_fetched_when_there_is_some() {
+    let (mut book, now) = (book(), begin());
+    prove(&mut book, "x.test", now);
+    book.add((0..4).flat_map(|n| of(&format!("s{n}@athens.test"), "x.test", 250)).collect(), now);
+    assert_eq!(book.room("x.test", Lane(1), 1, false, now), 0);
+    assert!(book.hungry(1000, now).is_empty());
+    let mut taken = 0;
+    let mut attempts: VecDeque<Attempt> = book.start(now).into();
+    while let Some(attempt) = attempts.pop_front() {
+        book.ended(attempt.id, Feedback::Talked, now);
+        drop(attempt);
+        taken += 1;
+        if taken == OUTBOUND_WINDOW_EACH / 2 {
+            break;
+        }
+        attempts.extend(book.start(now));
+    }
+    book.start(now);
+    let hungry = book.hungry(50, now);
+    assert_eq!(hungry, [("x.test".to_owned(), 50)]);
+    // Nobody knows yet whether the row stands there: it is asked for again.
+    book.fed("x.test", 0, 50, now);
+    assert_eq!(book.hungry(50, later(now, 1)).len(), 1);
+    book.fed("x.test", 0, 50, later(now, 60));
+    assert!(book.hungry(50, later(now, 61)).is_empty());
+    book.parked(["x.test".to_owned()], later(now, 62));
+    assert_eq!(book.hungry(50, later(now, 62)).len(), 1);
+}
+
+#[test]
+fn what_is_suspended_is_handed_back() {
+    let (mut book, now) = (book(), begin());
+    book.add(many("x.test", 3), now);
+    let suspended = BTreeSet::from(["x.test".to_owned()]);
+    assert_eq!(book.suspend(&suspended, now).len(), 3);
+    assert_eq!(book.room("x.test", Lane(1), 1, true, now), 0);
+    let refused = book.add(many("x.test", 1), now);
+    assert!(refused[0].rest.is_none());
+    drop(refused);
+    assert!(book.suspend(&BTreeSet::new(), now).is_empty());
+    assert_eq!(book.hungry(10, now).len(), 1);
+    assert!(book.add(many("x.test", 1), now).is_empty());
+}
+
+#[test]
+fn a_row_claimed_again_makes_no_second_job() {
+    let (mut book, now, mail) = (book(), begin(), MailId::random());
+    let with = |fence| {
+        let mut claim = claim(mail, 0, "a@x.test");
+        claim.fence = fence;
+        claim
+    };
+    book.add(vec![with(1)], now);
+    let attempt = book.start(now).pop().unwrap();
+    let job = attempt.group.jobs.into_iter().next().unwrap();
+    assert!(book.add(vec![with(2)], now).is_empty() && book.start(now).is_empty());
+    assert_eq!((job.fence(), book.leases(now)), (2, vec![(mail, 0, 2)]));
+    // Settled under the fence of before: the claim of since then begins.
+    book.ended(attempt.id, Feedback::Talked, now);
+    job.settled(1);
+    drop(job);
+    let again = book.start(now).pop().unwrap();
+    assert_eq!(again.group.jobs[0].fence(), 2);
+    // Settled under the one that counts: that was all.
+    let job = again.group.jobs.into_iter().next().unwrap();
+    book.ended(again.id, Feedback::Talked, now);
+    job.settled(2);
+    drop(job);
+    assert!(book.leases(now).is_empty() && book.start(now).is_empty() && book.used() == 0);
+}
+
+#[test]
+fn what_is_lost_is_not_begun_and_what_is_idle_is_forgotten() {
+    let (mut book, now) = (book(), begin());
+    book.add(many("x.test", 3), now);
+    book.add(many("y.test", 2), now);
+    let lost: BTreeSet<Key> = book.leases(now).iter().map(|(mail, number, _)| (*mail, *number)).collect();
+    book.lose(&lost);
+    assert!(book.start(now).is_empty() && book.used() == 0);
+    book.add(many("z.test", 7), now);
+    assert_eq!((book.take_all("z.test").len(), book.take_everything().len()), (7, 0));
+    assert!(book.forget(now).is_empty());
+    assert!(book.forget(later(now, 2 * OUTBOUND_SITE_KEPT.as_secs())).is_empty());
+    assert!(book.sites.is_empty());
+}

@@ -1,0 +1,193 @@
+//! The window: how much is in memory, for whom there is room, and who is filled from the store next.
+
+#![allow(dead_code, reason = "used once the queue hands out what is parked")]
+
+use std::time::Instant;
+
+use queue::Lane;
+
+use super::{Book, Now, Rest};
+use crate::limits::{
+    OUTBOUND_LANE, OUTBOUND_PARKED_KEPT, OUTBOUND_SITE_KEPT, OUTBOUND_SITES_MAX, OUTBOUND_WINDOW,
+    OUTBOUND_WINDOW_BACKLOG,
+};
+
+impl Book {
+    /// How many of `wanted` recipients it takes of this lane for this destination. They are promised their places:
+    /// [`Book::add_promised`] what comes and [`Book::give_up`] what does not. A rest is over when the operator `asked`.
+    pub(in super::super) fn room(
+        &mut self,
+        destination: &str,
+        lane: Lane,
+        wanted: usize,
+        asked: bool,
+        now: Now,
+    ) -> usize {
+        self.sweep(now.instant);
+        if !self.sites.contains_key(destination) && self.sites.len() >= OUTBOUND_SITES_MAX {
+            return 0;
+        }
+        let in_all = OUTBOUND_WINDOW.saturating_sub(self.used());
+        let of_lane = OUTBOUND_LANE.saturating_sub(self.lanes.get(&lane).copied().unwrap_or(0));
+        let site = self.site(destination, now.instant);
+        if asked {
+            site.wake(now.instant);
+        }
+        let room = wanted.min(in_all).min(of_lane).min(site.room_of(lane, now.instant));
+        if room < wanted {
+            site.parked = Some(now.instant);
+        }
+        if room > 0 {
+            site.use_room(lane, room);
+            self.promised += room;
+            *self.lanes.entry(lane).or_default() += room;
+        }
+        room
+    }
+
+    /// Promised places that are not needed, or are needed by claims that come now.
+    pub(in super::super) fn give_up(&mut self, destination: &str, lane: Lane, count: usize) {
+        self.promised = self.promised.saturating_sub(count);
+        self.free_lane(lane, count);
+        if let Some(site) = self.sites.get_mut(destination) {
+            site.free_room(lane, count);
+        }
+    }
+
+    fn free_lane(&mut self, lane: Lane, count: usize) {
+        if let Some(used) = self.lanes.get_mut(&lane) {
+            *used = used.saturating_sub(count);
+            if *used == 0 {
+                self.lanes.remove(&lane);
+            }
+        }
+    }
+
+    /// Recipients in hand and promised.
+    pub(in super::super) fn used(&self) -> usize {
+        self.ledger.len() + self.promised
+    }
+
+    /// How many recipients more may be fetched from the backlog. A part of the window is kept for new letters.
+    pub(in super::super) fn backlog_room(&mut self, now: Now) -> usize {
+        self.sweep(now.instant);
+        OUTBOUND_WINDOW_BACKLOG.saturating_sub(self.used())
+    }
+
+    /// INTERIM
+    pub(in super::super) fn full(&self, now: Now) -> std::collections::HashSet<String> {
+        let full = self.sites.iter().filter(|(_, site)| !site.is_closed(now.instant) && site.room(now.instant) == 0);
+        full.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Strikes out what is gone, and begins anew what was claimed again meanwhile.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        for freed in self.ledger.sweep() {
+            self.free_lane(freed.lane, 1);
+            if let Some(site) = self.sites.get_mut(&*freed.destination) {
+                site.free_room(freed.lane, 1);
+            }
+            if let Some(again) = freed.again {
+                let refused = self.add_one(again, now);
+                self.refused.extend(refused);
+            }
+            self.feed(&freed.destination, now);
+        }
+        self.fire_timers(now);
+    }
+
+    /// Writes a destination down to be filled, when there is more of it in the store and room for it.
+    pub(super) fn feed(&mut self, destination: &str, now: Instant) {
+        let Some(site) = self.sites.get_mut(destination) else { return };
+        if site.parked.is_some() && !site.hungry && site.is_low() && site.room(now) > 0 {
+            site.hungry = true;
+            self.hungry.push_back(destination.to_owned());
+        }
+    }
+
+    /// There are rows of these destinations in the store.
+    pub(in super::super) fn parked(&mut self, destinations: impl IntoIterator<Item = String>, now: Now) {
+        for destination in destinations {
+            if !self.sites.contains_key(&destination) && self.sites.len() >= OUTBOUND_SITES_MAX {
+                continue;
+            }
+            let site = self.site(&destination, now.instant);
+            site.parked.get_or_insert(now.instant);
+            self.feed(&destination, now.instant);
+        }
+    }
+
+    /// The destinations to be filled next, in turn, each with how many recipients it takes; no more than `count_max` of them
+    /// all. Say afterwards how it was [`Book::fed`].
+    pub(in super::super) fn hungry(&mut self, count_max: usize, now: Now) -> Vec<(String, usize)> {
+        self.sweep(now.instant);
+        let mut left = count_max;
+        let mut some = Vec::new();
+        while left > 0
+            && let Some(destination) = self.hungry.pop_front()
+        {
+            let Some(site) = self.sites.get_mut(&destination) else { continue };
+            site.hungry = false;
+            let wanted = site.room(now.instant).min(left);
+            if wanted > 0 {
+                left -= wanted;
+                some.push((destination, wanted));
+            }
+        }
+        some
+    }
+
+    /// So many came for a destination, of so many wanted. A row that found no room a moment ago may not have been there
+    /// yet.
+    pub(in super::super) fn fed(&mut self, destination: &str, came: usize, wanted: usize, now: Now) {
+        let Some(site) = self.sites.get_mut(destination) else { return };
+        let lately = site.parked.is_some_and(|at| now.instant.saturating_duration_since(at) < OUTBOUND_PARKED_KEPT);
+        if came < wanted && !lately {
+            site.parked = None;
+        }
+        self.feed(destination, now.instant);
+    }
+
+    /// Forgets destinations that are of no use any more. Answers those whose rest was written down.
+    pub(in super::super) fn forget(&mut self, now: Now) -> Vec<(String, Rest)> {
+        self.sweep(now.instant);
+        let mut rests = Vec::new();
+        let kept = if self.sites.len() > OUTBOUND_SITES_MAX / 2 { OUTBOUND_SITE_KEPT / 10 } else { OUTBOUND_SITE_KEPT };
+        self.sites.retain(|name, site| {
+            let idle = site.is_idle(now.instant) && now.instant.saturating_duration_since(site.used_at) > kept;
+            if idle {
+                rests.extend(site.rest.take().map(|rest| (name.clone(), rest)));
+                if let Some(timer) = site.timer {
+                    self.timers.remove(&(timer, name.clone()));
+                }
+            }
+            !idle
+        });
+        rests
+    }
+
+    /// The operator's word on destinations: exactly these are suspended. Answers what waits for them.
+    pub(in super::super) fn suspend(
+        &mut self,
+        suspended: &std::collections::BTreeSet<String>,
+        now: Now,
+    ) -> Vec<super::Job> {
+        for name in suspended {
+            self.site(name, now.instant).suspended = true;
+        }
+        let mut waiting = Vec::new();
+        let mut released = Vec::new();
+        for (name, site) in &mut self.sites {
+            if suspended.contains(name) {
+                site.parked = Some(now.instant);
+                waiting.extend(site.take_all());
+            } else if std::mem::replace(&mut site.suspended, false) {
+                released.push(name.clone());
+            }
+        }
+        for name in released {
+            self.feed(&name, now.instant);
+        }
+        waiting
+    }
+}

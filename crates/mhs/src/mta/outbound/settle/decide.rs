@@ -1,0 +1,285 @@
+//! What becomes of a claim: a pure function of how it ended, the clock, and what is known of the letter.
+
+#![allow(dead_code, reason = "used once the queue hands out what is parked")]
+
+use envelope::{Notify, Outcome, Reply, Timestamp};
+use message::dsn::Action;
+use queue::{Backoff, Claim, Verdict};
+
+use super::super::book::Rest;
+use super::super::trouble;
+use super::Ended;
+use crate::limits::{OUTBOUND_SOON_ATTEMPTS, OUTBOUND_SOON_MAX};
+
+/// How a claim's time ends.
+#[derive(Debug, Clone)]
+pub(in super::super) enum End {
+    /// The next hop, or nobody, had this to say of it.
+    Outcome(Outcome),
+    /// Not tried: the destination rests, or (`None`) the operator has suspended it.
+    Waits(Option<Rest>),
+    /// Not tried: it goes by this destination now.
+    Reroute(String),
+    /// Not tried: the server stops, or there was no room for it.
+    Back,
+}
+
+/// What is to be written about one claim.
+#[derive(Debug, Clone, PartialEq)]
+pub(in super::super) struct Decision {
+    pub(in super::super) verdict: Verdict,
+    /// What the sender is told, and the code of it.
+    pub(in super::super) notice: Option<(Action, Reply)>,
+}
+
+impl Decision {
+    fn silent(verdict: Verdict) -> Self {
+        Self { verdict, notice: None }
+    }
+}
+
+/// What becomes of a claim.
+pub(in super::super) fn decide(patience: &Backoff, now: Timestamp, claim: &Claim, ended: &Ended) -> Decision {
+    match &ended.end {
+        End::Outcome(outcome) => {
+            let dialogue = ended.dialogue.clone();
+            of_outcome(patience, now, claim, outcome, ended.dsn_offered, dialogue)
+        }
+        End::Waits(rest) => waits(patience, now, claim, rest.as_ref()),
+        End::Reroute(destination) => Decision::silent(Verdict::Reroute { destination: destination.clone(), due: now }),
+        End::Back => Decision::silent(Verdict::Later {
+            due: now,
+            reply: Reply::new(451, (4, 3, 2), "the server was stopped"),
+            delay_told: false,
+            counts: false,
+            dialogue: None,
+        }),
+    }
+}
+
+fn of_outcome(
+    patience: &Backoff,
+    now: Timestamp,
+    claim: &Claim,
+    outcome: &Outcome,
+    dsn_offered: bool,
+    dialogue: Option<String>,
+) -> Decision {
+    let accepted = claim.mail.accepted_at;
+    let wishes = wishes(claim);
+    match outcome {
+        // Where the next hop speaks DSN, success is its business from here on (RFC 3461 section 5.2.2).
+        Outcome::Delivered(reply) => {
+            let told = wishes.success && !dsn_offered;
+            Decision { verdict: Verdict::Done, notice: told.then(|| (Action::Relayed, reply.clone())) }
+        }
+        Outcome::Failed(reply) => failed(&wishes, reply.clone()),
+        Outcome::Deferred(reply) if patience.gives_up(accepted, now, claim.attempts + 1) => {
+            failed(&wishes, expired(reply))
+        }
+        Outcome::Deferred(reply) => {
+            let tell = is_late(patience, now, claim) && wishes.delay;
+            let verdict = Verdict::Later {
+                due: next(patience, now, claim, reply),
+                reply: reply.clone(),
+                delay_told: tell,
+                counts: true,
+                dialogue,
+            };
+            Decision { verdict, notice: tell.then(|| (Action::Delayed, reply.clone())) }
+        }
+    }
+}
+
+/// Nobody tries it now. Its sender is told of the delay all the same, and it is given up like any other; but only when
+/// the destination has been tried since its lifetime was over, so that a clock that jumps bounces nothing.
+fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, rest: Option<&Rest>) -> Decision {
+    let accepted = claim.mail.accepted_at;
+    let wishes = wishes(claim);
+    let reply = match rest {
+        Some(rest) => rest.reply.clone(),
+        None => Reply::new(451, (4, 3, 2), format!("mail for {} waits for the operator", claim.destination)),
+    };
+    let tried_at = rest.map_or(now, |rest| rest.tried_at);
+    if tried_at.since(accepted) >= patience.lifetime && now.since(accepted) >= patience.lifetime {
+        return failed(&wishes, expired(&reply));
+    }
+    let late = is_late(patience, now, claim);
+    let tell = late && wishes.delay;
+    let wake_at = patience.wake(accepted, claim.delay_told || late, now);
+    let verdict = Verdict::Park { wake_at, delay_told: late };
+    Decision { verdict, notice: tell.then_some((Action::Delayed, reply)) }
+}
+
+fn failed(wishes: &Notify, reply: Reply) -> Decision {
+    Decision { verdict: Verdict::Done, notice: wishes.failure.then_some((Action::Failed, reply)) }
+}
+
+/// When a letter is tried again after this answer. Where that was greylisting it is wanted again within minutes, however
+/// long it has been in the queue; but not for ever.
+fn next(patience: &Backoff, now: Timestamp, claim: &Claim, reply: &Reply) -> Timestamp {
+    let attempts = claim.attempts + 1;
+    if !trouble::is_soon(reply) || attempts > OUTBOUND_SOON_ATTEMPTS {
+        return patience.next(attempts, now, seed(claim));
+    }
+    let soon =
+        Backoff { first: patience.first / 2, longest: patience.longest.min(OUTBOUND_SOON_MAX), ..patience.clone() };
+    soon.next(attempts, now, seed(claim))
+}
+
+fn is_late(patience: &Backoff, now: Timestamp, claim: &Claim) -> bool {
+    !claim.delay_told && now.since(claim.mail.accepted_at) >= patience.delay_notice
+}
+
+pub(super) fn seed(claim: &Claim) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = claim.mail.id.to_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h]) ^ claim.number as u64
+}
+
+/// What the sender wants to hear (RFC 3461 section 4.1): of failure and delay when he did not say.
+fn wishes(claim: &Claim) -> Notify {
+    claim.notify.unwrap_or(Notify { success: false, failure: true, delay: true })
+}
+
+/// 5.4.7: the lifetime is over (RFC 3463 section 3.5). The last answer stays in the words.
+fn expired(last: &Reply) -> Reply {
+    Reply::new(554, (5, 4, 7), format!("gave up trying; the last answer was: {last}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use envelope::MailId;
+
+    use super::*;
+    use crate::mta::outbound::book::tests::{begin, book, claim_of};
+
+    fn ended(outcome: Outcome, attempts: u32, notify: Option<Notify>) -> Ended {
+        let mut claim = claim_of(MailId::from_bytes([7; 16]), 0, "a@x.test", "b@y.test");
+        (claim.attempts, claim.notify) = (attempts, notify);
+        let (mut book, now) = (book(), begin());
+        book.add(vec![claim], now);
+        let job = book.start(now).remove(0).group.jobs.remove(0);
+        Ended::unspoken(job, End::Outcome(outcome))
+    }
+
+    fn decide(backoff: &Backoff, now: Timestamp, ended: &Ended) -> Decision {
+        super::decide(backoff, now, &ended.job.claim, ended)
+    }
+
+    fn reply(code: u16) -> Reply {
+        Reply::plain(code, "words")
+    }
+
+    fn notice(decision: &Decision) -> Option<Action> {
+        decision.notice.as_ref().map(|(action, _)| *action)
+    }
+
+    #[test]
+    fn what_becomes_of_an_attempt() {
+        let backoff = Backoff::default();
+        let (soon, late, never) = (Timestamp(1000), Timestamp(0).plus(backoff.delay_notice), Timestamp(i64::MAX / 2));
+        let decide = |ended: &Ended, now| decide(&backoff, now, ended);
+        let done = decide(&ended(Outcome::Delivered(reply(250)), 0, None), soon);
+        assert_eq!(done, Decision { verdict: Verdict::Done, notice: None });
+        let failed = decide(&ended(Outcome::Failed(reply(550)), 0, None), soon);
+        assert_eq!((failed.verdict.clone(), notice(&failed)), (Verdict::Done, Some(Action::Failed)));
+        let waits = decide(&ended(Outcome::Deferred(reply(451)), 0, None), soon);
+        let Verdict::Later { due, delay_told: false, counts: true, .. } = waits.verdict else { panic!() };
+        assert!(due > soon && waits.notice.is_none());
+        let waits = decide(&ended(Outcome::Deferred(reply(451)), 3, None), late);
+        assert!(matches!(waits.verdict, Verdict::Later { delay_told: true, .. }));
+        assert_eq!(notice(&waits), Some(Action::Delayed));
+        let gone = decide(&ended(Outcome::Deferred(reply(451)), 3, None), never);
+        assert_eq!(gone.verdict, Verdict::Done);
+        assert_eq!(gone.notice.unwrap().1.enhanced.unwrap().to_string(), "5.4.7");
+        // The clock jumped before the first attempt: it is tried again.
+        assert!(matches!(decide(&ended(Outcome::Deferred(reply(451)), 0, None), never).verdict, Verdict::Later { .. }));
+    }
+
+    #[test]
+    fn who_is_told() {
+        let backoff = Backoff::default();
+        let silent = Some(Notify { success: false, failure: false, delay: false });
+        let all = Some(Notify { success: true, failure: true, delay: true });
+        let late = Timestamp(0).plus(backoff.delay_notice);
+        for (outcome, wishes, told) in [
+            (Outcome::Failed(reply(550)), silent, None),
+            (Outcome::Deferred(reply(451)), silent, None),
+            (Outcome::Delivered(reply(250)), silent, None),
+            (Outcome::Delivered(reply(250)), all, Some(Action::Relayed)),
+            (Outcome::Deferred(reply(451)), all, Some(Action::Delayed)),
+        ] {
+            assert_eq!(notice(&decide(&backoff, late, &ended(outcome, 1, wishes))), told);
+        }
+        // Where the next hop speaks DSN, success is its to tell; once told of the delay, not again.
+        let mut relayed = ended(Outcome::Delivered(reply(250)), 1, all);
+        relayed.dsn_offered = true;
+        assert_eq!(notice(&decide(&backoff, late, &relayed)), None);
+        let mut again = ended(Outcome::Deferred(reply(451)), 1, all);
+        again.job.claim.delay_told = true;
+        assert_eq!(notice(&decide(&backoff, late, &again)), None);
+    }
+
+    #[test]
+    fn who_is_greylisted_comes_back_soon() {
+        let (backoff, now) = (Backoff::default(), Timestamp(1000));
+        let minutes = |attempts, reply: Reply| {
+            let decision = decide(&backoff, now, &ended(Outcome::Deferred(reply), attempts, None));
+            let Verdict::Later { due, counts: true, .. } = decision.verdict else { panic!() };
+            due.since(now).as_secs() / 60
+        };
+        let grey = || Reply::new(451, (4, 7, 1), "greylisted");
+        assert!((2..=2).contains(&minutes(0, grey())), "{}", minutes(0, grey()));
+        assert!(minutes(8, grey()) <= 16 && minutes(8, reply(451)) > 120);
+        assert!(minutes(OUTBOUND_SOON_ATTEMPTS, grey()) > 120);
+    }
+
+    #[test]
+    fn what_waits_behind_a_dead_destination() {
+        let backoff = Backoff::default();
+        let rest = |tried_at| Rest {
+            failures: 3,
+            since: Timestamp(0),
+            tried_at,
+            until: Instant::now(),
+            reply: Reply::new(451, (4, 4, 1), "nobody there"),
+        };
+        let decide = |now: Timestamp, rest: Option<Rest>, told: bool| {
+            let mut ended = ended(Outcome::Deferred(reply(451)), 0, None);
+            ended.end = End::Waits(rest);
+            ended.job.claim.delay_told = told;
+            decide(&backoff, now, &ended)
+        };
+        let (late, over) = (Timestamp(0).plus(backoff.delay_notice), Timestamp(0).plus(backoff.lifetime));
+        let soon = decide(Timestamp(1000), Some(rest(Timestamp(0))), false);
+        assert_eq!(soon, Decision::silent(Verdict::Park { wake_at: late, delay_told: false }));
+        // Its sender is told once that it is late, with the last words of the destination.
+        let told = decide(late, Some(rest(Timestamp(0))), false);
+        assert_eq!(told.verdict, Verdict::Park { wake_at: over, delay_told: true });
+        assert_eq!(told.notice.unwrap().1.text, "nobody there");
+        assert_eq!(decide(late, Some(rest(Timestamp(0))), true).notice, None);
+        // Given up only when the destination was tried since.
+        let waits = decide(over, Some(rest(late)), true);
+        assert!(matches!(waits.verdict, Verdict::Park { wake_at, .. } if wake_at > over));
+        let gone = decide(over, Some(rest(over)), true);
+        assert_eq!((gone.verdict, gone.notice.unwrap().0), (Verdict::Done, Action::Failed));
+        // What the operator keeps back is late and given up too.
+        assert_eq!(decide(late, None, false).notice.unwrap().0, Action::Delayed);
+        assert_eq!(decide(over, None, true).verdict, Verdict::Done);
+    }
+
+    #[test]
+    fn what_was_not_tried_does_not_count() {
+        let (backoff, now) = (Backoff::default(), Timestamp(1000));
+        let with = |end| {
+            let mut ended = ended(Outcome::Deferred(reply(451)), 0, None);
+            ended.end = end;
+            decide(&backoff, now, &ended).verdict
+        };
+        let destination = "smtp:relay.test".to_owned();
+        assert_eq!(with(End::Reroute(destination.clone())), Verdict::Reroute { destination, due: now });
+        assert!(matches!(with(End::Back), Verdict::Later { counts: false, due, .. } if due == now));
+    }
+}
