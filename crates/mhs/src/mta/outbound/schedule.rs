@@ -57,7 +57,7 @@ impl Outbound {
         let mut renewal = tokio::time::interval(OUTBOUND_LEASE / 3);
         renewal.reset();
         self.restore().await;
-        // INTERIM attach
+        // The desk is attached once the queue hands out what is parked.
         while !self.context.shutdown.is_draining() {
             self.fill(&mut fetching).await;
             self.start(&mut workers).await;

@@ -1,3 +1,5 @@
+//! The book by itself: who begins, who waits, who is left alone.
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

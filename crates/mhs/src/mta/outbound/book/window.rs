@@ -74,7 +74,7 @@ impl Book {
         OUTBOUND_WINDOW_BACKLOG.saturating_sub(self.used())
     }
 
-    /// INTERIM
+    /// Destinations that have enough in hand.
     pub(in super::super) fn full(&self, now: Now) -> std::collections::HashSet<String> {
         let full = self.sites.iter().filter(|(_, site)| !site.is_closed(now.instant) && site.room(now.instant) == 0);
         full.map(|(name, _)| name.clone()).collect()

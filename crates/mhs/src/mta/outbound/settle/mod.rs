@@ -260,7 +260,7 @@ fn is_of_a_row(error: &storage::Error) -> bool {
 }
 
 fn settlement(job: &Job, verdict: Verdict) -> Settlement {
-    // INTERIM
+    // Until the queue has a place for what waits.
     let verdict = match verdict {
         Verdict::Park { delay_told, .. } => Verdict::Later {
             due: clock::now().plus(Duration::from_millis(200)),
