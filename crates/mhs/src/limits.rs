@@ -234,3 +234,12 @@ pub const TLSRPT_ANSWER_OCTETS_MAX: usize = 64 * 1024;
 
 /// Domains that are listed for the operator.
 pub const TLSRPT_LISTED_MAX: i64 = 10_000;
+
+/// Hosts of which it is remembered how well they could once be talked to; a row has some 60 octets.
+pub const TLS_HOSTS_MAX: i64 = 100_000;
+
+/// A host that was not talked to for so long is forgotten.
+pub const TLS_HOST_FORGOTTEN: Duration = Duration::from_secs(180 * 86_400);
+
+/// That a host was seen unchanged is written down so often at most.
+pub const TLS_HOST_GRAIN: Duration = Duration::from_secs(86_400);

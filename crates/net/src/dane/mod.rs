@@ -13,7 +13,7 @@ use envelope::Domain;
 use crate::limits::TLSA_DATA_OCTETS_MAX;
 
 /// One TLSA record (RFC 6698 section 2.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tlsa {
     /// 0 PKIX-TA, 1 PKIX-EE, 2 DANE-TA, 3 DANE-EE (RFC 7218).
     pub usage: u8,
@@ -26,7 +26,7 @@ pub struct Tlsa {
 }
 
 /// How one host is to be met.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Dane {
     /// The TLSA base domain (RFC 7672 section 2.2.3): the name to say in the handshake.
     pub base: Domain,

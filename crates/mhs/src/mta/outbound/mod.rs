@@ -34,6 +34,7 @@ pub use connection::Connections;
 pub use schedule::Outbound;
 pub use settings::Settings;
 pub use target::{Found, Host, Place, Target};
+pub use tls::TlsPolicy;
 pub use transaction::deliver;
 
 /// One letter for some recipients of one destination.

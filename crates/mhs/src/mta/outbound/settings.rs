@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use envelope::{Address, ReversePath};
-use net::{ClientTls, Resolver, Roots};
+use net::{ClientTls, Resolver, Roots, SecureResolver};
 use protocol::smtp::client::Patience;
 use queue::Backoff;
 
 use super::SiteLimits;
-use super::tls::TlsPolicy;
+use super::tls::{Policies, TlsPolicy};
 use crate::bounce::DoubleBounce;
 use crate::limits::{OUTBOUND_CONNECT_PATIENCE, OUTBOUND_REST_FIRST, OUTBOUND_REST_MAX};
 use crate::route::{Prefer, Sources, Table};
@@ -42,6 +42,10 @@ pub struct Settings {
     pub sources: Sources,
     /// Whether letters travel encrypted.
     pub tls: TlsPolicy,
+    /// What domains and hosts demand themselves; `None` where only the operator's word counts.
+    pub policies: Option<Policies>,
+    /// Whom to ask about names whose answers must be signed, for DANE; `None` where it is not asked for.
+    pub dnssec: Option<SecureResolver>,
     /// How we meet a server that may be anybody.
     pub client_tls: ClientTls,
     /// How we meet a server that must show who it is.
@@ -68,6 +72,8 @@ impl Settings {
             prefer: Prefer::default(),
             sources: Sources::default(),
             tls: TlsPolicy::Opportunistic,
+            policies: None,
+            dnssec: None,
             client_tls: ClientTls::opportunistic(roots),
             verifying_tls: ClientTls::verifying(roots),
             connect_patience: OUTBOUND_CONNECT_PATIENCE,

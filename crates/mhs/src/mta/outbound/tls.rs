@@ -1,12 +1,23 @@
-//! Whether a letter travels encrypted. Between mail servers of strangers the rule is: encrypt with whoever can, in the
-//! clear rather than not at all (RFC 7435); what became of it stands in the journal.
+//! Whether a letter travels encrypted, and to whom. Between mail servers of strangers the rule is: encrypt with whoever
+//! can, in the clear rather than not at all (RFC 7435); a domain that wants more says so by DANE or MTA-STS, an operator by
+//! `outbound.tls` or a route, a sender by REQUIRETLS.
+//!
+//! - [`demand`]: what is demanded of a connection, decided without I/O.
+//! - [`policies`]: asks what it takes to decide: [`sts`], and the signed DNS.
+//! - [`memory`]: what a host was once able to do, so that a downgrade is noticed.
 
+pub mod demand;
+pub mod memory;
+pub mod policies;
 pub mod sts;
 
-use envelope::Reply;
 use net::{Conversation, Verdict};
 use protocol::smtp::client::Client;
 
+pub use demand::Wish;
+pub use policies::Policies;
+
+use self::demand::Demand;
 use super::{Host, Place, Settings, Target};
 
 /// What the operator wants.
@@ -25,9 +36,9 @@ pub enum TlsPolicy {
     Never,
 }
 
-/// What is demanded of a connection to this host: the route's word, or else that for all mail out. A password goes to
+/// What the operator demands of a connection to this host: the route's word, or else that for all mail out. A password goes to
 /// nobody but the host that was meant, unless the operator said otherwise; a socket on this machine needs no TLS.
-pub(super) fn demand(settings: &Settings, target: &Target, host: &Host) -> TlsPolicy {
+pub(super) fn operator(settings: &Settings, target: &Target, host: &Host) -> TlsPolicy {
     match (&host.place, target.tls) {
         (Place::Unix(_), _) => TlsPolicy::Never,
         (_, Some(policy)) => policy,
@@ -36,18 +47,17 @@ pub(super) fn demand(settings: &Settings, target: &Target, host: &Host) -> TlsPo
     }
 }
 
-/// The reply of a host that offers no TLS where it is required (RFC 3207 section 4.1).
-pub(super) fn missing() -> Reply {
-    Reply::new(451, (4, 7, 10), "TLS is required, and the server offers none")
+/// For the journal: version, cipher, and who vouches for the name.
+pub(super) fn describe(conversation: &Conversation<Client>, demand: &Demand) -> Option<String> {
+    let tls = conversation.tls()?;
+    Some(format!("{} {} {}", tls.version, tls.cipher, demand.how(conversation.verdict())))
 }
 
-/// For the journal: version, cipher, and whether a root that we believe vouches for the name.
-pub(super) fn describe(conversation: &Conversation<Client>) -> Option<String> {
-    let tls = conversation.tls()?;
-    let verdict = match conversation.verdict() {
-        Some(Verdict::Verified) => "verified",
-        Some(Verdict::Dane) => "dane",
-        Some(Verdict::Unverified(_)) | None => "unverified",
-    };
-    Some(format!("{} {} {verdict}", tls.version, tls.cipher))
+/// How well a connection is protected.
+pub(super) fn protected(conversation: &Conversation<Client>) -> memory::Protected {
+    match (conversation.tls(), conversation.verdict()) {
+        (None, _) => memory::Protected::Clear,
+        (Some(_), Some(Verdict::Verified | Verdict::Dane)) => memory::Protected::Verified,
+        (Some(_), _) => memory::Protected::Encrypted,
+    }
 }

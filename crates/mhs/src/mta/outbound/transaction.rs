@@ -12,6 +12,7 @@ use storage::Body;
 
 use super::connection::{Connection, Connections, Journaled};
 use super::target::word;
+use super::tls::{Wish, policies};
 use super::trouble::{self, Verdict};
 use super::{Attempted, Batch, Host, Target};
 use crate::Context;
@@ -126,11 +127,20 @@ impl Progress<'_> {
         letter: &Letter,
     ) -> bool {
         let Hop { target, host, is_last } = *hop;
-        let mut cached = connections.take(target, host);
+        let demand = match policies::demand(&connections.settings, target, host, wish(&self.batch.mail)).await {
+            Ok(demand) => demand,
+            Err(refusal) => {
+                self.passed_over.push((host.clone(), refusal.reply.clone()));
+                self.last = refusal.reply;
+                // What is wrong with this letter alone leaves the destination to the others.
+                return refusal.for_this_letter;
+            }
+        };
+        let mut cached = connections.take(target, host, &demand);
         loop {
             let connection = match cached.take() {
                 Some(connection) => connection,
-                None => match connections.open(journaled, target, host, is_last).await {
+                None => match connections.open(journaled, target, host, &demand, is_last).await {
                     Ok(connection) => connection,
                     Err(reply) => {
                         self.passed_over.push((host.clone(), reply.clone()));
@@ -149,7 +159,7 @@ impl Progress<'_> {
                 // An idle connection had been closed by the peer: not its fault, nor the letter's.
                 Carried::Stale(connection) => {
                     journaled.disconnected(connection.session, &connection.conversation, "closed while idle".into());
-                    cached = connections.take(target, host);
+                    cached = connections.take(target, host, &demand);
                     continue;
                 }
             }
@@ -284,6 +294,11 @@ impl Progress<'_> {
         let (broken, dsn_offered) = (self.broken, self.dsn_offered);
         Attempted { outcomes, host: self.host, site_down, broken, dsn_offered, dialogue: self.dialogue }
     }
+}
+
+/// What the letter wants of its way.
+fn wish(_mail: &queue::Mail) -> Wish {
+    Wish::Unsaid
 }
 
 /// What is left of a connection after it carried a letter.

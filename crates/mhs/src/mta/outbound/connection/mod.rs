@@ -17,6 +17,7 @@ use journal::{Event as Happened, Service};
 use net::{Conversation, Stream, clock};
 use protocol::smtp::client::{Client, Extensions};
 
+use super::tls::demand::{Demand, Level};
 use super::tls::{self, TlsPolicy};
 use super::{Host, Place, Settings, Target};
 use crate::Context;
@@ -34,21 +35,24 @@ pub(super) struct Key {
     protocol: Protocol,
     /// Who is signed in.
     user: Option<String>,
-    /// What was demanded of TLS.
+    /// What the operator's word on TLS was.
     tls: TlsPolicy,
+    /// What was demanded of it.
+    level: Level,
     /// Where it comes from.
     source: Option<IpAddr>,
 }
 
 impl Key {
     /// Of the connections that this target's letters may use to this host.
-    pub(super) fn of(settings: &Settings, target: &Target, host: &Host) -> Self {
+    pub(super) fn of(settings: &Settings, target: &Target, host: &Host, demand: &Demand) -> Self {
         Self {
             name: host.name.clone(),
             place: host.place.clone(),
             protocol: target.protocol,
             user: target.credentials.as_ref().map(|credentials| credentials.user.clone()),
-            tls: tls::demand(settings, target, host),
+            tls: tls::operator(settings, target, host),
+            level: demand.level.clone(),
             source: host.place.ip().and_then(|ip| target.sources.towards(ip)),
         }
     }
@@ -97,8 +101,8 @@ impl Connections {
     }
 
     /// An idle connection to the host, if there is one.
-    pub(super) fn take(&self, target: &Target, host: &Host) -> Option<Connection> {
-        let key = Key::of(&self.settings, target, host);
+    pub(super) fn take(&self, target: &Target, host: &Host, demand: &Demand) -> Option<Connection> {
+        let key = Key::of(&self.settings, target, host, demand);
         let mut idle = self.lock();
         let places = idle.by_key.get_mut(&key)?;
         let (mut connection, _) = places.pop()?;
@@ -233,6 +237,11 @@ pub(super) struct Journaled(Arc<dyn journal::Journal>);
 impl Journaled {
     pub(super) fn of(context: &Context) -> Arc<Self> {
         Arc::new(Self(Arc::clone(&context.journal)))
+    }
+
+    /// For what outlives even the connection.
+    fn journal(&self) -> Arc<dyn journal::Journal> {
+        Arc::clone(&self.0)
     }
 
     fn record(&self, session: SessionId, event: Happened) {

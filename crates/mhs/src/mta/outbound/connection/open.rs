@@ -1,20 +1,25 @@
 //! Opening a connection: TCP or a Unix socket, the greeting, TLS as demanded, and signing in where the route wants it.
 
+use std::net::IpAddr;
+
 use envelope::{Host as HostName, Reply, SessionId};
 use journal::{Event as Happened, Service};
-use net::{ConnectError, Conversation, Gone, Stream, Upgrade, clock};
+use net::{ClientTls, ConnectError, Conversation, Gone, Stream, TlsFault, Untrusted, Upgrade, clock};
 use protocol::smtp::client::{Client, Config, Event, Extensions, Phase};
 
 use super::{Connection, Connections, Journaled, Key, sign_in};
 use crate::limits::OUTBOUND_CONNECT_PATIENCE_OTHERS;
-use crate::mta::outbound::tls::{self, TlsPolicy};
+use crate::mta::outbound::tls;
+use crate::mta::outbound::tls::demand::{Count, Demand, Level, trouble_of};
+use crate::mta::outbound::tls::policies::Went;
+use crate::mta::outbound::tls::sts::Trouble;
 use crate::mta::outbound::{Host, Place, Target, trouble};
 use crate::route::Protocol;
 
 /// Why there is no connection.
 pub(super) enum Failure {
-    /// The handshake failed; in the clear it may work.
-    Tls(String),
+    /// TLS is not as it should be; in the clear it may work.
+    Tls(Untrusted),
     Other(Reply),
 }
 
@@ -25,21 +30,48 @@ impl Connections {
         context: &Journaled,
         target: &Target,
         host: &Host,
+        demand: &Demand,
         is_last: bool,
     ) -> Result<Connection, Reply> {
-        let way = Way { target, host, key: Key::of(&self.settings, target, host), is_last };
-        let policy = way.key.tls;
-        match self.establish(context, &way, policy != TlsPolicy::Never).await {
-            Ok(connection) => Ok(connection),
-            Err(Failure::Other(reply)) => Err(reply),
-            Err(Failure::Tls(reason)) if policy == TlsPolicy::Opportunistic && target.protocol != Protocol::Smtps => {
-                match self.establish(context, &way, false).await {
-                    Ok(connection) => Ok(connection),
-                    Err(Failure::Other(reply)) => Err(reply),
-                    Err(Failure::Tls(_)) => Err(trouble::gone(&Gone::Tls(reason))),
-                }
+        let way = Way { target, host, demand, key: Key::of(&self.settings, target, host, demand), is_last };
+        let in_vain = match self.establish(context, &way, demand.level != Level::Never).await {
+            Ok(connection) => {
+                let trouble = |count: &Count| {
+                    count.judge(connection.conversation.tls().is_some(), connection.conversation.verdict())
+                };
+                self.went(&way, Some(connection.conversation.local().ip()), trouble);
+                self.remember(context, &connection);
+                return Ok(connection);
             }
-            Err(Failure::Tls(reason)) => Err(trouble::gone(&Gone::Tls(reason))),
+            Err(Failure::Other(reply)) => return Err(reply),
+            Err(Failure::Tls(why)) => why,
+        };
+        self.went(&way, way.key.source, |_| Some(trouble_of(&in_vain)));
+        if demand.level == Level::Opportunistic && target.protocol != Protocol::Smtps {
+            match self.establish(context, &way, false).await {
+                Ok(connection) => {
+                    self.remember(context, &connection);
+                    return Ok(connection);
+                }
+                Err(Failure::Other(reply)) => return Err(reply),
+                Err(Failure::Tls(_)) => {}
+            }
+        }
+        Err(demand.unmet(&host.name, &in_vain))
+    }
+
+    /// Counts the session for a report, where it is counted.
+    fn went(&self, way: &Way<'_>, from: Option<IpAddr>, trouble: impl FnOnce(&Count) -> Option<Trouble>) {
+        if let (Some(policies), Some(count)) = (&self.settings.policies, &way.demand.count) {
+            policies.count(count, Went { host: way.host, from, trouble: trouble(count) });
+        }
+    }
+
+    /// Notices a downgrade.
+    fn remember(&self, context: &Journaled, connection: &Connection) {
+        let host = &connection.host;
+        if let (Some(policies), true, Some(_)) = (&self.settings.policies, host.mx_of.is_some(), host.place.ip()) {
+            policies.remember(context.journal(), host, tls::protected(&connection.conversation));
         }
     }
 
@@ -54,12 +86,12 @@ impl Connections {
                 let reason = gone.to_string();
                 context.record(session, Happened::TlsFailed { reason: reason.clone() });
                 let (bytes_in, bytes_out, service) = (0, 0, Service::Outbound);
-                let event = Happened::Disconnected { service, reason: reason.clone(), bytes_in, bytes_out };
+                let event = Happened::Disconnected { service, reason, bytes_in, bytes_out };
                 context.record(session, event);
-                return Err(Failure::Tls(reason));
+                return Err(Failure::Tls(untrusted(gone)));
             }
         };
-        let mut outcome = greet(&mut conversation, encrypt, way.key.tls).await;
+        let mut outcome = greet(&mut conversation, encrypt, way.demand.level.is_demanding()).await;
         if let (Ok(_), Some(credentials)) = (&outcome, &target.credentials) {
             let signed_in = sign_in::sign_in(context, session, &mut conversation, credentials, way.key.tls).await;
             outcome = signed_in.map(|()| conversation.session().extensions().clone()).map_err(Failure::Other);
@@ -70,15 +102,16 @@ impl Connections {
                     let (version, cipher) = (tls.version.clone(), tls.cipher.clone());
                     context.record(session, Happened::Secured { version, cipher });
                 }
-                let tls = tls::describe(&conversation);
+                let tls = tls::describe(&conversation, way.demand);
                 let (host, key) = (host.clone(), way.key.clone());
                 Ok(Connection { conversation, host, key, session, extensions, tls, mails: 0, reused: false })
             }
             Err(failure) => {
                 let reason = match &failure {
-                    Failure::Tls(reason) => {
+                    Failure::Tls(why) => {
+                        let reason = why.reason.clone();
                         context.record(session, Happened::TlsFailed { reason: reason.clone() });
-                        reason.clone()
+                        reason
                     }
                     Failure::Other(reply) => reply.to_string(),
                 };
@@ -112,19 +145,20 @@ impl Connections {
         let lmtp = way.target.protocol == Protocol::Lmtp;
         let config = Config { lmtp, patience: settings.patience, ..Config::new(settings.hello_name.as_str()) };
         let mut client = Client::new(config, clock::instant());
-        let client_tls = match way.key.tls {
-            TlsPolicy::Verify | TlsPolicy::Dane => &settings.verifying_tls,
-            TlsPolicy::Opportunistic | TlsPolicy::Required | TlsPolicy::Never => &settings.client_tls,
+        let client_tls = match &way.demand.level {
+            Level::Dane(dane) => ClientTls::dane(dane).map_err(Gone::Untrusted)?,
+            Level::Verified => settings.verifying_tls.clone(),
+            Level::Encrypted | Level::Opportunistic | Level::Never => settings.client_tls.clone(),
         };
         let name = HostName::parse(&way.host.name);
         if way.target.protocol == Protocol::Smtps {
             let name = name.map_err(|_| Gone::Tls(format!("{} is no name for a certificate", way.host.name)))?;
-            let stream = stream.connect_tls(client_tls, &name).await?;
+            let stream = stream.connect_tls(&client_tls, &name).await?;
             stream.tls().cloned().into_iter().for_each(|tls| client.implicit_tls(tls));
             return Ok(Conversation::new(stream, client, Upgrade::Never));
         }
         let upgrade = match name {
-            Ok(name) if encrypt => Upgrade::Client(client_tls.clone(), name),
+            Ok(name) if encrypt => Upgrade::Client(client_tls, name),
             _ => Upgrade::Never,
         };
         Ok(Conversation::new(stream, client, upgrade))
@@ -135,16 +169,13 @@ impl Connections {
 struct Way<'a> {
     target: &'a Target,
     host: &'a Host,
+    demand: &'a Demand,
     key: Key,
     is_last: bool,
 }
 
 /// Until the peer is ready for a letter, encrypted where that is wanted and can be had.
-async fn greet(
-    conversation: &mut Conversation<Client>,
-    encrypt: bool,
-    policy: TlsPolicy,
-) -> Result<Extensions, Failure> {
+async fn greet(conversation: &mut Conversation<Client>, encrypt: bool, demanded: bool) -> Result<Extensions, Failure> {
     loop {
         let event = conversation.next().await;
         let session = conversation.session();
@@ -153,29 +184,34 @@ async fn greet(
                 session.start_tls(clock::instant());
             }
             Ok(Some(Event::Ready(_) | Event::TlsRefused(_))) => {
-                let demanded = matches!(policy, TlsPolicy::Required | TlsPolicy::Verify | TlsPolicy::Dane);
                 if demanded && session.tls().is_none() {
                     session.quit(clock::instant());
                     let _ = conversation.next().await;
-                    return Err(Failure::Other(tls::missing()));
+                    return Err(Failure::Tls(missing()));
                 }
                 return Ok(session.extensions().clone());
             }
             Ok(Some(Event::Lost { problem, .. })) => return Err(Failure::Other(trouble::problem(&problem))),
             Ok(Some(_)) => {}
             Ok(None) => return Err(Failure::Other(trouble::gone(&Gone::Peer))),
-            Err(gone @ (Gone::Tls(_) | Gone::Untrusted(_))) => return Err(Failure::Tls(reason(&gone))),
+            Err(gone @ (Gone::Tls(_) | Gone::Untrusted(_))) => return Err(Failure::Tls(untrusted(gone))),
             // Some hang up where they cannot agree.
-            Err(gone) if session.phase() == Phase::StartTls => return Err(Failure::Tls(gone.to_string())),
+            Err(gone) if session.phase() == Phase::StartTls => return Err(Failure::Tls(untrusted(gone))),
             Err(gone) => return Err(Failure::Other(trouble::gone(&gone))),
         }
     }
 }
 
-/// Without the word TLS before it, which who tells of it says himself.
-fn reason(gone: &Gone) -> String {
+/// The kind of a failure, and its reason without the word TLS before it, which who tells of it says himself.
+fn untrusted(gone: Gone) -> Untrusted {
     match gone {
-        Gone::Tls(reason) => reason.clone(),
-        gone => gone.to_string(),
+        Gone::Untrusted(why) => why,
+        Gone::Tls(reason) => Untrusted { fault: TlsFault::Validation, reason },
+        gone => Untrusted { fault: TlsFault::Validation, reason: gone.to_string() },
     }
+}
+
+/// A host that offers no TLS where it is demanded (RFC 3207 section 4.1).
+fn missing() -> Untrusted {
+    Untrusted { fault: TlsFault::StartTlsNotSupported, reason: "the server offers no STARTTLS".to_owned() }
 }
