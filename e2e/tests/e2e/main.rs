@@ -8,6 +8,7 @@
 
 mod cli;
 mod crash;
+mod dovecot;
 mod exim;
 mod fetchers;
 mod hostile;
@@ -24,3 +25,4 @@ mod smuggling;
 mod story;
 mod talks;
 mod tool;
+mod transit;
