@@ -426,6 +426,12 @@ fn a_private_key_is_private_and_nothing_is_overwritten() {
     assert_eq!(std::fs::metadata(&files.key).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(files.exist());
     assert!(files.make_self_signed(&["b.test".to_owned()]).is_err());
+    // An end between the two files: the key stays, and the certificate is made for it.
+    let key = std::fs::read(&files.key).unwrap();
+    std::fs::remove_file(&files.chain).unwrap();
+    files.make_self_signed(&["b.test".to_owned()]).unwrap();
+    assert_eq!(std::fs::read(&files.key).unwrap(), key);
+    ServerTls::open(vec![files.clone()]).unwrap();
     let error = ServerTls::open(vec![CertificateFiles { chain: files.key.clone(), key: files.key.clone() }]);
     let text = error.err().unwrap().to_string();
     assert!(text.contains("key.pem: no certificate in this file"), "{text}");

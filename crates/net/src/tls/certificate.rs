@@ -73,7 +73,8 @@ impl CertificateFiles {
         self.chain.exists() && self.key.exists()
     }
 
-    /// Makes a self-signed certificate for these names. The key can be read by its owner only. Overwrites nothing.
+    /// Makes a self-signed certificate for these names. The key can be read by its owner only. Overwrites nothing: a key
+    /// that is there, because an earlier start was interrupted between the two files, gets its certificate now.
     pub fn make_self_signed(&self, names: &[String]) -> Result<(), CertificateError> {
         let making = |error: rcgen::Error| CertificateError::Making(error.to_string());
         let mut params = rcgen::CertificateParams::new(names.to_vec()).map_err(making)?;
@@ -83,9 +84,17 @@ impl CertificateFiles {
         let now = SystemTime::now();
         params.not_before = (now - Duration::from_secs(3600)).into();
         params.not_after = (now + Duration::from_secs(SELF_SIGNED_DAYS * 86_400)).into();
-        let key = rcgen::KeyPair::generate().map_err(making)?;
+        let key = if self.key.exists() {
+            let pem = String::from_utf8_lossy(&read_file(&self.key)?).into_owned();
+            let bad =
+                |error: rcgen::Error| CertificateError::Content { path: self.key.clone(), reason: error.to_string() };
+            rcgen::KeyPair::from_pem(&pem).map_err(bad)?
+        } else {
+            let key = rcgen::KeyPair::generate().map_err(making)?;
+            write_new(&self.key, 0o600, &key.serialize_pem())?;
+            key
+        };
         let certificate = params.self_signed(&key).map_err(making)?;
-        write_new(&self.key, 0o600, &key.serialize_pem())?;
         write_new(&self.chain, 0o644, &certificate.pem())
     }
 
@@ -121,11 +130,20 @@ fn read_file(path: &Path) -> Result<Vec<u8>, CertificateError> {
     std::fs::read(path).map_err(|error| CertificateError::File { path: path.to_owned(), error })
 }
 
+/// The file is there whole or not at all, whenever the program ends.
 fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), CertificateError> {
     let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(".new");
+        // One that was left behind may have been made with another mode.
+        let _ = std::fs::remove_file(&draft);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        let linked = std::fs::hard_link(&draft, path);
+        std::fs::remove_file(&draft)?;
+        linked?;
+        path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
     };
     write().map_err(|error| CertificateError::File { path: path.to_owned(), error })
 }
