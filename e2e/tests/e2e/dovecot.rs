@@ -51,7 +51,7 @@ impl Dovecot {
 
     /// A letter in this one's mailbox.
     fn received(&self, user: &str, subject: &str) -> Option<String> {
-        let letters = files_below(&self.folder.path().join("mail").join(user));
+        let letters = files_below(&self.folder.path().join("mail").join(user).join("new"));
         letters.into_iter().find(|letter| letter.contains(&format!("Subject: {subject}\n")))
     }
 }
