@@ -34,20 +34,29 @@ impl Backoff {
     /// `longest`, and is spread by a tenth either way according to `seed`, so that letters that failed together do not
     /// come back together.
     pub fn next(&self, attempts: u32, now: Timestamp, seed: u64) -> Timestamp {
-        let doubled =
-            self.first.saturating_mul(1u32.checked_shl(attempts.saturating_sub(1).min(31)).unwrap_or(u32::MAX));
-        let base = u64::try_from(doubled.min(self.longest).as_millis()).unwrap_or(u64::MAX);
+        let base = u64::try_from(self.base(attempts).as_millis()).unwrap_or(u64::MAX);
         let spread = base / 5;
         let jitter = if spread == 0 { 0 } else { mix(seed ^ u64::from(attempts)) % spread };
         now.plus(Duration::from_millis((base - base / 10).saturating_add(jitter)))
     }
 
-    /// When something must be decided about a letter that waits untried: at first that its sender is told of the delay, then
-    /// that it is given up; and when that moment is past and it was not, once in a while.
+    /// How far ahead a letter can lie after its attempt `attempts`; not at all, when it was never tried.
+    pub fn longest_after(&self, attempts: u32) -> Duration {
+        if attempts == 0 { Duration::ZERO } else { self.base(attempts).saturating_mul(11) / 10 }
+    }
+
+    fn base(&self, attempts: u32) -> Duration {
+        let doublings = attempts.saturating_sub(1).min(31);
+        self.first.saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(self.longest)
+    }
+
+    /// When something must be decided about a letter that waits untried: first whether its sender is told of the delay, at
+    /// once when that moment is past; once that is settled (`delay_told`, also when nobody wants to hear), that it is
+    /// given up; and when it was not, once in a while.
     pub fn wake(&self, accepted: Timestamp, delay_told: bool, now: Timestamp) -> Timestamp {
         let (delay, end) = (accepted.plus(self.delay_notice), accepted.plus(self.lifetime));
         match () {
-            () if !delay_told && now < delay && delay < end => delay,
+            () if !delay_told => delay.min(end),
             () if now < end => end,
             () => now.plus(self.longest),
         }
@@ -100,7 +109,8 @@ mod tests {
         let (delay, end) = (accepted.plus(backoff.delay_notice), accepted.plus(backoff.lifetime));
         assert_eq!(backoff.wake(accepted, false, accepted), delay);
         assert_eq!(backoff.wake(accepted, true, accepted), end);
-        assert_eq!(backoff.wake(accepted, false, delay), end);
+        assert_eq!(backoff.wake(accepted, false, end), delay, "it has not been decided yet");
+        assert_eq!(backoff.wake(accepted, true, delay), end);
         assert_eq!(backoff.wake(accepted, true, end), end.plus(backoff.longest));
         // The clock was set back behind the acceptance.
         assert_eq!(backoff.wake(accepted, false, Timestamp(0)), delay);

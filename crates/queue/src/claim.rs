@@ -1,187 +1,184 @@
-//! Claims: rows that are due, taken for the time of a lease.
+//! Claims from the due index: what is due is taken, or parked where there is no room for it, and so out of the way.
+//!
+//! What is due is looked at on a reader; the desk is asked for room there, outside of any transaction; one transaction
+//! then takes and parks. A queue in which nothing is due costs that one look.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use envelope::{MailId, Timestamp};
-use storage::{Error, Transaction};
+use envelope::Timestamp;
+use storage::{Error, Query};
 
-use crate::limits::{CLAIM_SCAN_MAX, DUE_AHEAD_MAX, DUE_BUCKETS};
-use crate::rows::{self, RecipientRow, mail_id, recipient_columns};
-use crate::types::{Claim, Mail};
+use crate::desk::{Desk, Reserved, Terms};
+use crate::limits::{CLAIM_SCAN_MAX, CLAIM_SCAN_MIN, DUE_BUCKETS};
+use crate::site::{self, Standing};
+use crate::take::{self, Fate, Lease, Seen};
+use crate::types::{Claim, Claimed, Lane};
+use crate::{Queue, hot, lock};
 
-/// Where each bucket is looked through next. Rows whose destination has no room are passed over, and met again when the
-/// cursor comes round: so a long backlog for one destination never hides the others, and no claim looks at all of it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cursors {
-    places: HashMap<i64, Place>,
-    first_bucket: i64,
+/// Rows with what is known of their destinations, and whether there may be more.
+struct Look {
+    rows: Vec<Seen>,
+    standings: HashMap<(String, String), Standing>,
+    more: bool,
 }
 
-/// The last row looked at.
-#[derive(Debug, Clone)]
-struct Place {
-    due: i64,
-    mail: MailId,
-    number: i64,
-}
+impl Queue {
+    /// Claims up to `count_max` recipients that are due at `now`, each within room that the desk has for it. Whatever the
+    /// desk refuses, rests or is suspended goes into its destination's own queue in the same transaction: so what is due
+    /// is looked at once.
+    ///
+    /// Ask again at once while there is `more`.
+    pub async fn claim_due(&self, now: Timestamp, count_max: usize) -> Result<Claimed, crate::Error> {
+        self.mind_the_clock(now).await?;
+        let Some((desk, terms)) = self.desk_and_terms().filter(|_| count_max > 0) else {
+            return Ok(Claimed::default());
+        };
+        let first_bucket = {
+            let mut first = lock(&self.inner.first_bucket);
+            *first = (*first + 1) % DUE_BUCKETS;
+            *first
+        };
+        let look = self.inner.store.read(move |q| look_at_due(q, now, first_bucket, count_max)).await?;
+        if look.rows.is_empty() {
+            return Ok(Claimed::default());
+        }
+        let mut reserved = Reserved::new(desk);
+        let (fates, cut) = decide(look.rows, &look.standings, &mut reserved, &terms, now, count_max);
+        let (claims, parked) = self.carry_out(fates, now, &terms).await?;
+        reserved.used(&claims);
+        Ok(Claimed { claims, parked, lane: None, more: look.more || cut })
+    }
 
-impl Place {
-    fn start() -> Self {
-        Self { due: i64::MIN, mail: MailId::from_bytes([0; 16]), number: -1 }
+    /// Claims parked rows about which something must be decided at `now`, though their destination rests or is suspended:
+    /// that the sender is told of the delay, or that the letter is given up. They are not to be tried.
+    pub async fn claim_overdue(&self, now: Timestamp, count_max: usize) -> Result<Claimed, crate::Error> {
+        let Some((_, terms)) = self.desk_and_terms().filter(|_| count_max > 0) else { return Ok(Claimed::default()) };
+        let count_max = count_max.min(CLAIM_SCAN_MAX);
+        let rows = self.inner.store.read(move |q| look_at_overdue(q, now, count_max)).await?;
+        if rows.is_empty() {
+            return Ok(Claimed::default());
+        }
+        let more = rows.len() >= count_max;
+        let fates = rows.into_iter().map(|seen| (seen, Fate::Taken { asked: false, overdue: true })).collect();
+        let (claims, _) = self.carry_out(fates, now, &terms).await?;
+        Ok(Claimed { claims, more, ..Claimed::default() })
+    }
+
+    pub(crate) fn desk_and_terms(&self) -> Option<(Arc<dyn Desk>, Terms)> {
+        self.desk().map(|desk| {
+            let terms = desk.terms();
+            (desk, terms)
+        })
+    }
+
+    pub(crate) async fn carry_out(
+        &self,
+        fates: Vec<(Seen, Fate)>,
+        now: Timestamp,
+        terms: &Terms,
+    ) -> Result<(Vec<Claim>, usize), Error> {
+        if fates.is_empty() {
+            return Ok((Vec::new(), 0));
+        }
+        let lease = Lease { node: self.inner.node.clone(), until: now.plus(terms.lease) };
+        let write = self.inner.store.write(move |tx| take::carry_out(tx, &fates, &lease));
+        Ok(write.await?.0)
     }
 }
 
-/// What is wanted.
-#[derive(Debug, Clone)]
-pub(crate) struct Wanted {
-    pub(crate) now: Timestamp,
-    pub(crate) until: Timestamp,
-    pub(crate) node: String,
-    pub(crate) count_max: usize,
-    pub(crate) each_max: usize,
-    pub(crate) full: Arc<HashSet<String>>,
+fn look_at_due(q: &dyn Query, now: Timestamp, first_bucket: i64, count_max: usize) -> Result<Look, Error> {
+    // What the claim has no place for is looked at again: not much more of it than is wanted.
+    let scan_max = count_max.saturating_mul(2).clamp(CLAIM_SCAN_MIN, CLAIM_SCAN_MAX);
+    let each_max = scan_max.div_ceil(DUE_BUCKETS as usize);
+    let mut look = Look { rows: Vec::new(), standings: HashMap::new(), more: false };
+    for bucket in (first_bucket..DUE_BUCKETS).chain(0..first_bucket) {
+        let found = q.query(hot::LOOK_AT_DUE, &[bucket.into(), now.0.into(), (each_max as i64).into()])?;
+        look.more |= found.len() >= each_max;
+        for row in &found {
+            look.rows.push(Seen::read(row)?);
+        }
+    }
+    look.standings = standings(q, &look.rows)?;
+    Ok(look)
 }
 
-/// Takes what is due, and moves the cursors.
-///
-/// Answers also whether some bucket was not looked through to its end: then the next claim may find what this one did
-/// not.
-pub(crate) fn claim(tx: &dyn Transaction, wanted: &Wanted, cursors: &mut Cursors) -> Result<(Vec<Claim>, bool), Error> {
-    let mut taker = Taker { tx, wanted, mails: HashMap::new(), each: HashMap::new(), claims: Vec::new() };
-    let first = cursors.first_bucket;
-    cursors.first_bucket = (first + 1) % DUE_BUCKETS;
-    for bucket in (first..DUE_BUCKETS).chain(0..first) {
-        if taker.claims.len() >= wanted.count_max {
+/// What is known of the destinations of these rows, and of their domains.
+pub(crate) fn standings(q: &dyn Query, rows: &[Seen]) -> Result<HashMap<(String, String), Standing>, Error> {
+    let mut standings = HashMap::new();
+    for seen in rows {
+        let key = (seen.destination.clone(), seen.domain.clone());
+        if let std::collections::hash_map::Entry::Vacant(place) = standings.entry(key) {
+            place.insert(site::standing(q, &seen.destination, &seen.domain)?);
+        }
+    }
+    Ok(standings)
+}
+
+fn look_at_overdue(q: &dyn Query, now: Timestamp, count_max: usize) -> Result<Vec<Seen>, Error> {
+    let mut rows = Vec::new();
+    for bucket in 0..DUE_BUCKETS {
+        let left = i64::try_from(count_max - rows.len()).unwrap_or(i64::MAX);
+        for row in &q.query(hot::LOOK_AT_OVERDUE, &[bucket.into(), now.0.into(), left.into()])? {
+            rows.push(Seen::read(row)?);
+        }
+        if rows.len() >= count_max {
             break;
         }
-        let kept = cursors.places.remove(&bucket);
-        let midway = kept.is_some();
-        let mut next = taker.take_from(bucket, kept.unwrap_or_else(Place::start))?;
-        if next.is_none() && midway && taker.claims.len() < wanted.count_max {
-            // Round to the beginning, for what became due behind the cursor.
-            next = taker.take_from(bucket, Place::start())?;
-        }
-        if let Some(place) = next {
-            cursors.places.insert(bucket, place);
-        }
     }
-    Ok((taker.claims, !cursors.places.is_empty()))
+    Ok(rows)
 }
 
-struct Taker<'a> {
-    tx: &'a dyn Transaction,
-    wanted: &'a Wanted,
-    mails: HashMap<MailId, Arc<Mail>>,
-    each: HashMap<String, usize>,
-    claims: Vec<Claim>,
-}
+/// Who is asked for room at once.
+type Group = (String, Lane, bool);
 
-impl Taker<'_> {
-    /// Looks through a part of a bucket; answers where to go on, or `None` when its end was reached.
-    fn take_from(&mut self, bucket: i64, place: Place) -> Result<Option<Place>, Error> {
-        const SQL: &str = "SELECT due_at, mail_id, number, destination FROM queue_recipient \
-                           WHERE held = 0 AND parked IS NULL AND bucket = $1 AND due_at <= $2 \
-                           AND (due_at, mail_id, number) > ($3, $4, $5) ORDER BY due_at, mail_id, number LIMIT $6";
-        let scan_max = CLAIM_SCAN_MAX / DUE_BUCKETS;
-        let parameters = [
-            bucket.into(),
-            self.wanted.now.0.into(),
-            place.due.into(),
-            place.mail.to_bytes().into(),
-            place.number.into(),
-            scan_max.into(),
-        ];
-        let due = self.tx.query(SQL, &parameters)?;
-        let to_the_end = (due.len() as i64) < scan_max;
-        for row in &due {
-            let place = Place { due: row.int(0)?, mail: mail_id(row, 1)?, number: row.int(2)? };
-            if self.has_room(row.text(3)?) {
-                self.take(&place)?;
-            }
-            if self.claims.len() >= self.wanted.count_max {
-                return Ok(Some(place));
+/// What becomes of each row. Answers also whether rows were left alone because enough was taken.
+fn decide(
+    rows: Vec<Seen>,
+    standings: &HashMap<(String, String), Standing>,
+    reserved: &mut Reserved,
+    terms: &Terms,
+    now: Timestamp,
+    count_max: usize,
+) -> (Vec<(Seen, Fate)>, bool) {
+    let wake = |seen: &Seen| terms.patience.wake(seen.accepted_at, seen.delay_told, now);
+    let mut fates = Vec::with_capacity(rows.len());
+    // In the order in which they are met: whoever was due first is asked for first.
+    let mut order: Vec<Group> = Vec::new();
+    let mut groups: HashMap<Group, Vec<Seen>> = HashMap::new();
+    let unknown = Standing::default();
+    for seen in rows {
+        let standing = standings.get(&(seen.destination.clone(), seen.domain.clone())).unwrap_or(&unknown);
+        let asked = standing.is_asked(seen.asked);
+        if let Some(place) = standing.waits_in(&seen.destination, &seen.domain, now, asked) {
+            let wake_at = wake(&seen);
+            fates.push((seen, Fate::Parked { place, wake_at }));
+            continue;
+        }
+        let group = (seen.destination.clone(), seen.lane, asked);
+        let members = groups.entry(group.clone()).or_default();
+        if members.is_empty() {
+            order.push(group);
+        }
+        members.push(seen);
+    }
+    let mut left = count_max;
+    let mut cut = false;
+    for group in order {
+        let members = groups.remove(&group).unwrap_or_default();
+        let (destination, lane, asked) = group;
+        let wanted = members.len().min(left);
+        cut |= wanted < members.len();
+        let room = if wanted > 0 { reserved.ask(&destination, lane, wanted, asked) } else { 0 };
+        left -= room;
+        for (place, seen) in members.into_iter().enumerate() {
+            if place < room {
+                fates.push((seen, Fate::Taken { asked, overdue: false }));
+            } else if room < wanted {
+                let wake_at = wake(&seen);
+                fates.push((seen, Fate::Parked { place: destination.clone(), wake_at }));
             }
         }
-        match due.last() {
-            Some(last) if !to_the_end => {
-                Ok(Some(Place { due: last.int(0)?, mail: mail_id(last, 1)?, number: last.int(2)? }))
-            }
-            _ => Ok(None),
-        }
     }
-
-    fn has_room(&self, destination: &str) -> bool {
-        !self.wanted.full.contains(destination)
-            && self.each.get(destination).is_none_or(|count| *count < self.wanted.each_max)
-    }
-
-    fn take(&mut self, place: &Place) -> Result<(), Error> {
-        const SQL: &str = concat!(
-            "UPDATE queue_recipient SET due_at = $4, fence = fence + 1, claimed_by = $5 \
-             WHERE mail_id = $1 AND number = $2 AND due_at = $3 AND held = 0 AND parked IS NULL RETURNING ",
-            recipient_columns!()
-        );
-        let parameters = [
-            place.mail.to_bytes().into(),
-            place.number.into(),
-            place.due.into(),
-            self.wanted.until.0.into(),
-            self.wanted.node.as_str().into(),
-        ];
-        // Another node was faster: no row.
-        let Some(row) = self.tx.query_one(SQL, &parameters)? else { return Ok(()) };
-        let read = RecipientRow::read(&row).and_then(|row| Ok((self.mail(place.mail)?, row)));
-        let (mail, row) = match read {
-            Ok(read) => read,
-            Err(Error::Damaged(what)) => return self.put_aside(place, &what),
-            Err(error) => return Err(error),
-        };
-        *self.each.entry(row.fixed.destination.clone()).or_default() += 1;
-        self.claims.push(Claim {
-            mail,
-            number: row.fixed.number,
-            address: row.fixed.address,
-            notify: row.fixed.notify,
-            original: row.fixed.original,
-            destination: row.fixed.destination,
-            attempts: row.attempts,
-            delay_told: row.delay_told,
-            lane: row.lane,
-            asked: row.asked.is_some(),
-            overdue: false,
-            fence: row.fence,
-        });
-        Ok(())
-    }
-
-    fn mail(&mut self, id: MailId) -> Result<Arc<Mail>, Error> {
-        if let Some(mail) = self.mails.get(&id) {
-            return Ok(mail.clone());
-        }
-        let mail = Arc::new(rows::read_mail(self.tx, id)?.ok_or_else(|| rows::damaged(id))?);
-        self.mails.insert(id, mail.clone());
-        Ok(mail)
-    }
-
-    /// A damaged row is never tried and never lost: it is held, for the operator to look at.
-    fn put_aside(&self, place: &Place, what: &str) -> Result<(), Error> {
-        const SQL: &str = "UPDATE queue_recipient SET held = 1, claimed_by = NULL, hold_reason = $3 \
-                           WHERE mail_id = $1 AND number = $2";
-        tracing::error!(what, "a damaged row was put aside in the queue");
-        self.tx.execute(SQL, &[place.mail.to_bytes().into(), place.number.into(), what.into()])?;
-        Ok(())
-    }
-}
-
-/// Makes due what lies impossibly far ahead: the clock has been set back since.
-pub(crate) fn pull_back(tx: &dyn Transaction, now: Timestamp) -> Result<u64, Error> {
-    const SQL: &str =
-        "UPDATE queue_recipient SET due_at = $2 WHERE held = 0 AND parked IS NULL AND bucket = $1 AND due_at > $3";
-    let ahead = now.0.saturating_add(DUE_AHEAD_MAX);
-    let mut pulled = 0;
-    for bucket in 0..DUE_BUCKETS {
-        pulled += tx.execute(SQL, &[bucket.into(), now.0.into(), ahead.into()])?;
-    }
-    Ok(pulled)
+    (fates, cut)
 }

@@ -1,5 +1,7 @@
 //! The desk: who carries mail out, as the queue sees it. It stands in `mhs`, and is attached while it works.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use envelope::{Address, ReversePath};
@@ -37,4 +39,44 @@ pub struct Terms {
     pub lease: Duration,
     /// When senders are told of a delay, and when letters are given up.
     pub patience: Backoff,
+}
+
+/// Room that was reserved at the desk; what was not used is given up at the end.
+pub(crate) struct Reserved {
+    desk: Arc<dyn Desk>,
+    left: HashMap<(String, Lane), usize>,
+}
+
+impl Reserved {
+    pub(crate) fn new(desk: Arc<dyn Desk>) -> Self {
+        Self { desk, left: HashMap::new() }
+    }
+
+    /// Asks for room.
+    pub(crate) fn ask(&mut self, destination: &str, lane: Lane, wanted: usize, asked: bool) -> usize {
+        let room = self.desk.room(destination, lane, wanted, asked).min(wanted);
+        if room > 0 {
+            *self.left.entry((destination.to_owned(), lane)).or_default() += room;
+        }
+        room
+    }
+
+    /// These were claimed within it.
+    pub(crate) fn used(&mut self, claims: &[Claim]) {
+        for claim in claims {
+            if let Some(left) = self.left.get_mut(&(claim.destination.clone(), claim.lane)) {
+                *left = left.saturating_sub(1);
+            }
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        for ((destination, lane), left) in self.left.drain() {
+            if left > 0 {
+                self.desk.give_up(&destination, lane, left);
+            }
+        }
+    }
 }

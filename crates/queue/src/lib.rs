@@ -15,26 +15,32 @@
 mod accept;
 mod backoff;
 mod claim;
+mod claim_full;
+mod clock;
 mod desk;
 mod error;
+mod hot;
 pub mod limits;
 mod listed;
 mod meant;
 mod operator;
 mod park;
 mod prepare;
+mod recover;
 mod rows;
 mod rule;
 mod schema;
 mod settle;
 mod site;
+mod sites;
+mod take;
 mod types;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use envelope::{Address, MailId, Reply, ReversePath, Timestamp};
+use envelope::{Address, MailId, ReversePath, Timestamp};
 use storage::{Store, Transaction};
 use tokio::sync::Notify as Bell;
 
@@ -42,13 +48,15 @@ pub use backoff::Backoff;
 pub use desk::{Desk, Terms};
 pub use error::Error;
 pub use listed::{Counts, Filter, Listed, Next};
+pub use park::Parked;
 pub use prepare::Prepared;
 pub use rule::{HoldOn, HoldRule};
 pub use schema::MIGRATIONS;
 pub use site::{Rest, Scope};
+pub use sites::{Site, Suspension, Suspensions};
 pub use types::{Claim, Claimed, Lane, Mail, NewMail, NewRecipient, Settlement, Verdict};
 
-use claim::{Cursors, Wanted};
+use claim_full::{Cursors, Wanted};
 
 /// The queue. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
@@ -62,6 +70,9 @@ struct Inner {
     /// Who carries mail out, while somebody does.
     desk: RwLock<Option<Arc<dyn Desk>>>,
     rules: Mutex<rule::Known>,
+    suspensions: Mutex<sites::Known>,
+    clock: Mutex<clock::Clock>,
+    first_bucket: Mutex<i64>,
     bell: Bell,
     cursors: Mutex<Cursors>,
     pulled_back: Mutex<Option<Instant>>,
@@ -76,6 +87,9 @@ impl Queue {
             node: node.into(),
             desk: RwLock::default(),
             rules: Mutex::default(),
+            suspensions: Mutex::default(),
+            clock: Mutex::default(),
+            first_bucket: Mutex::default(),
             bell: Bell::new(),
             cursors: Mutex::default(),
             pulled_back: Mutex::default(),
@@ -131,65 +145,6 @@ impl Queue {
         accept::accept_held(tx, new, "found again after the queue was lost; it may have gone out already")
     }
 
-    /// A destination rests until `until`: nobody there talked to us, `failures` times one after the other. It outlives a
-    /// restart, and holds for other nodes.
-    pub async fn rest(
-        &self,
-        destination: &str,
-        now: Timestamp,
-        until: Timestamp,
-        failures: u32,
-        reply: &Reply,
-    ) -> Result<(), Error> {
-        let rest = Rest {
-            destination: destination.to_owned(),
-            until,
-            began: now,
-            failures,
-            since: now,
-            last_reply: Some(site::words(reply)),
-        };
-        self.inner.store.write(move |tx| site::write_rest(tx, &rest)).await?;
-        Ok(())
-    }
-
-    /// A destination that rested was reached: that is forgotten.
-    pub async fn awake(&self, destination: &str) -> Result<(), Error> {
-        let destination = destination.to_owned();
-        self.inner.store.write(move |tx| site::awake(tx, &destination)).await?;
-        Ok(())
-    }
-
-    /// Nothing is tried for a destination, or for a domain, until the operator resumes it. What is in work ends as it
-    /// ends. Senders are told of delays as ever, and letters whose lifetime is over are given up.
-    pub async fn suspend(&self, scope: &Scope, reason: &str, now: Timestamp) -> Result<(), Error> {
-        let (name, reason) = (scope.name(), reason.to_owned());
-        self.inner.store.write(move |tx| site::suspend(tx, &name, &reason, now)).await?;
-        Ok(())
-    }
-
-    /// Ends a suspension; false when there was none. What waited for a domain is due now; what waits in a destination's own
-    /// queue is found by the desk.
-    pub async fn resume(&self, scope: &Scope, now: Timestamp) -> Result<bool, Error> {
-        let name = scope.name();
-        let of_domain = matches!(scope, Scope::Domain(_));
-        let (resumed, _) = self
-            .inner
-            .store
-            .write({
-                let name = name.clone();
-                move |tx| site::resume(tx, &name)
-            })
-            .await?;
-        let mut moved = if of_domain { limits::OPERATOR_BATCH } else { 0 };
-        while moved == limits::OPERATOR_BATCH {
-            let name = name.clone();
-            (moved, _) = self.inner.store.write(move |tx| park::unpark(tx, &name, now)).await?;
-        }
-        self.wake();
-        Ok(resumed)
-    }
-
     /// Something may be due.
     pub fn wake(&self) {
         self.inner.bell.notify_one();
@@ -201,14 +156,6 @@ impl Queue {
         let poll = Duration::from_millis(limits::POLL_MILLISECONDS);
         // A poll that ran out is as good as a bell.
         let _ = tokio::time::timeout(poll, self.inner.bell.notified()).await;
-    }
-
-    /// Makes what this node had claimed before it died due at once. For the start, before the first claim.
-    pub async fn recover(&self, now: Timestamp) -> Result<u64, Error> {
-        const SQL: &str = "UPDATE queue_recipient SET due_at = $2, claimed_by = NULL WHERE claimed_by = $1";
-        let node = self.inner.node.clone();
-        let write = self.inner.store.write(move |tx| tx.execute(SQL, &[(&*node).into(), now.0.into()]));
-        Ok(write.await?.0)
     }
 
     /// Claims up to `count_max` recipients that are due at `now` for the time of `lease`, at most `each_max` of one
@@ -227,7 +174,7 @@ impl Queue {
         }
         let node = self.inner.node.to_string();
         let wanted = Wanted { now, until: now.plus(lease), node, count_max, each_max, full };
-        for _ in 0..limits::CLAIM_SCANS_MAX {
+        for _ in 0..8 {
             let (claims, goes_on) = self.claim_once(wanted.clone()).await?;
             if !claims.is_empty() || !goes_on {
                 return Ok(claims);
@@ -243,7 +190,7 @@ impl Queue {
         let write = self.inner.store.write(move |tx| {
             // The closure may run again: each run begins where the last claim ended.
             let mut moved = cursors.clone();
-            let (claims, goes_on) = claim::claim(tx, &wanted, &mut moved)?;
+            let (claims, goes_on) = claim_full::claim(tx, &wanted, &mut moved)?;
             Ok((claims, goes_on, moved))
         });
         let ((claims, goes_on, moved), _) = write.await?;
@@ -272,7 +219,7 @@ impl Queue {
             return Ok(());
         }
         *lock(&self.inner.pulled_back) = Some(present);
-        let (pulled, _) = self.inner.store.write(move |tx| claim::pull_back(tx, now)).await?;
+        let (pulled, _) = self.inner.store.write(move |tx| claim_full::pull_back(tx, now)).await?;
         if pulled > 0 {
             tracing::warn!(pulled, "the clock was set back; letters due far ahead are due now");
         }
@@ -281,10 +228,11 @@ impl Queue {
 
     /// Prolongs leases; answers the claims (letter and number) that are lost.
     pub async fn renew(&self, claims: Vec<(MailId, i64, i64)>, until: Timestamp) -> Result<Vec<(MailId, i64)>, Error> {
+        let node = self.inner.node.clone();
         let write = self.inner.store.write(move |tx| {
             let mut lost = Vec::new();
             for (mail, number, fence) in &claims {
-                if !settle::renew(tx, (*mail, *number, *fence), until)? {
+                if !settle::renew(tx, (*mail, *number, *fence), until, &node)? {
                     lost.push((*mail, *number));
                 }
             }

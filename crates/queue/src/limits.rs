@@ -4,13 +4,11 @@
 /// not one hot place.
 pub const DUE_BUCKETS: i64 = 8;
 
-/// Rows that one claim looks at, whether or not their destination has room. Bounds a claim behind a backlog for a dead
-/// destination; the next claim goes on where this one stopped.
-pub const CLAIM_SCAN_MAX: i64 = 2000;
+/// Rows that one claim looks at, at most: each is taken or parked, in one transaction.
+pub const CLAIM_SCAN_MAX: usize = 2000;
 
-/// Looks that one claim takes while it meets nothing but destinations without room, each a transaction of its own between
-/// which others get theirs: a backlog of a hundred thousand rows delays nobody by more than some seconds.
-pub const CLAIM_SCANS_MAX: usize = 8;
+/// Rows that one claim looks at, at least, though less is wanted: a backlog that must be parked is soon out of the way.
+pub const CLAIM_SCAN_MIN: usize = 500;
 
 /// Letters that one answer of `list` shows at most.
 pub const LIST_MAX: usize = 10_000;
@@ -42,3 +40,21 @@ pub const RULES_READ_MILLISECONDS: u64 = 1000;
 
 /// How far the clocks of two nodes may be apart before one takes the other's rest for one of the future, in milliseconds.
 pub const CLOCK_SLACK_MILLIS: i64 = 60_000;
+
+/// Lanes that one claim serves: more of them than a claim has room for would only share it into crumbs.
+pub const LANES_A_CLAIM: usize = 32;
+
+/// Destinations that one part of the walk over parked rows steps over, each a search in an index.
+pub const PARKED_STEPS_MAX: usize = 1000;
+
+/// Destinations that the operator sees at once.
+pub const SITES_MAX: usize = 10_000;
+
+/// Suspensions that count: they are held in memory.
+pub const SUSPENSIONS_MAX: i64 = 10_000;
+
+/// How old the suspensions in memory may be, in milliseconds: another process may have changed them.
+pub const SUSPENSIONS_READ_MILLISECONDS: u64 = 1000;
+
+/// Claims of a node that died, gathered at once.
+pub const RECOVER_MAX: usize = 10_000;

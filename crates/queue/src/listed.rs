@@ -54,7 +54,7 @@ pub struct Listed {
     pub due: Timestamp,
     /// The last reply, in words.
     pub last_reply: Option<String>,
-    /// The last dialogue with the next hop.
+    /// The last dialogue with the next hop; only where one letter was asked for.
     pub dialogue: Option<String>,
     /// What happens to it next.
     pub next: Next,

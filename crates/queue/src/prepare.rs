@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use envelope::{Address, ReversePath, Timestamp};
 
-use crate::desk::{Desk, Terms};
+use crate::desk::{Desk, Reserved, Terms};
 use crate::rule::Rules;
 use crate::types::{Claim, Lane};
 use crate::{Queue, lock};
@@ -24,8 +24,8 @@ pub struct Prepared {
     pub(crate) begins: Vec<Begin>,
     /// Who has a desk, and its terms.
     pub(crate) desk: Option<(Arc<dyn Desk>, Terms)>,
-    /// Reserved and not handed over, by destination.
-    reserved: Mutex<BTreeMap<String, usize>>,
+    /// Reserved, as long as nothing was handed over.
+    reserved: Mutex<Option<Reserved>>,
     /// What the last run of the transaction has leased.
     leased: Mutex<Vec<Claim>>,
 }
@@ -84,21 +84,18 @@ impl Prepared {
         for begin in self.begins.iter().filter(|begin| begin.held.is_none()) {
             *wanted.entry(&begin.destination).or_default() += 1;
         }
-        let mut reserved: BTreeMap<String, usize> = BTreeMap::new();
+        let mut reserved = Reserved::new(desk.clone());
+        let mut left: BTreeMap<String, usize> = BTreeMap::new();
         for (destination, wanted) in wanted {
-            let room = desk.room(destination, self.lane, wanted, false).min(wanted);
-            if room > 0 {
-                reserved.insert(destination.to_owned(), room);
-            }
+            left.insert(destination.to_owned(), reserved.ask(destination, self.lane, wanted, false));
         }
-        let mut left = reserved.clone();
         for begin in self.begins.iter_mut().filter(|begin| begin.held.is_none()) {
             if let Some(room) = left.get_mut(&begin.destination).filter(|room| **room > 0) {
                 *room -= 1;
                 begin.place = Place::HandedOver;
             }
         }
-        *lock(&self.reserved) = reserved;
+        *lock(&self.reserved) = Some(reserved);
     }
 
     /// What a run of the transaction has leased; an earlier run came to nothing.
@@ -110,16 +107,12 @@ impl Prepared {
     pub fn hand_over(&self) -> usize {
         let claims = std::mem::take(&mut *lock(&self.leased));
         let count = claims.len();
-        let Some((desk, _)) = self.desk.as_ref().filter(|_| count > 0) else { return 0 };
-        {
-            let mut reserved = lock(&self.reserved);
-            for claim in &claims {
-                if let Some(left) = reserved.get_mut(&claim.destination) {
-                    *left = left.saturating_sub(1);
-                }
-            }
+        // What is left is given up when this goes.
+        let reserved = lock(&self.reserved).take();
+        if let (Some((desk, _)), Some(mut reserved)) = (self.desk.as_ref().filter(|_| count > 0), reserved) {
+            reserved.used(&claims);
+            desk.hand_over(claims);
         }
-        desk.hand_over(claims);
         count
     }
 
@@ -131,16 +124,5 @@ impl Prepared {
     /// Whether something may be due, for which somebody who sleeps must be woken.
     pub fn is_due(&self) -> bool {
         self.begins.iter().any(|begin| begin.place == Place::Due && begin.held.is_none())
-    }
-}
-
-impl Drop for Prepared {
-    fn drop(&mut self) {
-        let Some((desk, _)) = &self.desk else { return };
-        for (destination, left) in std::mem::take(&mut *lock(&self.reserved)) {
-            if left > 0 {
-                desk.give_up(&destination, self.lane, left);
-            }
-        }
     }
 }

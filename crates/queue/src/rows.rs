@@ -117,7 +117,7 @@ pub(crate) fn fixed_columns(fixed: &Fixed) -> [Value; 6] {
 macro_rules! recipient_columns {
     () => {
         "mail_id, number, address, destination, notify, original, seal, fence, attempts, delay_told, held, claimed_by, \
-         due_at, last_reply, asked, lane, parked, hold_reason, dialogue"
+         due_at, last_reply, asked, lane, parked, hold_reason"
     };
 }
 pub(crate) use recipient_columns;
@@ -139,7 +139,6 @@ pub(crate) struct RecipientRow {
     /// The queue it is parked in.
     pub(crate) parked: Option<String>,
     pub(crate) hold_reason: Option<String>,
-    pub(crate) dialogue: Option<String>,
 }
 
 impl RecipientRow {
@@ -169,7 +168,6 @@ impl RecipientRow {
             lane: Lane(row.int(15)?),
             parked: row.maybe_text(16)?.map(str::to_owned),
             hold_reason: row.maybe_text(17)?.map(str::to_owned),
-            dialogue: row.maybe_text(18)?.map(str::to_owned),
         })
     }
 }

@@ -53,7 +53,8 @@ const STEP_2: &str = "ALTER TABLE queue_recipient ADD COLUMN asked BIGINT NOT NU
 // An address of ours that sent the letter on; NULL when nobody did.
 const STEP_DELIVERED_TO: &str = "ALTER TABLE queue_mail ADD COLUMN delivered_to TEXT";
 
-// Destinations' own queues, with a lane for each sender; what is known of destinations; rules about what is held.
+// Who has claimed a row, and that it is not parked, stands in the due index so that a node that starts finds its claims
+// without a look at each row. Destinations' own queues, with a lane for each sender; what is known of destinations; rules about what is held.
 const STEP_PARKED: &str = "
 ALTER TABLE queue_recipient ADD COLUMN lane BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE queue_recipient ADD COLUMN parked TEXT;
@@ -64,7 +65,7 @@ ALTER TABLE queue_recipient ADD COLUMN dialogue TEXT;
 UPDATE queue_recipient SET accepted_at =
     COALESCE((SELECT m.accepted_at FROM queue_mail m WHERE m.mail_id = queue_recipient.mail_id), 0);
 DROP INDEX queue_due;
-CREATE INDEX queue_due ON queue_recipient (bucket, due_at, mail_id, number, claimed_by)
+CREATE INDEX queue_due ON queue_recipient (bucket, due_at, mail_id, number, claimed_by, parked)
     WHERE held = 0 AND parked IS NULL;
 CREATE INDEX queue_parked ON queue_recipient (parked, lane, due_at, mail_id, number)
     WHERE held = 0 AND parked IS NOT NULL;

@@ -49,7 +49,7 @@ fn one(tx: &dyn Transaction, end: &Settlement) -> Result<bool, Error> {
 }
 
 fn later(tx: &dyn Transaction, key: [Value; 3], verdict: &Verdict) -> Result<u64, Error> {
-    const SQL: &str = "UPDATE queue_recipient SET due_at = $4, claimed_by = NULL, asked = 0, attempts = attempts + $5, \
+    const SQL: &str = "UPDATE queue_recipient SET due_at = $4, parked = NULL, claimed_by = NULL, asked = 0, attempts = attempts + $5, \
                        last_reply = CASE WHEN $5 = 1 THEN $6 ELSE last_reply END, \
                        delay_told = CASE WHEN $7 = 1 THEN 1 ELSE delay_told END, dialogue = COALESCE($8, dialogue) \
                        WHERE mail_id = $1 AND number = $2 AND fence = $3";
@@ -98,11 +98,18 @@ pub(crate) fn less(tx: &dyn Transaction, mail: MailId, count: i64) -> Result<(),
     }
 }
 
-/// See [`crate::Queue::renew`].
-pub(crate) fn renew(tx: &dyn Transaction, claim: (MailId, i64, i64), until: Timestamp) -> Result<bool, Error> {
-    const SQL: &str = "UPDATE queue_recipient SET due_at = $4 WHERE mail_id = $1 AND number = $2 AND fence = $3";
+/// See [`crate::Queue::renew`]. A lease that ran out, and whose row was parked since, is taken up again.
+pub(crate) fn renew(
+    tx: &dyn Transaction,
+    claim: (MailId, i64, i64),
+    until: Timestamp,
+    node: &str,
+) -> Result<bool, Error> {
+    const SQL: &str = "UPDATE queue_recipient SET due_at = $4, claimed_by = $5, parked = NULL \
+                       WHERE mail_id = $1 AND number = $2 AND fence = $3";
     let (mail, number, fence) = claim;
-    Ok(tx.execute(SQL, &[mail.to_bytes().into(), number.into(), fence.into(), until.0.into()])? == 1)
+    let parameters = [mail.to_bytes().into(), number.into(), fence.into(), until.0.into(), node.into()];
+    Ok(tx.execute(SQL, &parameters)? == 1)
 }
 
 /// The beginning of a text, whole characters.

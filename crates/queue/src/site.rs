@@ -8,6 +8,7 @@ use storage::{Error, Query, Row, Transaction};
 
 use crate::limits::{CLOCK_SLACK_MILLIS, REPLY_OCTETS_MAX};
 use crate::settle::cut;
+use crate::{Queue, hot};
 
 /// What the operator suspends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,13 @@ impl Scope {
         match self {
             Self::Destination(key) => key.clone(),
             Self::Domain(domain) => of_domain(domain),
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Self {
+        match name.strip_prefix('@') {
+            Some(domain) => Self::Domain(domain.to_owned()),
+            None => Self::Destination(name.to_owned()),
         }
     }
 }
@@ -70,6 +78,11 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
+    /// Whether the operator has asked for an attempt since the destination's rest began.
+    pub(crate) fn is_asked(&self, asked: Option<Timestamp>) -> bool {
+        asked.is_some_and(|asked| self.rest.as_ref().is_none_or(|rest| asked >= rest.began))
+    }
+
     /// Where a row waits that may not be tried at `now`: the name of that queue.
     pub(crate) fn waits_in(&self, destination: &str, domain: &str, now: Timestamp, asked: bool) -> Option<String> {
         if self.domain_suspended.is_some() {
@@ -80,17 +93,41 @@ impl Standing {
     }
 }
 
-macro_rules! site_columns {
-    () => {
-        "destination, suspended, reason, rest_until, rested_at, failures, since, last_reply"
-    };
+impl Queue {
+    /// A destination rests until `until`: nobody there talked to us, `failures` times one after the other. It outlives a
+    /// restart, and holds for other nodes.
+    pub async fn rest(
+        &self,
+        destination: &str,
+        now: Timestamp,
+        until: Timestamp,
+        failures: u32,
+        reply: &Reply,
+    ) -> Result<(), crate::Error> {
+        let rest = Rest {
+            destination: destination.to_owned(),
+            until,
+            began: now,
+            failures,
+            since: now,
+            last_reply: Some(words(reply)),
+        };
+        self.inner.store.write(move |tx| write_rest(tx, &rest)).await?;
+        Ok(())
+    }
+
+    /// A destination that rested was reached: that is forgotten.
+    pub async fn awake(&self, destination: &str) -> Result<(), crate::Error> {
+        let destination = destination.to_owned();
+        self.inner.store.write(move |tx| awake(tx, &destination)).await?;
+        Ok(())
+    }
 }
 
 /// What is known of a destination, and of a recipient's domain.
 pub(crate) fn standing(q: &dyn Query, destination: &str, domain: &str) -> Result<Standing, Error> {
-    const SQL: &str = concat!("SELECT ", site_columns!(), " FROM queue_site WHERE destination IN ($1, $2)");
     let mut standing = Standing::default();
-    for row in q.query(SQL, &[destination.into(), of_domain(domain).into()])? {
+    for row in q.query(hot::STANDING, &[destination.into(), of_domain(domain).into()])? {
         let suspended = suspension(&row)?;
         if row.text(0)? == destination {
             standing.suspended = suspended;

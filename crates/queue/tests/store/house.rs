@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use directory::RelayAllowed;
 use envelope::{Address, BodyType, MailId, Notify, Recipient, Return, ReversePath, Timestamp};
-use queue::{Claim, Lane, NewMail, NewRecipient, Queue, Settlement, Verdict};
+use queue::{Claim, Lane, NewMail, NewRecipient, Prepared, Queue, Settlement, Verdict};
 use storage::{BodiesConfig, Migrations, Store};
 use tempfile::TempDir;
 
@@ -55,14 +55,26 @@ impl House {
     }
 
     pub async fn accept_as(&self, mail: MailId, to: &[&str]) -> bool {
+        self.accept_from(mail, "anna@athens.test", to, NOW).await.0
+    }
+
+    /// The whole way: prepared, written, handed over. Answers whether it was new, and how many were handed over.
+    pub async fn accept_from(&self, mail: MailId, from: &str, to: &[&str], now: Timestamp) -> (bool, usize) {
+        let (prepared, written) = self.write(mail, from, to, now).await;
+        (written, prepared.hand_over())
+    }
+
+    /// All but the handing over.
+    pub async fn write(&self, mail: MailId, from: &str, to: &[&str], now: Timestamp) -> (Arc<Prepared>, bool) {
         let mut stage = self.store.stage();
         stage.append(Bytes::from_static(b"a letter")).await.unwrap();
         let staged = stage.finish(Bytes::new()).await.unwrap();
         let recipients: Vec<Recipient> = to.iter().map(|text| recipient(text)).collect();
         let queue = self.queue.clone();
-        let sender = ReversePath::Address(address("anna@athens.test"));
+        let sender = sender(from);
         let addresses: Vec<&Address> = recipients.iter().map(|recipient| &recipient.address).collect();
-        let prepared = queue.prepare(&sender, Lane::of(&sender), &addresses, NOW).await.unwrap();
+        let prepared = Arc::new(queue.prepare(&sender, Lane::of(&sender), &addresses, now).await.unwrap());
+        let births = prepared.clone();
         let write = self.store.write(move |tx| {
             let allowed = RelayAllowed::for_own_notice();
             let to: Vec<_> = recipients.iter().map(|recipient| NewRecipient { recipient, allowed: &allowed }).collect();
@@ -70,18 +82,19 @@ impl House {
                 mail,
                 body: tx.keep(&staged, 1)?,
                 octets: 8,
-                reverse_path: &ReversePath::Address(address("anna@athens.test")),
+                reverse_path: &sender,
                 body_type: BodyType::EightBitMime,
                 smtputf8: true,
                 ret: Some(Return::Headers),
                 envelope_id: Some("QQ314159"),
-                accepted_at: NOW,
+                accepted_at: now,
                 delivered_to: None,
                 recipients: &to,
             };
-            queue.accept_in(tx, &new, &prepared)
+            queue.accept_in(tx, &new, &births)
         });
-        write.await.unwrap().0
+        let written = write.await.unwrap().0;
+        (prepared, written)
     }
 
     pub async fn claim(&self, now: Timestamp, count_max: usize) -> Vec<Claim> {
@@ -93,6 +106,10 @@ impl House {
         let sql = "SELECT body FROM storage_body WHERE refs > 0";
         self.store.read(move |q| q.query(sql, &[])).await.unwrap().len()
     }
+}
+
+pub fn sender(text: &str) -> ReversePath {
+    if text.is_empty() { ReversePath::Null } else { ReversePath::Address(address(text)) }
 }
 
 pub fn recipient(text: &str) -> Recipient {

@@ -1,9 +1,12 @@
 //! The queue on both engines: the same checks on SQLite in a folder, and on a throw-away PostgreSQL.
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
+mod beginnings;
 mod claims;
+mod desk;
 mod house;
 mod operator;
+mod parked;
 #[path = "../../../storage/tests/postgres/mod.rs"]
 mod postgres;
 
@@ -25,6 +28,26 @@ macro_rules! checks {
 }
 
 checks! {
+    beginnings::what_the_desk_has_room_for_is_handed_over,
+    beginnings::what_was_handed_over_to_the_dead_is_due_when_its_lease_ends,
+    beginnings::a_repetition_is_handed_over_once,
+    beginnings::what_came_to_nothing_is_given_up,
+    beginnings::what_it_has_no_room_for_is_parked,
+    beginnings::without_a_desk_it_is_due,
+    beginnings::a_rest_of_another_node_holds_here,
+    beginnings::what_is_suspended_begins_parked,
+    beginnings::a_rule_holds_what_it_matches,
+    beginnings::a_rule_of_another_process_counts,
+    parked::what_is_due_and_has_no_room_is_parked_once,
+    parked::lanes_are_served_in_turn,
+    parked::a_turn_goes_round,
+    parked::the_walk_finds_what_anybody_parked,
+    parked::a_decision_is_due_though_nobody_tries,
+    parked::a_suspension_of_a_domain_leaves_its_way_open,
+    parked::nothing_is_claimed_of_what_is_suspended,
+    parked::what_was_asked_for_since_the_rest_began_says_so,
+    parked::a_row_goes_another_way,
+    parked::a_dialogue_is_kept,
     claims::what_goes_in_comes_out,
     claims::accepted_twice_is_there_once,
     claims::the_last_recipient_takes_the_body_along,
