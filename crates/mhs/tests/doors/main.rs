@@ -8,3 +8,4 @@ mod post;
 mod reception;
 mod submission;
 mod trouble;
+mod ways;

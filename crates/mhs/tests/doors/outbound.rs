@@ -14,12 +14,12 @@ use net::{Resolver, Roots, clock};
 use crate::office::{Office, address};
 use crate::peer::{Peer, willing};
 
-fn settings(tls: TlsPolicy) -> Settings {
+pub(crate) fn settings(tls: TlsPolicy) -> Settings {
     let resolver = Resolver::named("127.0.0.1:9".parse().unwrap()).unwrap();
     Settings { tls, ..Settings::new("athens.test", resolver, &Roots::none()) }
 }
 
-fn connections() -> Connections {
+pub(crate) fn connections() -> Connections {
     Connections::new(Arc::new(settings(TlsPolicy::Opportunistic)))
 }
 
@@ -33,12 +33,12 @@ fn target(hosts: &[std::net::SocketAddr]) -> Target {
 }
 
 /// A free port that nobody listens on.
-fn nobody() -> std::net::SocketAddr {
+pub(crate) fn nobody() -> std::net::SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Queues a letter at athens and takes it out again.
-async fn batch(athens: &Office, to: &[&str], message: &'static str) -> Batch {
+pub(crate) async fn batch(athens: &Office, to: &[&str], message: &'static str) -> Batch {
     let recipient = |name: &&str| Recipient { address: address(name), notify: None, original: None };
     let letter = Post {
         reverse_path: ReversePath::Address(address("anna@athens.test")),
@@ -61,7 +61,7 @@ async fn batch(athens: &Office, to: &[&str], message: &'static str) -> Batch {
 }
 
 /// `D250`, `F550`, `L451`: delivered, failed, later, and the code.
-fn words(attempted: &Attempted) -> Vec<String> {
+pub(crate) fn words(attempted: &Attempted) -> Vec<String> {
     let word = |outcome: &Outcome| match outcome {
         Outcome::Delivered(reply) => format!("D{}", reply.code),
         Outcome::Failed(reply) => format!("F{}", reply.code),
@@ -70,7 +70,7 @@ fn words(attempted: &Attempted) -> Vec<String> {
     attempted.outcomes.iter().map(word).collect()
 }
 
-const LETTER: &str = "From: anna@athens.test\r\nSubject: hello\r\n\r\n.dots\r\nHello\r\n";
+pub(crate) const LETTER: &str = "From: anna@athens.test\r\nSubject: hello\r\n\r\n.dots\r\nHello\r\n";
 
 #[tokio::test]
 async fn from_office_to_office() {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, UnixListener};
 
 /// Connection (from 1) and line (`""` for the greeting, `.` for a body's end) to what is said; `None` hangs up.
 type Script = fn(usize, &str) -> Option<&'static str>;
@@ -31,6 +31,22 @@ impl Peer {
         peer
     }
 
+    /// The same at a Unix socket.
+    pub(crate) async fn start_at(path: &std::path::Path, script: Script) -> Self {
+        let listener = UnixListener::bind(path).unwrap();
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        let peer = Self { address, heard: Arc::default(), bodies: Arc::default() };
+        let (heard, bodies) = (peer.heard.clone(), peer.bodies.clone());
+        tokio::spawn(async move {
+            let mut number = 0;
+            while let Ok((stream, _)) = listener.accept().await {
+                number += 1;
+                tokio::spawn(serve(number, stream, script, heard.clone(), bodies.clone()));
+            }
+        });
+        peer
+    }
+
     pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
@@ -38,7 +54,7 @@ impl Peer {
 
 async fn serve(
     number: usize,
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     script: Script,
     heard: Arc<Mutex<Vec<String>>>,
     bodies: Arc<Mutex<Vec<String>>>,
@@ -75,7 +91,7 @@ async fn serve(
 pub(crate) fn willing(line: &str) -> Option<&'static str> {
     Some(match line.get(..4).unwrap_or(line) {
         "" => "220 hello",
-        "EHLO" => "250-hello\r\n250 PIPELINING",
+        "EHLO" | "LHLO" => "250-hello\r\n250 PIPELINING",
         "DATA" => "354 go",
         "." => "250 2.0.0 taken",
         "QUIT" => "221 bye",
