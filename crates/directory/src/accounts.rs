@@ -5,7 +5,7 @@ use protocol::sasl::Secret;
 use storage::{Query, Transaction};
 
 use crate::schema::{AccountRow, INSERT_ACCOUNT, STATE, UPDATE_ACCOUNT};
-use crate::{Directory, Error, names, resolve, schema};
+use crate::{Directory, Error, forwards, groups, moved, names, resolve, schema};
 
 /// An account as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,8 @@ impl Directory {
             also(tx, id)?;
             tx.execute("DELETE FROM directory_account WHERE account_id = $1", &[id.0.into()])?;
             tx.execute("DELETE FROM directory_alias WHERE target = $1", &[address.to_string().into()])?;
+            forwards::forget_account(tx, id, &address)?;
+            groups::sweep(tx)?;
             Ok(id)
         });
         change.await
@@ -121,11 +123,12 @@ fn free(q: &dyn Query, address: &Address, domain: &Domain) -> Result<(), Error> 
     if id_of(q, address)?.is_some() {
         return Err(Error::AccountExists(address.clone()));
     }
+    moved::require_not_moved(q, address)?;
     let alias = q.query_one("SELECT source FROM directory_alias WHERE source = $1", &[address.to_string().into()])?;
     if alias.is_some() { Err(Error::IsAlias(address.clone())) } else { Ok(()) }
 }
 
-fn id_of(q: &dyn Query, address: &Address) -> Result<Option<AccountId>, storage::Error> {
+pub(crate) fn id_of(q: &dyn Query, address: &Address) -> Result<Option<AccountId>, storage::Error> {
     let row =
         q.query_one("SELECT account_id FROM directory_account WHERE address = $1", &[address.to_string().into()])?;
     row.map(|row| row.int(0).map(AccountId)).transpose()

@@ -7,8 +7,10 @@ use envelope::{Address, AddressError, Domain, DomainError, Host};
 use storage::Query;
 
 use crate::accounts::require_domain;
+use crate::groups::{Senders, Terms};
 use crate::limits::ALIAS_TARGETS_MAX;
-use crate::{Directory, Error, Lookup, Settings, names, resolve, schema};
+use crate::moved::require_not_moved;
+use crate::{Directory, Error, Lookup, Settings, groups, names, resolve, schema};
 
 /// What leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,17 +59,29 @@ pub struct AliasEntry {
     pub source: AliasSource,
     /// Where to, in order of their texts.
     pub targets: Vec<Address>,
+    /// Whose address the copies travel under.
+    pub owner: Option<Address>,
+    /// Who may write to it.
+    pub senders: Senders,
 }
 
 impl Directory {
     /// Makes an alias, or adds targets to one. A target in a domain of ours must be somebody. An alias may have the
     /// address of an account; the account then gets the mail only if it is among the targets.
     pub async fn add_alias(&self, source: &AliasSource, targets: &[Address]) -> Result<(), Error> {
+        self.add_group(source, targets, &Terms::default()).await
+    }
+
+    /// The same with terms, which make it a group.
+    pub async fn add_group(&self, source: &AliasSource, targets: &[Address], terms: &Terms) -> Result<(), Error> {
         let (source, domain) = usable(source)?;
-        let targets = targets.to_vec();
+        let (targets, terms) = (targets.to_vec(), terms.clone());
         let settings = self.inner.settings.clone();
         let change = self.change(move |tx| {
             require_domain(tx, &domain)?;
+            if let AliasSource::Address(address) = &source {
+                require_not_moved(tx, address)?;
+            }
             let mut ours = Vec::new();
             for target in &targets {
                 ours.push(target_form(tx, &settings, &source, target)?);
@@ -82,11 +96,10 @@ impl Directory {
             let row =
                 tx.query_one("SELECT count(*) FROM directory_alias WHERE source = $1", &[source.to_string().into()])?;
             let count = row.map_or(Ok(0), |row| row.int(0))?;
-            if usize::try_from(count).is_ok_and(|count| count <= ALIAS_TARGETS_MAX) {
-                Ok(())
-            } else {
-                Err(Error::TooManyTargets)
+            if usize::try_from(count).is_ok_and(|count| count > ALIAS_TARGETS_MAX) {
+                return Err(Error::TooManyTargets);
             }
+            groups::set_terms(tx, &settings, &source, &terms)
         });
         change.await
     }
@@ -99,6 +112,7 @@ impl Directory {
             let text = source.to_string();
             let Some(target) = &target else {
                 let removed = tx.execute("DELETE FROM directory_alias WHERE source = $1", &[text.into()])?;
+                groups::sweep(tx)?;
                 return if removed == 0 { Err(Error::NoAlias(source.clone())) } else { Ok(()) };
             };
             let mut removed = 0;
@@ -111,6 +125,7 @@ impl Directory {
             if removed == 0 {
                 return Err(Error::NoAliasTarget { source_address: source.clone(), target: target.clone() });
             }
+            groups::sweep(tx)?;
             Ok(())
         });
         change.await
@@ -131,7 +146,9 @@ impl Directory {
 
 fn list(q: &dyn Query, domain: Option<&Domain>) -> Result<Vec<AliasEntry>, Error> {
     let rows = q.query(
-        "SELECT source, target FROM directory_alias WHERE ($1 = '' OR domain = $1) ORDER BY domain, source, target",
+        "SELECT a.source, a.target, g.owner, g.senders
+         FROM directory_alias a LEFT JOIN directory_group g ON g.source = a.source
+         WHERE ($1 = '' OR a.domain = $1) ORDER BY a.domain, a.source, a.target",
         &[domain.map_or("", Domain::as_str).into()],
     )?;
     let mut entries: Vec<AliasEntry> = Vec::new();
@@ -142,14 +159,18 @@ fn list(q: &dyn Query, domain: Option<&Domain>) -> Result<Vec<AliasEntry>, Error
         let target = schema::address(row, 1)?;
         match entries.last_mut() {
             Some(last) if last.source == source => last.targets.push(target),
-            _ => entries.push(AliasEntry { source, targets: vec![target] }),
+            _ => {
+                let owner = if row.maybe_text(2)?.is_some() { Some(schema::address(row, 2)?) } else { None };
+                let senders = row.maybe_int(3)?.map_or(Senders::Anybody, Senders::of);
+                entries.push(AliasEntry { source, targets: vec![target], owner, senders });
+            }
         }
     }
     Ok(entries)
 }
 
 /// A source in canonical form, and its domain.
-fn usable(source: &AliasSource) -> Result<(AliasSource, Domain), Error> {
+pub(crate) fn usable(source: &AliasSource) -> Result<(AliasSource, Domain), Error> {
     match source {
         AliasSource::CatchAll(domain) => Ok((source.clone(), domain.clone())),
         AliasSource::Address(address) => {
@@ -161,7 +182,12 @@ fn usable(source: &AliasSource) -> Result<(AliasSource, Domain), Error> {
 }
 
 /// A target as it is stored: in canonical form when it is ours, to the letter when it is not.
-fn target_form(q: &dyn Query, settings: &Settings, source: &AliasSource, target: &Address) -> Result<Address, Error> {
+pub(crate) fn target_form(
+    q: &dyn Query,
+    settings: &Settings,
+    source: &AliasSource,
+    target: &Address,
+) -> Result<Address, Error> {
     let ours = match target.host() {
         Host::Name(domain) => resolve::is_local(q, domain)?,
         Host::Literal(_) => false,
@@ -174,6 +200,6 @@ fn target_form(q: &dyn Query, settings: &Settings, source: &AliasSource, target:
     match resolve::resolve(q, settings, &form)? {
         Lookup::Unknown if itself => Err(Error::NoAccount(form)),
         Lookup::Unknown | Lookup::Foreign => Err(Error::NoTarget(form)),
-        Lookup::Local(_) => Ok(form),
+        _ => Ok(form),
     }
 }

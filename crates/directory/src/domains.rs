@@ -2,7 +2,7 @@
 
 use envelope::{Domain, Timestamp};
 
-use crate::{Directory, Error, resolve};
+use crate::{Directory, Error, moved, resolve};
 
 /// A domain of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,7 @@ impl Directory {
             if accounts + aliases > 0 {
                 return Err(Error::DomainInUse { domain: domain.clone(), accounts, aliases });
             }
+            moved::forget_domain(tx, &domain)?;
             let removed = tx.execute("DELETE FROM directory_domain WHERE domain = $1", &[domain.as_str().into()])?;
             if removed == 0 { Err(Error::NoDomain(domain.clone())) } else { Ok(()) }
         });

@@ -60,6 +60,32 @@ pub enum Error {
     /// Over [`crate::limits::ALIAS_TARGETS_MAX`].
     #[error("an alias leads to {max} addresses at most", max = crate::limits::ALIAS_TARGETS_MAX)]
     TooManyTargets,
+    /// Over [`crate::limits::FORWARD_TARGETS_MAX`].
+    #[error(
+        "letters are forwarded to {max} addresses at most: make a group for more (`angelia alias add`)",
+        max = crate::limits::FORWARD_TARGETS_MAX
+    )]
+    TooManyForwards,
+    /// An account among its own targets.
+    #[error("{0} cannot forward to itself: say --keep if a copy is to stay there")]
+    ForwardToItself(Address),
+    /// From an address to the same.
+    #[error("{0} cannot have moved to itself")]
+    MovedToItself(Address),
+    /// Nobody moved from there.
+    #[error("nobody has moved from {0} (`angelia account moved` shows who has)")]
+    NotMoved(Address),
+    /// Somebody moved from the address that an account or an alias should get.
+    #[error("{from} has moved to {to}: say first `angelia account moved {from} --off`")]
+    HasMoved {
+        /// Where he was.
+        from: Address,
+        /// Where he is.
+        to: Address,
+    },
+    /// Only an address may be a group.
+    #[error("{0} is no group: an owner, and who may write, are for an address, not for a whole domain")]
+    NoGroup(AliasSource),
     /// Over [`crate::limits::EXPANSION_MAX`].
     #[error("the aliases behind {0} lead to more than {max} addresses", max = crate::limits::EXPANSION_MAX)]
     Expansion(Address),

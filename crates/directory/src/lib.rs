@@ -16,7 +16,10 @@ mod argon;
 mod cache;
 mod domains;
 mod error;
+mod forwards;
+mod groups;
 pub mod limits;
+mod moved;
 mod names;
 mod passwords;
 mod pattern;
@@ -25,6 +28,7 @@ mod relay;
 mod resolve;
 mod schema;
 mod sign_in;
+pub mod srs;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +40,9 @@ pub use accounts::AccountEntry;
 pub use aliases::{AliasEntry, AliasSource, AliasSourceError};
 pub use domains::DomainEntry;
 pub use error::Error;
+pub use forwards::ForwardEntry;
+pub use groups::{Gate, Senders, SendersError, Terms};
+pub use moved::MovedEntry;
 pub use pattern::{DomainPattern, DomainSet};
 pub use relay::{Network, NetworkError, RelayAllowed, TrustedNetworks};
 pub use schema::MIGRATIONS;
@@ -49,13 +56,17 @@ pub struct Settings {
     pub postmaster: Option<Address>,
     /// The domain of a sign-in name without an `@`. `None`: the oldest domain.
     pub default_domain: Option<Domain>,
+    /// Give a letter with a foreign reverse-path that we carry on to somebody else's domain one of ours ([`srs`]).
+    pub srs: bool,
+    /// The domain of such addresses. `None`: that of the alias or account that sends the letter on.
+    pub srs_domain: Option<Domain>,
     /// How old an answer from memory may be; [`limits::STALE_MAX`] but in tests.
     pub stale_max: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { postmaster: None, default_domain: None, stale_max: limits::STALE_MAX }
+        Self { postmaster: None, default_domain: None, srs: true, srs_domain: None, stale_max: limits::STALE_MAX }
     }
 }
 
@@ -66,8 +77,46 @@ pub enum Lookup {
     Foreign,
     /// Its domain is ours, but nobody has the address.
     Unknown,
-    /// All who get the letter: at least one, each once.
-    Local(Vec<Target>),
+    /// All who get the letter.
+    Local(Reached),
+    /// Who had the address is here now, and letters do not follow him (RFC 5321 section 3.4).
+    Moved(Address),
+    /// It stands for a foreign sender, for whom a notice comes back.
+    Returning(Returning),
+    /// It looks as if it did, and does not.
+    NotReturning(srs::SrsError),
+}
+
+/// Who gets a letter for an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// At least one, each once.
+    pub targets: Vec<Target>,
+    /// The accounts that the address leads to, before any of them forwards: it is theirs to write under.
+    pub holders: Vec<(AccountId, Address)>,
+    /// Who may write there, when not everybody may. Only the terms of the group that was asked for count: what it
+    /// leads to, its operator wanted.
+    pub gate: Option<Arc<Gate>>,
+    /// Who had the address is here now, and letters follow him.
+    pub moved_to: Option<Address>,
+}
+
+impl Reached {
+    fn only(target: Target) -> Self {
+        Self { targets: vec![target], holders: Vec::new(), gate: None, moved_to: None }
+    }
+}
+
+/// The foreign sender that an address of ours stands for, found by its hash. Made here only, so that
+/// [`RelayAllowed::for_returning`] can believe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returning(Address);
+
+impl Returning {
+    /// The sender.
+    pub fn to(&self) -> &Address {
+        &self.0
+    }
 }
 
 /// One who gets a letter. Made here only, so that [`RelayAllowed::for_alias`] can believe it.
@@ -82,12 +131,18 @@ pub enum Target {
         address: Address,
         /// `lists` of `anna+lists`, in lower case (RFC 5233).
         detail: Option<String>,
+        /// Of the group that leads there, if it has one.
+        owner: Option<Address>,
     },
-    /// An alias leads outside.
+    /// An alias, or a forward, leads outside.
     #[non_exhaustive]
     Remote {
         /// To the letter as the operator wrote it.
         address: Address,
+        /// The address of ours that leads there.
+        by: Address,
+        /// As above.
+        owner: Option<Address>,
     },
 }
 
@@ -103,6 +158,7 @@ struct Inner {
     clock: fn() -> Timestamp,
     /// For the invented keys of unknown users: it outlives the process.
     secret: [u8; 32],
+    srs: srs::Key,
     cache: cache::Cache,
     passwords: passwords::Passwords,
 }
@@ -126,11 +182,15 @@ impl Directory {
         let secret = secret.ok_or_else(|| storage::Error::Damaged("the row of directory_state".to_owned()))?;
         let cache = cache::Cache::new(settings.stale_max);
         let passwords = passwords::Passwords::new()?;
-        Ok(Self { inner: Arc::new(Inner { store, settings, clock, secret, cache, passwords }) })
+        let srs = srs::Key::derive(&secret);
+        Ok(Self { inner: Arc::new(Inner { store, settings, clock, secret, srs, cache, passwords }) })
     }
 
     /// Who gets a letter for this address.
     pub async fn lookup(&self, address: &Address) -> Result<Lookup, Error> {
+        if let Some(found) = self.returning(address).await? {
+            return Ok(found);
+        }
         self.refresh().await?;
         let key = names::canonical(address);
         if let Some(found) = self.inner.cache.lookup(&key) {
@@ -141,6 +201,19 @@ impl Directory {
         let (version, found) = resolved.await?;
         self.inner.cache.keep_lookup(version, key, found.clone());
         Ok(found)
+    }
+
+    /// An address of ours that stands for a foreign sender: computed, never kept, since it grows old.
+    async fn returning(&self, address: &Address) -> Result<Option<Lookup>, Error> {
+        let Some(domain) = address.host().name().filter(|_| srs::has_form(address.local())) else { return Ok(None) };
+        if self.inner.settings.srs_domain.as_ref() != Some(domain) && !self.is_local(domain).await? {
+            return Ok(None);
+        }
+        let found = self.inner.srs.original(address.local(), (self.inner.clock)());
+        Ok(found.map(|found| match found {
+            Ok(sender) => Lookup::Returning(Returning(sender)),
+            Err(error) => Lookup::NotReturning(error),
+        }))
     }
 
     /// Whether the domain is one of ours.
@@ -164,8 +237,8 @@ impl Directory {
     /// Whether somebody may name this address as the sender of a letter: his own with any detail, or an alias that
     /// leads to him.
     pub async fn may_send_as(&self, who: &SignedIn, address: &Address) -> Result<bool, Error> {
-        let Lookup::Local(targets) = self.lookup(address).await? else { return Ok(false) };
-        Ok(targets.iter().any(|target| matches!(target, Target::Account { id, .. } if *id == who.account())))
+        let Lookup::Local(found) = self.lookup(address).await? else { return Ok(false) };
+        Ok(found.holders.iter().any(|(id, _)| *id == who.account()))
     }
 
     /// Makes sure that what stands in memory is no older than the settings allow.

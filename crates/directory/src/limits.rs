@@ -16,6 +16,13 @@ pub const DOMAINS_MAX: usize = 8 * 1024;
 /// Targets of one alias. A longer list is a mailing list, which is another thing.
 pub const ALIAS_TARGETS_MAX: usize = 1000;
 
+/// Addresses that the letters of one account go on to. More is a group.
+pub const FORWARD_TARGETS_MAX: usize = 20;
+
+/// How many days a notice may take to come back to an address that stands for a foreign sender. Five are what servers try
+/// a letter for (RFC 5321 section 4.5.4.1); the rest is for those who answer late.
+pub const SRS_DAYS_MAX: i64 = 21;
+
 /// Recipients that one address may turn into when aliases name aliases. More is refused rather than cut: a cut list
 /// loses mail.
 pub const EXPANSION_MAX: usize = 2000;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use envelope::Address;
 
 use crate::limits::{V4_WIDEST, V6_WIDEST};
-use crate::{DomainSet, SignedIn, Target};
+use crate::{DomainSet, Returning, SignedIn, Target};
 
 /// The permission to queue a letter for a domain that is not ours, and why it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,7 @@ enum Why {
     Network,
     OwnNotice,
     Alias,
+    Returning,
     Operator,
     RelayDomain,
 }
@@ -46,11 +47,7 @@ impl RelayAllowed {
         matches!(target, Target::Remote { .. }).then_some(Self(Why::Alias))
     }
 
-    /// The recipient is in a domain whose mail we take for others (a backup MX): anybody may send there, and it goes on to
-    /// the domain's own hosts. `None` when the domain is none of these. An address literal is never one.
-    pub fn for_relay_domain(recipient: &Address, domains: &DomainSet) -> Option<Self> {
-        let domain = recipient.host().name()?;
-        domains.contains(domain).then_some(Self(Why::RelayDomain))
+use crate::{DomainSet, Returning, SignedIn, Target};
     }
 
     /// A command on this machine that opened the store itself (`angelia send`): who can write the store need not ask.
@@ -67,6 +64,7 @@ impl fmt::Display for RelayAllowed {
             Why::Network => "trusted network",
             Why::OwnNotice => "own notice",
             Why::Alias => "alias",
+            Why::Returning => "notice to a sender",
             Why::Operator => "operator",
             Why::RelayDomain => "relay domain",
         })

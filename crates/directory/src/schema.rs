@@ -5,9 +5,9 @@ use protocol::sasl::ScramKeys;
 use storage::{Migrations, Query, Row, Transaction, Value};
 
 /// The tables, for the list that the store is opened with.
-pub const MIGRATIONS: Migrations = Migrations {
-    area: "directory",
-    steps: &["
+pub const MIGRATIONS: Migrations = Migrations { area: "directory", steps: &[STEP_1, STEP_2] };
+
+const STEP_1: &str = "
         CREATE TABLE directory_state (
             id BIGINT PRIMARY KEY,
             version BIGINT NOT NULL,
@@ -41,8 +41,30 @@ pub const MIGRATIONS: Migrations = Migrations {
         );
         CREATE INDEX directory_alias_domain ON directory_alias (domain, source);
         CREATE INDEX directory_alias_target ON directory_alias (target);
-    "],
-};
+    ";
+
+// Terms of aliases that are groups; accounts whose letters go on; people who moved.
+const STEP_2: &str = "
+        CREATE TABLE directory_group (
+            source TEXT PRIMARY KEY,
+            owner TEXT,
+            senders BIGINT NOT NULL
+        );
+        CREATE TABLE directory_forward (
+            account_id BIGINT NOT NULL,
+            target TEXT NOT NULL,
+            keeps BIGINT NOT NULL,
+            PRIMARY KEY (account_id, target)
+        );
+        CREATE INDEX directory_forward_target ON directory_forward (target);
+        CREATE TABLE directory_moved (
+            address TEXT PRIMARY KEY,
+            domain TEXT NOT NULL,
+            target TEXT NOT NULL,
+            forwards BIGINT NOT NULL
+        );
+        CREATE INDEX directory_moved_domain ON directory_moved (domain, address);
+    ";
 
 /// The one row of `directory_state`.
 pub(crate) const STATE: i64 = 1;

@@ -105,7 +105,10 @@ pub fn show(lookup: &Lookup) -> String {
     match lookup {
         Lookup::Foreign => "foreign".to_owned(),
         Lookup::Unknown => "unknown".to_owned(),
-        Lookup::Local(targets) => targets.iter().map(target).collect::<Vec<_>>().join(" "),
+        Lookup::Local(found) => found.targets.iter().map(target).collect::<Vec<_>>().join(" "),
+        Lookup::Moved(to) => format!("moved to {to}"),
+        Lookup::Returning(returning) => format!("back to {}", returning.to()),
+        Lookup::NotReturning(error) => error.to_string(),
     }
 }
 

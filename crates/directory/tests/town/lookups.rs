@@ -113,10 +113,10 @@ pub async fn postmaster_goes_where_the_operator_says(place: Place) {
 pub async fn relaying_for_an_alias(place: Place) {
     let town = place.town(trusting()).await;
     town.alias("team@athens.test", &["anna@athens.test", "boss@elsewhere.test"]).await.unwrap();
-    let Lookup::Local(targets) = town.directory.lookup(&address("team@athens.test")).await.unwrap() else {
+    let Lookup::Local(found) = town.directory.lookup(&address("team@athens.test")).await.unwrap() else {
         panic!("team is local")
     };
-    for target in targets {
+    for target in found.targets {
         let allowed = RelayAllowed::for_alias(&target).map(|allowed| allowed.to_string());
         assert_eq!(allowed.is_some(), matches!(target, Target::Remote { .. }), "{target:?}");
     }

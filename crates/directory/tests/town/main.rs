@@ -1,6 +1,7 @@
 //! The directory on both engines: the same checks on SQLite in a folder, and on a throw-away PostgreSQL.
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
+mod forwarding;
 mod house;
 mod lookups;
 mod operator;
@@ -41,6 +42,13 @@ checks! {
     signing_in::a_damaged_row_is_never_believed,
     signing_in::scram_signs_in,
     signing_in::many_at_once_are_all_answered,
+    forwarding::letters_go_on,
+    forwarding::forwards_lose_nothing,
+    forwarding::whose_address_it_stays,
+    forwarding::groups_have_owners,
+    forwarding::who_may_write_to_a_group,
+    forwarding::people_move,
+    forwarding::senders_are_rewritten,
     operator::what_the_operator_sees,
     operator::removing,
     operator::errors_say_what_to_do,
