@@ -15,6 +15,6 @@ mod time;
 pub use address::{Address, AddressError, LocalPart};
 pub use domain::{Domain, DomainError, Host};
 pub use ids::{AccountId, MailId, MailboxId, SessionId};
-pub use paths::{BodyType, Envelope, ForwardPath, Notify, Recipient, Return, ReversePath};
+pub use paths::{BodyType, Envelope, ForwardPath, Notify, Recipient, RequireTls, Return, ReversePath};
 pub use status::{EnhancedStatus, Outcome, Reply};
 pub use time::Timestamp;

@@ -97,6 +97,19 @@ pub enum Return {
     Headers,
 }
 
+/// What the sender says of encryption on the way (RFC 8689).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum RequireTls {
+    /// Nothing: as whoever carries the letter sees fit.
+    #[default]
+    Unsaid,
+    /// REQUIRETLS of MAIL FROM: at every hop encrypted, to a server that is known, and that demands the same, or not at
+    /// all.
+    Demanded,
+    /// `TLS-Required: No` in the header: better in the clear than not at all, whatever the receiver's policy says.
+    Waived,
+}
+
 /// NOTIFY= of RCPT TO (RFC 3461 section 4.1). All false means NEVER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notify {
@@ -134,4 +147,6 @@ pub struct Envelope {
     pub ret: Option<Return>,
     /// ENVID= as on the wire, in xtext.
     pub envelope_id: Option<String>,
+    /// REQUIRETLS. On the wire only [`RequireTls::Demanded`] is said.
+    pub require_tls: RequireTls,
 }

@@ -5,7 +5,7 @@
 //! more. What does not fit into 64 KiB is left out, from the end, and counted.
 
 use bytes::Bytes;
-use envelope::{Address, BodyType, MailId, Timestamp};
+use envelope::{Address, BodyType, MailId, RequireTls, Timestamp};
 
 use crate::flags::SYSTEM;
 use crate::limits::LABEL_OCTETS_MAX;
@@ -29,6 +29,8 @@ pub struct Label {
     pub body: BodyType,
     /// SMTPUTF8.
     pub smtputf8: bool,
+    /// REQUIRETLS, or its opposite, for those who are elsewhere.
+    pub require_tls: RequireTls,
     /// How many did not fit.
     pub more: usize,
 }
@@ -56,6 +58,11 @@ impl Label {
         }
         if self.smtputf8 {
             push(&mut out, "smtputf8", "1");
+        }
+        match self.require_tls {
+            RequireTls::Unsaid => {}
+            RequireTls::Demanded => push(&mut out, "tls", "demanded"),
+            RequireTls::Waived => push(&mut out, "tls", "waived"),
         }
         // Room for the line that says how many are missing.
         let room = LABEL_OCTETS_MAX - "more 18446744073709551615\n".len();
@@ -96,6 +103,8 @@ impl Label {
                 "next" => label.remote.push(Address::parse(value).ok()?),
                 "body" => label.body = if value == "binary" { BodyType::BinaryMime } else { BodyType::EightBitMime },
                 "smtputf8" => label.smtputf8 = true,
+                "tls" if value == "waived" => label.require_tls = RequireTls::Waived,
+                "tls" => label.require_tls = RequireTls::Demanded,
                 "more" => label.more = value.parse().ok()?,
                 _ => {}
             }
@@ -132,9 +141,12 @@ mod tests {
             remote: vec!["maria@sparta.test".parse().unwrap()],
             body: BodyType::EightBitMime,
             smtputf8: true,
+            require_tls: RequireTls::Demanded,
             more: 0,
         };
         assert_eq!(Label::decode(&label.encode()), Some(label.clone()));
+        let waived = Label { require_tls: RequireTls::Waived, ..label.clone() };
+        assert_eq!(Label::decode(&waived.encode()), Some(waived));
         let bounce = Label { mail: None, flags: 0, sender: String::new(), ..label };
         assert_eq!(Label::decode(&bounce.encode()), Some(bounce));
     }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use directory::RelayAllowed;
-use envelope::{Address, BodyType, MailId, Recipient, Reply, Return, ReversePath, SessionId, Timestamp};
+use envelope::{Address, BodyType, MailId, Recipient, Reply, RequireTls, Return, ReversePath, SessionId, Timestamp};
 use journal::{Event, Service};
 use mailstore::{Label, Placed};
 use net::clock;
@@ -41,6 +41,8 @@ pub struct Letter {
     pub ret: Option<Return>,
     /// ENVID=.
     pub envelope_id: Option<String>,
+    /// REQUIRETLS, or its opposite in the header.
+    pub require_tls: RequireTls,
     /// When it came.
     pub arrived: Timestamp,
     /// Its Message-ID, for the journal; empty when it has none.
@@ -67,6 +69,7 @@ impl Letter {
             smtputf8: false,
             ret: None,
             envelope_id: None,
+            require_tls: RequireTls::Unsaid,
             arrived,
             message_id: String::new(),
             recipients: Vec::new(),
@@ -124,6 +127,7 @@ impl Letter {
             remote: self.remote.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
             body: self.body,
             smtputf8: self.smtputf8,
+            require_tls: self.require_tls,
             ..Label::default()
         };
         let staged = stage.finish(label.encode()).await?;
@@ -170,6 +174,7 @@ impl Ready {
                 smtputf8: letter.smtputf8,
                 ret: letter.ret,
                 envelope_id: letter.envelope_id.as_deref(),
+                require_tls: letter.require_tls,
                 accepted_at: letter.arrived,
                 delivered_to: None,
                 recipients: &new,
@@ -190,6 +195,7 @@ impl Ready {
             smtputf8: letter.smtputf8,
             ret: letter.ret,
             envelope_id: letter.envelope_id.clone(),
+            require_tls: letter.require_tls,
             accepted_at: letter.arrived,
         }
     }

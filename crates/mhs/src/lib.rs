@@ -21,6 +21,7 @@ pub mod mda;
 pub mod msa;
 pub mod mta;
 pub mod recipients;
+mod require_tls;
 pub mod route;
 mod schema;
 pub mod tlsrpt;

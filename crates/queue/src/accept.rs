@@ -57,6 +57,7 @@ fn mail(new: &NewMail<'_>) -> Mail {
         smtputf8: new.smtputf8,
         ret: new.ret,
         envelope_id: new.envelope_id.map(str::to_owned),
+        require_tls: new.require_tls,
         accepted_at: new.accepted_at,
         delivered_to: new.delivered_to.cloned(),
     }
@@ -65,11 +66,11 @@ fn mail(new: &NewMail<'_>) -> Mail {
 /// False when it was there already: a repetition. The rows stand then, and hold the body that came with them.
 fn insert_mail(tx: &dyn Transaction, new: &NewMail<'_>, mail: &Mail) -> Result<bool, Error> {
     const MAIL: &str = "INSERT INTO queue_mail (mail_id, body, octets, reverse_path, body_type, smtputf8, ret, \
-                        envelope_id, accepted_at, seal, delivered_to, recipients) \
-                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+                        envelope_id, accepted_at, seal, delivered_to, require_tls, recipients) \
+                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
     let seal = rows::mail_seal(mail);
     let count = i64::try_from(new.recipients.len()).unwrap_or(i64::MAX);
-    let rest = [seal.into(), rows::delivered_to(mail), count.into()];
+    let rest = [seal.into(), rows::delivered_to(mail), rows::require_tls_number(mail.require_tls).into(), count.into()];
     let parameters: Vec<_> = rows::mail_columns(mail).into_iter().chain(rest).collect();
     if count == 0 || tx.execute(MAIL, &parameters)? == 0 {
         tx.drop_reference(new.body)?;

@@ -1,6 +1,6 @@
 //! Rows as structs, sealed on the way in and checked on the way out.
 
-use envelope::{Address, BodyType, MailId, Notify, Return, ReversePath, Timestamp};
+use envelope::{Address, BodyType, MailId, Notify, RequireTls, Return, ReversePath, Timestamp};
 use storage::{BodyId, Error, Query, Row, Value};
 
 use crate::limits::DUE_BUCKETS;
@@ -23,7 +23,7 @@ pub(crate) fn bucket(mail: MailId) -> i64 {
 }
 
 pub(crate) const MAIL: &str = "SELECT mail_id, body, octets, reverse_path, body_type, smtputf8, ret, envelope_id, \
-                               accepted_at, seal, delivered_to FROM queue_mail WHERE mail_id = $1";
+                               accepted_at, seal, delivered_to, require_tls FROM queue_mail WHERE mail_id = $1";
 
 /// What never changes, in the order of its seal.
 pub(crate) fn mail_columns(mail: &Mail) -> [Value; 9] {
@@ -44,10 +44,23 @@ pub(crate) fn delivered_to(mail: &Mail) -> Value {
     mail.delivered_to.as_ref().map(Address::to_string).into()
 }
 
-/// Over [`mail_columns`], and over who sent the letter on where somebody did.
+pub(crate) fn require_tls_number(require_tls: RequireTls) -> i64 {
+    match require_tls {
+        RequireTls::Unsaid => 0,
+        RequireTls::Demanded => 1,
+        RequireTls::Waived => 2,
+    }
+}
+
+fn require_tls(number: i64) -> Option<RequireTls> {
+    [RequireTls::Unsaid, RequireTls::Demanded, RequireTls::Waived].into_iter().nth(usize::try_from(number).ok()?)
+}
+
+/// Over [`mail_columns`], and over who sent the letter on, and what was said of encryption, where there is something.
 pub(crate) fn mail_seal(mail: &Mail) -> i64 {
     let more = mail.delivered_to.is_some().then(|| delivered_to(mail));
-    let columns: Vec<Value> = mail_columns(mail).into_iter().chain(more).collect();
+    let tls = (mail.require_tls != RequireTls::Unsaid).then(|| require_tls_number(mail.require_tls).into());
+    let columns: Vec<Value> = mail_columns(mail).into_iter().chain(more).chain(tls).collect();
     storage::seal(&columns)
 }
 
@@ -67,6 +80,7 @@ pub(crate) fn read_mail(q: &dyn Query, id: MailId) -> Result<Option<Mail>, Error
         smtputf8: row.int(5)? != 0,
         ret: row.maybe_int(6)?.map(|full| if full == 0 { Return::Headers } else { Return::Full }),
         envelope_id: row.maybe_text(7)?.map(str::to_owned),
+        require_tls: require_tls(row.int(11)?).ok_or_else(|| damaged(id))?,
         accepted_at: Timestamp(row.int(8)?),
         delivered_to: match row.maybe_text(10)? {
             Some(text) => Some(Address::parse(text).map_err(|_| damaged(id))?),

@@ -9,7 +9,7 @@
 
 /// The tables of this area.
 pub const MIGRATIONS: storage::Migrations =
-    storage::Migrations { area: "queue", steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO, STEP_PARKED] };
+    storage::Migrations { area: "queue", steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO, STEP_PARKED, STEP_REQUIRE_TLS] };
 
 const STEP_1: &str = "
 CREATE TABLE queue_mail (
@@ -92,3 +92,6 @@ CREATE TABLE queue_rule (
     PRIMARY KEY (kind, value)
 ) /* clustered */;
 ";
+
+// What the sender says of encryption (RFC 8689): 0 nothing, 1 demanded, 2 waived.
+const STEP_REQUIRE_TLS: &str = "ALTER TABLE queue_mail ADD COLUMN require_tls BIGINT NOT NULL DEFAULT 0";

@@ -1,7 +1,7 @@
 //! What goes into the queue and what comes out of it.
 
 use directory::RelayAllowed;
-use envelope::{Address, BodyType, MailId, Notify, Recipient, Reply, Return, ReversePath, Timestamp};
+use envelope::{Address, BodyType, MailId, Notify, Recipient, Reply, RequireTls, Return, ReversePath, Timestamp};
 use storage::BodyId;
 
 /// Whose turn it is among the letters of one destination: a number made from the sender. Lanes are served in turn, so
@@ -35,6 +35,8 @@ pub struct NewMail<'a> {
     pub ret: Option<Return>,
     /// ENVID=, in xtext.
     pub envelope_id: Option<&'a str>,
+    /// REQUIRETLS, or its opposite.
+    pub require_tls: RequireTls,
     /// When it was accepted: its lifetime counts from here.
     pub accepted_at: Timestamp,
     /// An address of ours that sends the letter on (an alias, a forward): it goes out with `Delivered-To:` this address
@@ -72,6 +74,8 @@ pub struct Mail {
     pub ret: Option<Return>,
     /// ENVID=, in xtext.
     pub envelope_id: Option<String>,
+    /// REQUIRETLS, or its opposite.
+    pub require_tls: RequireTls,
     /// When it was accepted.
     pub accepted_at: Timestamp,
     /// An address of ours that sent it on.

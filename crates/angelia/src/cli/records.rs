@@ -150,6 +150,7 @@ fn in_transit(queue: &Queue, tx: &dyn Transaction, letter: &InTransit<'_>) -> Re
         smtputf8: label.smtputf8,
         ret: None,
         envelope_id: None,
+        require_tls: label.require_tls,
         accepted_at: label.internal_date,
         delivered_to: None,
         recipients: &new,

@@ -173,6 +173,7 @@ async fn hand_in(
     }
     let smtputf8 = letter.needs_smtputf8() || recipients.iter().any(|one| one.address.needs_smtputf8());
     let post = Post {
+        require_tls: envelope::RequireTls::Unsaid,
         reverse_path,
         recipients,
         allowed: RelayAllowed::for_operator(),

@@ -10,7 +10,9 @@ mod unsent;
 use std::sync::Arc;
 
 use directory::RelayAllowed;
-use envelope::{Address, BodyType, EnhancedStatus, MailId, Notify, Recipient, Reply, Return, ReversePath, Timestamp};
+use envelope::{
+    Address, BodyType, EnhancedStatus, MailId, Notify, Recipient, Reply, RequireTls, Return, ReversePath, Timestamp,
+};
 use journal::{Event, Service};
 use message::dsn::{Action, RecipientReport, Report, Returned};
 use net::clock;
@@ -42,6 +44,8 @@ pub struct About {
     pub ret: Option<Return>,
     /// ENVID=, as on the wire.
     pub envelope_id: Option<String>,
+    /// REQUIRETLS.
+    pub require_tls: RequireTls,
     /// When it came.
     pub accepted_at: Timestamp,
 }
@@ -56,6 +60,7 @@ impl From<&queue::Mail> for About {
             smtputf8: mail.smtputf8,
             ret: mail.ret,
             envelope_id: mail.envelope_id.clone(),
+            require_tls: mail.require_tls,
             accepted_at: mail.accepted_at,
         }
     }
@@ -206,6 +211,10 @@ async fn write(
         service: Service::Outbound,
         message,
         complete: false,
+        require_tls: match about.require_tls {
+            RequireTls::Demanded => RequireTls::Demanded,
+            RequireTls::Unsaid | RequireTls::Waived => RequireTls::Unsaid,
+        },
         smtputf8: report.needs_smtputf8(),
     }))
 }
@@ -217,6 +226,8 @@ fn full_octets_max(about: &About, noticed: &[Noticed<'_>]) -> u64 {
     match about.ret {
         _ if !failed || about.body_type == BodyType::BinaryMime => 0,
         Some(Return::Headers) => 0,
+        // Its notice may come to nothing on a way that is not as safe; so it has little to give away.
+        _ if about.require_tls == RequireTls::Demanded => 0,
         Some(Return::Full) => NOTICE_LETTER_OCTETS_MAX,
         None => NOTICE_LETTER_OCTETS,
     }

@@ -1,7 +1,7 @@
 //! A letter that was handed in on this machine and cannot be taken at all: its writer has long gone on, so he is told by
 //! a notice with the letter's header.
 
-use envelope::{Address, BodyType, MailId, Notify, Recipient, Reply, ReversePath, Timestamp};
+use envelope::{Address, BodyType, MailId, Notify, Recipient, Reply, RequireTls, ReversePath, Timestamp};
 use journal::Service;
 use message::dsn::{Action, RecipientReport, Report, Returned};
 use message::header::Header;
@@ -75,6 +75,7 @@ pub async fn unsent(context: &Context, letter: &Unsent<'_>) -> Result<Option<Rea
         service: Service::Outbound,
         message: report.build().around(header.bytes()).into(),
         complete: false,
+        require_tls: RequireTls::Unsaid,
         smtputf8: report.needs_smtputf8(),
     };
     match post::prepare(context, post).await {

@@ -22,6 +22,7 @@ use super::{complete, strip};
 use crate::acceptance::{Letter, Ready};
 use crate::limits::{HEADER_OCTETS_MAX, HOPS_MAX, JOURNAL_TEXT_MAX};
 use crate::recipients::{self, Options, Ways};
+use crate::require_tls;
 use crate::{Context, bounce};
 
 /// Octets of the body that are in memory at once.
@@ -143,6 +144,7 @@ fn header(context: &Context, letter: &mut Letter, hand_in: &HandIn) -> Result<Ve
     if trace::hops(&given) > HOPS_MAX {
         return Err(PostError::Loop);
     }
+    letter.require_tls = require_tls::wish(letter.require_tls, &given);
     let (user, hostname) = (&hand_in.user, &context.settings.hostname);
     let mut fields = FieldWriter::new();
     if given.get("from").is_none() {

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use directory::RelayAllowed;
-use envelope::{ForwardPath, Recipient, Reply, ReversePath};
+use envelope::{ForwardPath, Recipient, Reply, RequireTls, ReversePath};
 use journal::Service;
 use message::header::Header;
 use message::trace::{self, Received, With};
@@ -16,6 +16,7 @@ use super::{complete, strip};
 use crate::Context;
 use crate::acceptance::{self, Accepted, Letter, Ready};
 use crate::recipients::{self, Options};
+use crate::require_tls;
 
 /// A letter and its envelope.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Post {
     pub message: Bytes,
     /// Add Received and what the header lacks, leave out Bcc. A notice of ours is whole as it is.
     pub complete: bool,
+    /// REQUIRETLS: a notice about a letter that travelled under it does so too (RFC 8689 section 5).
+    pub require_tls: RequireTls,
     /// SMTPUTF8 is needed: an address or the header is not ASCII.
     pub smtputf8: bool,
 }
@@ -87,6 +90,7 @@ pub async fn prepare(context: &Context, post: Post) -> Result<(Ready, Vec<(envel
     }
     let mut letter = Letter::new(post.service, None, post.reverse_path.clone(), clock::now());
     letter.smtputf8 = post.smtputf8;
+    letter.require_tls = post.require_tls;
     letter.body = body_type(&post.message);
     let refused = add_recipients(context, &mut letter, &post).await;
     if letter.has_no_recipients() {
@@ -152,6 +156,7 @@ fn prefix(context: &Context, letter: &mut Letter, post: &Post, message: &[u8]) -
     }
     let field = header.get("message-id").map(|field| field.text()).unwrap_or_default();
     letter.message_id = field.trim().chars().take(crate::limits::JOURNAL_TEXT_MAX).collect();
+    letter.require_tls = require_tls::wish(letter.require_tls, &header);
     let mut prefix = letter.return_path();
     if post.complete {
         prefix.push_str(&received(context, letter));

@@ -196,6 +196,7 @@ impl Reporter {
         };
         let nobody = Notify { success: false, failure: false, delay: false };
         let post = Post {
+            require_tls: envelope::RequireTls::Unsaid,
             reverse_path: ReversePath::Address(contact.clone()),
             // A report that does not arrive is no reason to write to anybody.
             recipients: vec![Recipient { address: to.clone(), notify: Some(nobody), original: None }],

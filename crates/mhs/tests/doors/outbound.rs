@@ -48,6 +48,7 @@ pub(crate) async fn batch(athens: &Office, to: &[&str], message: &'static str) -
         message: message.into(),
         complete: true,
         smtputf8: false,
+        require_tls: envelope::RequireTls::Unsaid,
     };
     post(&athens.context, letter).await.unwrap();
     let lease = Duration::from_secs(60);

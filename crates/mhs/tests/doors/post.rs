@@ -21,6 +21,7 @@ fn draft(names: &[&str], message: &'static str) -> Post {
         message: message.into(),
         complete: true,
         smtputf8: false,
+        require_tls: envelope::RequireTls::Unsaid,
     }
 }
 

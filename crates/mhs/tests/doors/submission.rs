@@ -17,6 +17,7 @@ fn letter(from: &str, to: &[&str]) -> Envelope {
         recipients: to.iter().map(recipient).collect(),
         body: BodyType::SevenBit,
         smtputf8: false,
+        require_tls: envelope::RequireTls::Unsaid,
         ret: None,
         envelope_id: None,
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use directory::RelayAllowed;
-use envelope::{BodyType, MailId, Notify, Recipient, Return, ReversePath};
+use envelope::{BodyType, MailId, Notify, Recipient, RequireTls, Return, ReversePath};
 use journal::Event;
 use net::clock;
 use queue::{Backoff, Filter, Lane, NewMail, NewRecipient};
@@ -211,6 +211,7 @@ async fn ret_and_envid_are_honoured() {
     let prepared = queue.prepare(&anna(), Lane::of(&anna()), &[&to], clock::now()).await.unwrap();
     let write = world.context.store.write(move |tx| {
         let new = NewMail {
+            require_tls: RequireTls::Unsaid,
             mail: MailId::random(),
             body: tx.keep(&staged, 1)?,
             octets: staged.len(),

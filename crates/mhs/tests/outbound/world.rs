@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use directory::{Directory, RelayAllowed};
-use envelope::{Address, Domain, MailId, Recipient, ReversePath};
+use envelope::{Address, Domain, MailId, Recipient, RequireTls, ReversePath};
 use hickory_proto::rr::rdata::{A, MX, SOA};
 use hickory_proto::rr::{Name, RData, Record};
 use hickory_server::Server;
@@ -170,6 +170,7 @@ impl World {
     pub(crate) async fn send_as(&self, reverse_path: ReversePath, recipients: Vec<Recipient>) -> MailId {
         let message = "From: anna@athens.test\r\nSubject: Γειά\r\nMessage-ID: <1@athens.test>\r\n\r\n.hello\r\n\r\n";
         let post = Post {
+            require_tls: RequireTls::Unsaid,
             reverse_path,
             recipients,
             allowed: RelayAllowed::for_operator(),

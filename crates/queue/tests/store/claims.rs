@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use envelope::{MailId, Reply, Timestamp};
+use envelope::{MailId, Reply, RequireTls, Timestamp};
 use queue::limits::{CLAIM_SCAN_MAX, DUE_AHEAD_MAX};
 use queue::{Filter, Queue, Verdict};
 
@@ -36,6 +36,7 @@ pub async fn what_goes_in_comes_out(house: House) {
     }
     let mail = &claims[0].mail;
     assert_eq!(mail.reverse_path.to_string(), "anna@athens.test");
+    assert_eq!(mail.require_tls, RequireTls::Demanded);
     assert_eq!((mail.octets, mail.smtputf8, mail.envelope_id.as_deref()), (8, true, Some("QQ314159")));
     assert_eq!(mail.accepted_at, NOW);
     let body = house.store.open(mail.body).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use directory::RelayAllowed;
-use envelope::{Address, BodyType, MailId, Notify, Recipient, Return, ReversePath, Timestamp};
+use envelope::{Address, BodyType, MailId, Notify, Recipient, RequireTls, Return, ReversePath, Timestamp};
 use queue::{Claim, Lane, NewMail, NewRecipient, Prepared, Queue, Settlement, Verdict};
 use storage::{BodiesConfig, Migrations, Store};
 use tempfile::TempDir;
@@ -87,6 +87,7 @@ impl House {
                 smtputf8: true,
                 ret: Some(Return::Headers),
                 envelope_id: Some("QQ314159"),
+                require_tls: RequireTls::Demanded,
                 accepted_at: now,
                 delivered_to: None,
                 recipients: &to,

@@ -12,6 +12,7 @@ use super::serve::Visit;
 use crate::acceptance::Letter;
 use crate::limits::{HOPS_MAX, JOURNAL_TEXT_MAX};
 use crate::msa::{complete, identity};
+use crate::require_tls;
 
 impl Visit {
     /// Answers what goes in front of the header, or why the letter is refused.
@@ -20,6 +21,7 @@ impl Visit {
             return Err(Reply::new(554, (5, 4, 6), "the letter goes in circles: too many Received fields"));
         }
         letter.message_id = message_id(header);
+        letter.require_tls = require_tls::wish(letter.require_tls, header);
         let mut prefix = letter.return_path();
         prefix.push_str(&self.received(letter));
         if self.policy == Policy::Submission {

@@ -1,5 +1,6 @@
 //! MAIL: who sends. In submission it has to be one of the sender's own addresses.
 
+use envelope::RequireTls;
 use net::clock;
 use protocol::smtp::grammar::Mail;
 
@@ -23,6 +24,9 @@ impl Visit {
         letter.smtputf8 = mail.smtputf8;
         letter.ret = mail.ret;
         letter.envelope_id = mail.envelope_id;
+        if mail.require_tls {
+            letter.require_tls = RequireTls::Demanded;
+        }
         self.letter = Some(letter);
         self.session().accept_mail();
     }

@@ -24,6 +24,7 @@ pub(super) async fn bring_home(outbound: &Outbound, group: Group) {
     let mut letter = Letter::new(Service::Outbound, None, mail.reverse_path.clone(), mail.accepted_at);
     (letter.body, letter.smtputf8) = (mail.body_type, mail.smtputf8);
     (letter.ret, letter.envelope_id) = (mail.ret, mail.envelope_id.clone());
+    letter.require_tls = mail.require_tls;
     let mut home = Vec::new();
     for job in group.jobs {
         let to = recipient(&job);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use envelope::{Envelope, Outcome, Recipient, Reply};
+use envelope::{Envelope, Outcome, Recipient, Reply, RequireTls};
 use journal::Event as Happened;
 use net::clock;
 use protocol::smtp::client::{Event, Phase, Problem, Report};
@@ -225,6 +225,7 @@ impl Progress<'_> {
             smtputf8,
             ret: mail.ret,
             envelope_id: mail.envelope_id.clone(),
+            require_tls: mail.require_tls,
         })
     }
 
@@ -297,8 +298,12 @@ impl Progress<'_> {
 }
 
 /// What the letter wants of its way.
-fn wish(_mail: &queue::Mail) -> Wish {
-    Wish::Unsaid
+fn wish(mail: &queue::Mail) -> Wish {
+    match mail.require_tls {
+        RequireTls::Unsaid => Wish::Unsaid,
+        RequireTls::Demanded => Wish::Demanded,
+        RequireTls::Waived => Wish::Waived,
+    }
 }
 
 /// What is left of a connection after it carried a letter.

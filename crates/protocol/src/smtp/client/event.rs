@@ -67,6 +67,8 @@ pub struct Extensions {
     pub eight_bit_mime: bool,
     /// RFC 6531.
     pub smtputf8: bool,
+    /// RFC 8689. Of worth only under TLS.
+    pub require_tls: bool,
     /// RFC 3030.
     pub chunking: bool,
     /// RFC 3030.

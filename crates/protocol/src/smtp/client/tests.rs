@@ -19,6 +19,7 @@ pub(super) fn letter(recipients: &[&str]) -> Envelope {
         recipients: recipients.iter().map(recipient).collect(),
         body: envelope::BodyType::SevenBit,
         smtputf8: false,
+        require_tls: envelope::RequireTls::Unsaid,
         ret: None,
         envelope_id: None,
     }

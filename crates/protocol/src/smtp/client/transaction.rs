@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-use envelope::{BodyType, Envelope, Reply};
+use envelope::{BodyType, Envelope, Reply, RequireTls};
 
 use super::event::{Config, Extensions, Phase, Problem, Report};
 use crate::smtp::encode::{self, Normalizer, Stuffer};
@@ -120,6 +120,9 @@ impl Transaction {
     fn impossible(&self, offered: &Extensions) -> Option<Reply> {
         if self.envelope.smtputf8 && !offered.smtputf8 {
             return Some(Reply::new(550, (5, 6, 7), "the server does not take internationalized mail (SMTPUTF8)"));
+        }
+        if self.envelope.require_tls == RequireTls::Demanded && !offered.require_tls {
+            return Some(Reply::new(550, (5, 7, 30), "the server cannot promise encryption further on (REQUIRETLS)"));
         }
         if self.envelope.body == BodyType::BinaryMime && !(offered.binary_mime && offered.chunking) {
             return Some(Reply::new(554, (5, 6, 3), "the server does not take binary mail (BINARYMIME)"));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use envelope::{BodyType, Envelope, Notify, Recipient, Return};
+use envelope::{BodyType, Envelope, Notify, Recipient, RequireTls, Return};
 
 use crate::smtp::client::Extensions;
 
@@ -20,6 +20,9 @@ pub fn mail(out: &mut Vec<u8>, envelope: &Envelope, octets: Option<u64>, offered
     }
     if envelope.smtputf8 && offered.smtputf8 {
         out.extend_from_slice(b" SMTPUTF8");
+    }
+    if envelope.require_tls == RequireTls::Demanded && offered.require_tls {
+        out.extend_from_slice(b" REQUIRETLS");
     }
     if offered.dsn {
         match envelope.ret {

@@ -62,7 +62,7 @@ fn senders() {
     assert_eq!(mail("MAIL FROM:<>"), Ok(Mail::new(ReversePath::Null)));
     assert_eq!(mail("mail from: <a@b>").map(|m| m.reverse_path), Ok(ReversePath::Address(address("a@b"))));
     assert_eq!(
-        mail("MAIL FROM:<@x,@y:a@b> SIZE=5 BODY=8bitmime RET=HDRS ENVID=QQ+2B314 AUTH=a+2Bb@c SMTPUTF8"),
+        mail("MAIL FROM:<@x,@y:a@b> SIZE=5 BODY=8bitmime RET=HDRS ENVID=QQ+2B314 AUTH=a+2Bb@c SMTPUTF8 RequireTLS"),
         Ok(Mail {
             reverse_path: ReversePath::Address(address("a@b")),
             size: Some(5),
@@ -71,6 +71,7 @@ fn senders() {
             ret: Some(Return::Headers),
             envelope_id: Some("QQ+2B314".to_owned()),
             auth: Some("a+b@c".to_owned()),
+            require_tls: true,
         })
     );
     for (line, fault) in [

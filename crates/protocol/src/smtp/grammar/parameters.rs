@@ -1,5 +1,5 @@
 //! MAIL and RCPT with their parameters (RFC 5321 section 4.1.1.11): SIZE (RFC 1870), BODY (RFC 6152, 3030), SMTPUTF8
-//! (RFC 6531), AUTH (RFC 4954 section 5), RET, ENVID, NOTIFY and ORCPT (RFC 3461).
+//! (RFC 6531), REQUIRETLS (RFC 8689), AUTH (RFC 4954 section 5), RET, ENVID, NOTIFY and ORCPT (RFC 3461).
 
 use envelope::{BodyType, ForwardPath, Notify, Return, ReversePath};
 
@@ -23,6 +23,8 @@ pub struct Mail {
     pub envelope_id: Option<String>,
     /// AUTH=, decoded: the submitter, or `<>`. Only a trusted client's word counts.
     pub auth: Option<String>,
+    /// REQUIRETLS.
+    pub require_tls: bool,
 }
 
 /// RCPT TO.
@@ -47,6 +49,7 @@ impl Mail {
             ret: None,
             envelope_id: None,
             auth: None,
+            require_tls: false,
         }
     }
 }
@@ -70,6 +73,12 @@ pub(super) fn mail(arguments: &str) -> Result<Mail, Fault> {
                     return Err(Fault::Parameter("SMTPUTF8"));
                 }
                 mail.smtputf8 = true;
+            }
+            k if k.eq_ignore_ascii_case("REQUIRETLS") => {
+                if value.is_some() || mail.require_tls {
+                    return Err(Fault::Parameter("REQUIRETLS"));
+                }
+                mail.require_tls = true;
             }
             _ => return Err(Fault::UnknownParameter),
         }

@@ -79,6 +79,7 @@ pub fn parse_extensions(text: &str) -> Extensions {
             "PIPELINING" => extensions.pipelining = true,
             "SIZE" => extensions.size = Some(words.next().and_then(|word| word.parse().ok()).unwrap_or(0)),
             "8BITMIME" => extensions.eight_bit_mime = true,
+            "REQUIRETLS" => extensions.require_tls = true,
             "SMTPUTF8" => extensions.smtputf8 = true,
             "CHUNKING" => extensions.chunking = true,
             "BINARYMIME" => extensions.binary_mime = true,

@@ -176,6 +176,11 @@ impl Server {
         self.say(reply);
     }
 
+    /// Only where the letter has come encrypted so far (RFC 8689 section 2).
+    pub(super) fn offers_require_tls(&self) -> bool {
+        self.config.require_tls && self.tls.is_some()
+    }
+
     /// The answer to EHLO: our name, then a line an extension.
     fn extensions(&self) -> String {
         let config = &self.config;
@@ -187,6 +192,9 @@ impl Server {
         }
         if config.chunking {
             text.push_str("\nCHUNKING\nBINARYMIME");
+        }
+        if self.offers_require_tls() {
+            text.push_str("\nREQUIRETLS");
         }
         if config.starttls && self.tls.is_none() {
             text.push_str("\nSTARTTLS");

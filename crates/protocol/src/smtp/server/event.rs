@@ -56,6 +56,8 @@ pub struct Config {
     pub chunking: bool,
     /// Offer SMTPUTF8 (RFC 6531).
     pub smtputf8: bool,
+    /// Offer REQUIRETLS (RFC 8689) where the channel is encrypted.
+    pub require_tls: bool,
     /// Bare CR and LF in bodies, but in BINARYMIME.
     pub bare_line_ends: BareLineEnds,
     /// Largest letter in octets.
@@ -80,6 +82,7 @@ impl Config {
             auth: Auth::default(),
             chunking: true,
             smtputf8: true,
+            require_tls: true,
             bare_line_ends: BareLineEnds::Refuse,
             message_octets_max: limits::MESSAGE_OCTETS_MAX,
             recipients_max: limits::RECIPIENTS_MAX,

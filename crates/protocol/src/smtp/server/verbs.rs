@@ -117,6 +117,9 @@ impl Server {
                 self.say(&BodyFault::TooLong { octets_max: limit }.reply());
             }
             () if mail.smtputf8 && !self.config.smtputf8 => self.say(&grammar::Fault::UnknownParameter.reply()),
+            () if mail.require_tls && !self.offers_require_tls() => {
+                self.say(&grammar::Fault::UnknownParameter.reply());
+            }
             () if mail.body == BodyType::BinaryMime && !self.config.chunking => {
                 self.say(&grammar::Fault::Parameter("BODY").reply());
             }

@@ -23,6 +23,7 @@ pub(in super::super) fn claim_of(mail: MailId, number: i64, to: &str, from: &str
     let address = Address::parse(to).unwrap();
     let lane = Lane::of(&reverse_path);
     let mail = Mail {
+        require_tls: envelope::RequireTls::Unsaid,
         id: mail,
         body: BodyId(1),
         octets: 1,

@@ -183,8 +183,12 @@ fn a_refused_chunk() {
 fn what_the_peer_cannot_take_is_not_sent() {
     let unicode = Envelope { smtputf8: true, ..letter(&["x@y"]) };
     let binary = Envelope { body: envelope::BodyType::BinaryMime, ..letter(&["x@y"]) };
+    let secret = Envelope { require_tls: envelope::RequireTls::Demanded, ..letter(&["x@y"]) };
     let sender = talk(
-        Sender::new(smtp(), &[(unicode, &["x"]), (binary, &["x"]), (letter(&["x@y"]), &["much too long"])]),
+        Sender::new(
+            smtp(),
+            &[(unicode, &["x"]), (binary, &["x"]), (secret, &["x"]), (letter(&["x@y"]), &["much too long"])],
+        ),
         "S: 220 hello
          C: EHLO athens.test
          S: 250-hello
@@ -193,12 +197,13 @@ fn what_the_peer_cannot_take_is_not_sent() {
          S: 221 bye",
     );
     let codes: Vec<String> = sender.fates().iter().map(|fate| fate[..9].to_owned()).collect();
-    assert_eq!(codes, ["550 5.6.7", "554 5.6.3", "552 5.3.4"]);
+    assert_eq!(codes, ["550 5.6.7", "554 5.6.3", "550 5.7.3", "552 5.3.4"]);
 }
 
 #[test]
 fn parameters_go_to_whom_they_mean_something() {
     let mut envelope = Envelope { smtputf8: true, body: envelope::BodyType::EightBitMime, ..letter(&["x@y", "z@y"]) };
+    envelope.require_tls = envelope::RequireTls::Demanded;
     envelope.ret = Some(envelope::Return::Headers);
     envelope.envelope_id = Some("Q+2B1".into());
     envelope.recipients[0].notify = Some(envelope::Notify { success: true, failure: true, delay: false });
@@ -211,9 +216,10 @@ fn parameters_go_to_whom_they_mean_something() {
          S: 250-hello
          S: 250-DSN
          S: 250-8BITMIME
+         S: 250-REQUIRETLS
          S: 250-SMTPUTF8
          S: 250 PIPELINING
-         C: MAIL FROM:<a@b> BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=Q+2B1
+         C: MAIL FROM:<a@b> BODY=8BITMIME SMTPUTF8 REQUIRETLS RET=HDRS ENVID=Q+2B1
          C: RCPT TO:<x@y> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x@y
          C: RCPT TO:<z@y> NOTIFY=NEVER
          C: DATA",
