@@ -13,6 +13,13 @@ pub const OBJECT_PART: usize = 6 * 1024 * 1024;
 /// not gigabytes.
 pub const BODIES_IN_MEMORY_MAX: usize = 128 * 1024 * 1024;
 
+/// Octets of short bodies that a server keeps in memory after they were written: at ten thousand letters of 4 KiB a second
+/// that is the last fifth of a second, in which they go on to their next hop.
+pub const RECENT_OCTETS: usize = 8 * 1024 * 1024;
+
+/// What such a body takes beside its octets, about.
+pub const RECENT_ENTRY_OCTETS: usize = 400;
+
 /// Octets under one checksum: a range read costs at most this much more than was asked for.
 pub const BLOCK: usize = 64 * 1024;
 

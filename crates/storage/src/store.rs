@@ -26,6 +26,10 @@ pub struct Options {
     pub segment_octets: u64,
     /// Octets of bodies that may wait in memory, of all sessions together.
     pub bodies_in_memory_octets: usize,
+    /// Octets of bodies that stay in memory for a while after they were written, for whoever reads them next. A server
+    /// gains by it; 0, the default, keeps none. Such a body can be opened even before a row names it, or when none does
+    /// any more.
+    pub recent_octets: usize,
     /// Connections to a cluster's database, for writing and reading together.
     pub connections: usize,
     /// Whether statements are prepared once per connection. Off behind a pooler that lends a connection per transaction.
@@ -45,6 +49,7 @@ impl Default for Options {
             readers: 8,
             segment_octets: SEGMENT_OCTETS,
             bodies_in_memory_octets: BODIES_IN_MEMORY_MAX,
+            recent_octets: 0,
             connections: 16,
             statement_cache: true,
             grace: Duration::from_secs(3600),
@@ -218,7 +223,10 @@ impl Store {
     /// Opens a kept body.
     pub async fn open(&self, body: BodyId) -> Result<Body, Error> {
         let segments = match &self.inner.bodies {
-            Bodies::Segments(segments) => segments,
+            Bodies::Segments(segments) => match segments.recent().get(body) {
+                Some(body) => return Ok(body),
+                None => segments,
+            },
             Bodies::Objects(objects) => {
                 let located = self.read(move |query| table::locate(query, body)).await?;
                 return Body::open_object(Arc::clone(objects), located).await;

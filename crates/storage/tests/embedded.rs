@@ -27,6 +27,40 @@ async fn bodies_with_little_memory_and_small_segments() {
     conformance::bodies::all(&store).await;
 }
 
+/// What was written a moment ago is read without the disk, and memory is bounded: the oldest of them are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn recent_bodies_stay_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { recent_octets: 100_000, ..Options::default() };
+    let store = Store::open_embedded_with(folder.path(), TABLES, options).await.unwrap();
+    let first = conformance::bodies::keep(&store, b"the first").await;
+    let long = conformance::octets(100_000, 5);
+    let several_blocks = conformance::bodies::keep(&store, &long).await;
+    let mut later = Vec::new();
+    for seed in 0..20 {
+        let octets = conformance::octets(9_000, seed);
+        later.push((conformance::bodies::keep(&store, &octets).await, octets));
+    }
+    assert_eq!(store.open(several_blocks).await.unwrap().read_all(100_000).await.unwrap(), long);
+    for entry in std::fs::read_dir(folder.path().join("bodies")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "seg") {
+            std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(40).unwrap();
+        }
+    }
+    let (last, octets) = later.last().unwrap();
+    let body = store.open(*last).await.unwrap();
+    assert_eq!(body.len(), 9_000);
+    assert_eq!(body.read(100..200).await.unwrap(), octets[100..200]);
+    for gone in [first, several_blocks, later[0].0] {
+        assert!(matches!(store.open(gone).await.err().unwrap(), Error::Damaged(_)));
+    }
+    let there = later.iter().rev().take(10);
+    for (id, octets) in there {
+        assert_eq!(store.open(*id).await.unwrap().read_all(9_000).await.unwrap(), *octets);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_opens_again_with_all_that_was_written() {
     let folder = tempfile::tempdir().unwrap();

@@ -33,7 +33,7 @@ impl Ground {
 
     /// The same for a server, which keeps house as well.
     pub async fn open_to_serve(settings: &Settings) -> anyhow::Result<Self> {
-        Self::open_with(settings, Options::default()).await
+        Self::open_with(settings, Options { recent_octets: storage::limits::RECENT_OCTETS, ..Options::default() }).await
     }
 
     async fn open_with(settings: &Settings, options: Options) -> anyhow::Result<Self> {

@@ -16,6 +16,7 @@ use crate::housekeeping::blocking;
 use crate::limits::{BLOCK, READ_MAX};
 
 /// A body open for reading: checked against its checksums, byte ranges of it.
+#[derive(Clone)]
 pub struct Body {
     inner: Arc<Inner>,
 }
@@ -32,6 +33,8 @@ struct Inner {
 enum Source {
     File(Arc<File>),
     Object(Arc<Objects>),
+    /// It is in memory, whole.
+    Nowhere,
 }
 
 /// Why a body cannot be opened.
@@ -70,6 +73,13 @@ impl Body {
             return Err(Error::Damaged(format!("body {}: its object is missing", located.body.0)));
         };
         Self::opened(located, Source::Object(objects), &wanted, &bytes)
+    }
+
+    /// One that was written this moment, with the table that stands beside it on disk. `None` for one of several blocks.
+    pub(crate) fn written(located: Located, payload: &[u8], table: &[u8]) -> Option<Self> {
+        let wanted = Wanted::of(&located).ok().filter(|wanted| wanted.payload > 0)?;
+        let bytes = [payload, table].concat();
+        Self::opened(located, Source::Nowhere, &wanted, &bytes).ok()
     }
 
     fn opened(located: Located, source: Source, wanted: &Wanted, bytes: &[u8]) -> Result<Self, Error> {
@@ -119,6 +129,7 @@ impl Body {
                 let stored = stored.ok_or_else(|| damaged(&self.inner.located, Bad::Short))?;
                 self.inner.unpack(&range, &stored)
             }
+            Source::Nowhere => Err(Error::Bug("a body in memory that is not whole".to_owned())),
         }
     }
 

@@ -4,6 +4,7 @@ mod appender;
 mod body;
 mod compact;
 mod objects;
+mod recent;
 pub mod record;
 mod salvage;
 mod scan;

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use tokio::sync::mpsc;
 
 use super::appender::{self, Order};
+use super::recent::Recent;
 use super::segment::{self, SegmentWriter};
 use super::stage::Spill;
 use super::{Hold, Located, Memory, StagedBody};
@@ -31,6 +32,7 @@ pub(crate) struct Segments {
     readers: Mutex<Readers>,
     holds: Mutex<HashMap<i64, Weak<Hold>>>,
     memory: Memory,
+    recent: Recent,
     failure: OnceLock<String>,
 }
 
@@ -61,6 +63,7 @@ impl Segments {
                 readers: Mutex::default(),
                 holds: Mutex::default(),
                 memory: Memory::new(options.bodies_in_memory_octets),
+                recent: Recent::new(options.recent_octets),
                 failure: OnceLock::new(),
             }
         });
@@ -77,6 +80,10 @@ impl Segments {
 
     pub(crate) fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Hands a record to the thread.

@@ -10,7 +10,7 @@ use super::objects::Upload;
 use super::record::{HEADER, TableBuilder};
 use super::segment::{SegmentWriter, Trouble};
 use super::segments::Segments;
-use super::{Bodies, StagedBody};
+use super::{Bodies, Body, StagedBody};
 use crate::Error;
 use crate::housekeeping::blocking;
 use crate::ids::millis;
@@ -98,12 +98,19 @@ impl Stage {
     async fn finish_short(&self, segments: &Segments, mut record: Vec<u8>, label: &[u8]) -> Result<StagedBody, Error> {
         let mut table = TableBuilder::default();
         table.add(self.body, &record[HEADER..]);
+        let is_one_block = record.len() <= HEADER + BLOCK;
+        let payload = (is_one_block && segments.recent().is_on()).then(|| record[HEADER..].to_vec());
         let (header, table) = table.finish(self.body, millis(), label);
         record.extend_from_slice(&table);
         record.extend_from_slice(label);
         let (answer, waiting) = oneshot::channel();
         segments.append(Order { header, record, answer }).await?;
-        waiting.await.map_err(|_| Error::Failed("the thread that writes bodies is gone".to_owned()))?
+        let gone = |_| Error::Failed("the thread that writes bodies is gone".to_owned());
+        let staged = waiting.await.map_err(gone)??;
+        if let Some(body) = payload.and_then(|payload| Body::written(*staged.located(), &payload, &table)) {
+            segments.recent().put(staged.id(), body);
+        }
+        Ok(staged)
     }
 
     async fn finish_long(&self, mut spill: Box<Spill>, rest: Vec<u8>, label: Bytes) -> Result<StagedBody, Error> {
