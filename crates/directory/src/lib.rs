@@ -43,6 +43,7 @@ pub use error::Error;
 pub use forwards::ForwardEntry;
 pub use groups::{Gate, Senders, SendersError, Terms};
 pub use moved::MovedEntry;
+pub use names::canonical;
 pub use pattern::{DomainPattern, DomainSet};
 pub use relay::{Network, NetworkError, RelayAllowed, TrustedNetworks};
 pub use schema::MIGRATIONS;

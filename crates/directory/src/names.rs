@@ -14,7 +14,7 @@ pub(crate) fn canonical_local(local: &LocalPart) -> String {
 
 /// The canonical form of an address. A local part that its canonical form makes too long stays as it is: no account
 /// has it.
-pub(crate) fn canonical(address: &Address) -> Address {
+pub fn canonical(address: &Address) -> Address {
     match LocalPart::from_unquoted(&canonical_local(address.local())) {
         Ok(local) => Address::new(local, address.host().clone()),
         Err(_) => address.clone(),

@@ -47,7 +47,16 @@ impl RelayAllowed {
         matches!(target, Target::Remote { .. }).then_some(Self(Why::Alias))
     }
 
-use crate::{DomainSet, Returning, SignedIn, Target};
+    /// A notice comes back to an address of ours that stands for a foreign sender: to him, and to nobody else.
+    pub fn for_returning(_returning: &Returning) -> Self {
+        Self(Why::Returning)
+    }
+
+    /// The recipient is in a domain whose mail we take for others (a backup MX): anybody may send there, and it goes on to
+    /// the domain's own hosts. `None` when the domain is none of these. An address literal is never one.
+    pub fn for_relay_domain(recipient: &Address, domains: &DomainSet) -> Option<Self> {
+        let domain = recipient.host().name()?;
+        domains.contains(domain).then_some(Self(Why::RelayDomain))
     }
 
     /// A command on this machine that opened the store itself (`angelia send`): who can write the store need not ask.

@@ -103,6 +103,15 @@ unique_id! {
     MailId
 }
 
+impl MailId {
+    /// One of the letters of the queue that this one becomes when it goes on under several reverse-paths. The same number
+    /// gives the same id, so that accepting it stays idempotent; 0 is the letter itself.
+    #[must_use]
+    pub fn branch(self, number: u32) -> Self {
+        Self(self.0.wrapping_add(u128::from(number)))
+    }
+}
+
 /// An account in the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(pub i64);
@@ -123,6 +132,9 @@ mod tests {
             assert_eq!(id.to_string().parse::<MailId>().unwrap(), id);
             assert_eq!(id.to_string().to_uppercase().parse::<MailId>().unwrap().to_bytes(), bytes);
         }
+        let id = MailId::random();
+        assert_eq!((id.branch(0), id.branch(2)), (id, id.branch(1).branch(1)));
+        assert_ne!(id.branch(1), id);
         assert!("8zzzzzzzzzzzzzzzzzzzzzzzzz".parse::<MailId>().is_err());
         assert!("abc".parse::<SessionId>().is_err());
     }

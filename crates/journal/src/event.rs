@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use envelope::{Address, Reply, ReversePath};
+use envelope::{Address, MailId, Reply, ReversePath};
 
 /// The door an event came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -79,6 +79,10 @@ pub enum Event {
     Delivered { recipient: Address, account: Address, mailbox: String, uid: u32 },
     /// A letter waits in the queue for a recipient.
     Queued { recipient: Address, destination: String },
+    /// An address of ours (an alias, a forward) sends a letter on; `letter` came in, and is `carried_as` in the queue.
+    SentOn { by: Address, recipient: Address, reverse_path: ReversePath, letter: MailId, carried_as: MailId },
+    /// A letter came back to an address of ours that sends it on, and is not sent on again.
+    Circle { recipient: Address },
     /// The hosts that DNS named for a destination, in the order of trying.
     Routed { destination: String, hosts: Vec<String> },
     /// One attempt for one recipient, and how it ended.
@@ -131,6 +135,8 @@ impl Event {
             Self::Accepted { .. } => "accepted",
             Self::Delivered { .. } => "delivered",
             Self::Queued { .. } => "queued",
+            Self::SentOn { .. } => "sent-on",
+            Self::Circle { .. } => "circle",
             Self::Routed { .. } => "routed",
             Self::Attempt { .. } => "attempt",
             Self::Notified { .. } => "notified",
@@ -145,9 +151,11 @@ impl Event {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Fault { .. } => Severity::Error,
-            Self::SignInRefused { .. } | Self::Rejected { .. } | Self::Limited { .. } | Self::TlsFailed { .. } => {
-                Severity::Notice
-            }
+            Self::Circle { .. }
+            | Self::SignInRefused { .. }
+            | Self::Rejected { .. }
+            | Self::Limited { .. }
+            | Self::TlsFailed { .. } => Severity::Notice,
             Self::Attempt { outcome: AttemptOutcome::Failed, .. } | Self::Warning { .. } => Severity::Warning,
             Self::Attempt { outcome: AttemptOutcome::Deferred, .. } => Severity::Notice,
             _ => Severity::Info,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use directory::{Directory, Lookup, Target};
+use directory::Directory;
 use envelope::{AccountId, Address, MailId, Timestamp};
 use storage::{BodyId, Salvaged, StagedBody, Store, Transaction};
 
@@ -199,17 +199,13 @@ fn put_back(tx: &dyn Transaction, found: &Found, transit: Option<&Transit>) -> R
     Ok(duplicates)
 }
 
-/// The account that has this address as its own.
+/// The account that has this address as its own, wherever its letters go now.
 async fn account(directory: &Directory, address: &Address) -> Result<Option<AccountId>, Error> {
-    let targets = match directory.lookup(address).await {
-        Ok(Lookup::Local(targets)) => targets,
-        Ok(Lookup::Foreign | Lookup::Unknown) => return Ok(None),
-        Err(error) => return Err(Error::Directory(Box::new(error))),
-    };
-    Ok(targets.iter().find_map(|target| match target {
-        Target::Account { id, .. } => Some(*id),
-        _ => None,
-    }))
+    match directory.account(address).await {
+        Ok(entry) => Ok(entry.map(|entry| entry.id)),
+        Err(directory::Error::Unusable { .. }) => Ok(None),
+        Err(error) => Err(Error::Directory(Box::new(error))),
+    }
 }
 
 /// What was appended has no letter's id: its body's name takes the place, so that a second rebuild finds it again.

@@ -6,20 +6,26 @@
 //! 3. [`accept`] writes the rows. [`Accepted`] holds the store's [`Committed`], without which nobody says 250. Or, where
 //!    the rows belong to a larger transaction, [`Ready::write_in`] and then [`Ready::tell`].
 
+mod branch;
+mod circle;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use directory::RelayAllowed;
 use envelope::{Address, BodyType, MailId, Recipient, Reply, RequireTls, Return, ReversePath, SessionId, Timestamp};
 use journal::{Event, Service};
 use mailstore::{Label, Placed};
+use message::dsn::Action;
 use net::clock;
-use queue::{Lane, NewMail, NewRecipient, Prepared};
+use queue::{Lane, Prepared};
 use storage::{Committed, Stage, StagedBody, Transaction};
 
-use crate::bounce::{self, About};
+use self::branch::branches;
+use self::circle::Asked;
+pub(crate) use self::circle::circle_reply;
+use crate::bounce;
 use crate::limits::COPIES_MAX;
-use crate::recipients::{Local, Ways};
+use crate::recipients::{Local, Remote, Ways};
 use crate::{Context, mda};
 
 /// A letter that is about to be accepted.
@@ -52,7 +58,17 @@ pub struct Letter {
     /// Copies for mailboxes here.
     pub local: Vec<Local>,
     /// Copies for the queue.
-    pub remote: Vec<(Recipient, RelayAllowed)>,
+    pub remote: Vec<Remote>,
+    /// Whom the sender is told of at once, and what.
+    pub(crate) told: Vec<(Recipient, Action)>,
+    /// Recipients for whom nothing is left, since the letter was forwarded from here before.
+    pub(crate) circled: Vec<Recipient>,
+    /// The letter's header, when there are any of them.
+    pub(crate) circled_header: Vec<u8>,
+    /// Every recipient, in order.
+    asked: Vec<Asked>,
+    /// Addresses kept in `asked`.
+    kept_addresses: usize,
     /// Who has a copy: accounts by their own address and mailbox, next hops by their address.
     copies: HashSet<(Address, Option<String>)>,
 }
@@ -75,6 +91,11 @@ impl Letter {
             recipients: Vec::new(),
             local: Vec::new(),
             remote: Vec::new(),
+            told: Vec::new(),
+            circled: Vec::new(),
+            circled_header: Vec::new(),
+            asked: Vec::new(),
+            kept_addresses: 0,
             copies: HashSet::new(),
         }
     }
@@ -83,18 +104,23 @@ impl Letter {
     /// nothing, when the letter would have too many copies.
     #[must_use]
     pub fn add(&mut self, recipient: &Recipient, ways: Ways) -> bool {
-        if self.local.len() + self.remote.len() + ways.local.len() + ways.remote.len() > COPIES_MAX {
+        let asked = Asked::new(recipient, &ways);
+        let copies = self.local.len() + self.remote.len() + ways.local.len() + ways.remote.len();
+        if copies.max(self.kept_addresses + asked.len()) > COPIES_MAX {
             return false;
         }
+        self.kept_addresses += asked.len();
+        self.asked.push(asked);
         self.recipients.push(recipient.address.clone());
+        self.told.extend(ways.told.map(|action| (recipient.clone(), action)));
         for local in ways.local {
             if self.copies.insert((local.address.clone(), local.mailbox.clone())) {
                 self.local.push(local);
             }
         }
-        for (next, allowed) in ways.remote {
-            if self.copies.insert((next.address.clone(), None)) {
-                self.remote.push((next, allowed));
+        for copy in ways.remote {
+            if self.copies.insert((copy.recipient.address.clone(), None)) {
+                self.remote.push(copy);
             }
         }
         true
@@ -106,12 +132,15 @@ impl Letter {
     }
 
     /// What stands before the letter on disk: Return-Path where it is delivered here (RFC 5321 section 4.4). The
-    /// outbound client leaves it out again.
+    /// outbound client leaves it out again. It names the owner of a group when all who have the letter here have it from
+    /// his group, and the sender otherwise: the copies share their octets.
     pub fn return_path(&self) -> String {
-        if self.local.is_empty() {
-            return String::new();
+        let Some(first) = self.local.first() else { return String::new() };
+        let agree = self.local.iter().all(|local| local.owner == first.owner);
+        match first.owner.as_ref().filter(|_| agree && self.reverse_path != ReversePath::Null) {
+            Some(owner) => message::trace::return_path_field(&ReversePath::Address(owner.clone())),
+            None => message::trace::return_path_field(&self.reverse_path),
         }
-        message::trace::return_path_field(&self.reverse_path)
     }
 
     /// Ends the body: its bytes are on disk on return.
@@ -124,7 +153,7 @@ impl Letter {
             internal_date: self.arrived,
             sender: self.reverse_path.to_string(),
             accounts: self.local.iter().map(|local| (local.address.clone(), local.mailbox.clone())).collect(),
-            remote: self.remote.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
+            remote: self.remote.iter().map(|copy| copy.recipient.address.clone()).collect(),
             body: self.body,
             smtputf8: self.smtputf8,
             require_tls: self.require_tls,
@@ -132,10 +161,12 @@ impl Letter {
         };
         let staged = stage.finish(label.encode()).await?;
         let (mailstore, queue) = (context.mailstore.clone(), context.queue.clone());
-        let remote: Vec<&Address> = self.remote.iter().map(|(recipient, _)| &recipient.address).collect();
-        let lane = Lane::of(&self.reverse_path);
-        let prepared = queue.prepare(&self.reverse_path, lane, &remote, clock::now()).await?;
-        Ok(Ready { letter: self, staged, octets, mailstore, queue, prepared })
+        let mut ready = Ready { letter: self, staged, octets, mailstore, queue, prepared: Vec::new(), circles: None };
+        ready.prepared = ready.prepare().await?;
+        if !ready.letter.circled.is_empty() {
+            ready.circles = Box::pin(bounce::circles(context, &ready)).await?.map(Box::new);
+        }
+        Ok(ready)
     }
 }
 
@@ -146,8 +177,10 @@ pub struct Ready {
     octets: u64,
     mailstore: mailstore::Mailstore,
     queue: queue::Queue,
-    /// How each copy for the queue begins.
-    prepared: Prepared,
+    /// How each copy for the queue begins, branch by branch.
+    prepared: Vec<Prepared>,
+    /// Tells the sender of recipients for whom nothing is left.
+    circles: Option<Box<bounce::Notice>>,
 }
 
 impl Ready {
@@ -156,40 +189,42 @@ impl Ready {
         self.letter.id
     }
 
-    /// Writes the rows, in whatever transaction. Repeating it changes nothing.
+    /// Room for the copies that go into the queue. The turn of each is the sender's, under whatever path it goes out.
+    async fn prepare(&self) -> Result<Vec<Prepared>, storage::Error> {
+        let lane = Lane::of(&self.letter.reverse_path);
+        let mut prepared = Vec::new();
+        for branch in branches(&self.letter) {
+            let remote: Vec<&Address> = branch.copies.iter().map(|copy| &copy.recipient.address).collect();
+            prepared.push(self.queue.prepare(branch.reverse_path(&self.letter), lane, &remote, clock::now()).await?);
+        }
+        Ok(prepared)
+    }
+
+    /// Writes the rows, in whatever transaction. Repeating it changes nothing. Answers the mailboxes, for
+    /// [`Ready::tell`].
     pub fn write_in(&self, tx: &dyn Transaction) -> Result<Vec<Placed>, storage::Error> {
         let letter = &self.letter;
-        let copies = letter.local.len() + usize::from(!letter.remote.is_empty());
+        let branches = branches(letter);
+        let copies = letter.local.len() + branches.len();
         let body = tx.keep(&self.staged, u32::try_from(copies).unwrap_or(u32::MAX))?;
-        let placed = mda::deliver_in(tx, &self.mailstore, letter, body, self.octets)?;
-        if !letter.remote.is_empty() {
-            let new: Vec<NewRecipient<'_>> =
-                letter.remote.iter().map(|(recipient, allowed)| NewRecipient { recipient, allowed }).collect();
-            let mail = NewMail {
-                mail: letter.id,
-                body,
-                octets: self.octets,
-                reverse_path: &letter.reverse_path,
-                body_type: letter.body,
-                smtputf8: letter.smtputf8,
-                ret: letter.ret,
-                envelope_id: letter.envelope_id.as_deref(),
-                require_tls: letter.require_tls,
-                accepted_at: letter.arrived,
-                delivered_to: None,
-                recipients: &new,
-            };
-            self.queue.accept_in(tx, &mail, &self.prepared)?;
+        let mut placed = mda::deliver_in(tx, &self.mailstore, letter, body, self.octets)?;
+        for (branch, prepared) in branches.iter().zip(&self.prepared) {
+            let recipients = branch.recipients();
+            self.queue.accept_in(tx, &branch.mail(letter, body, self.octets, &recipients), prepared)?;
+        }
+        if let Some(notice) = &self.circles {
+            placed.extend(notice.write_in(tx)?);
         }
         Ok(placed)
     }
 
     /// The letter, for a notice about it.
-    pub(crate) fn about(&self) -> About {
+    pub(crate) fn about(&self) -> queue::Mail {
         let letter = &self.letter;
-        About {
-            mail: letter.id,
+        queue::Mail {
+            id: letter.id,
             body: self.staged.id(),
+            octets: self.octets,
             reverse_path: letter.reverse_path.clone(),
             body_type: letter.body,
             smtputf8: letter.smtputf8,
@@ -197,12 +232,13 @@ impl Ready {
             envelope_id: letter.envelope_id.clone(),
             require_tls: letter.require_tls,
             accepted_at: letter.arrived,
+            delivered_to: None,
         }
     }
 
-    /// Whose mailboxes it is in.
-    pub(crate) fn local(&self) -> &[Local] {
-        &self.letter.local
+    /// The letter as it was accepted.
+    pub(crate) fn letter(&self) -> &Letter {
+        &self.letter
     }
 
     /// Tells the journal, the readers and the queue, after the commit.
@@ -224,13 +260,40 @@ impl Ready {
                 uid: placed.uid,
             });
         }
-        for ((recipient, _), destination) in letter.remote.iter().zip(self.prepared.destinations()) {
-            record(Event::Queued { recipient: recipient.address.clone(), destination: destination.to_owned() });
+        for recipient in &letter.circled {
+            record(Event::Circle { recipient: recipient.address.clone() });
+        }
+        self.tell_queued(context);
+        let (placed, noticed) = placed.split_at(letter.local.len().min(placed.len()));
+        if let Some(notice) = &self.circles {
+            notice.tell(context, noticed);
         }
         self.mailstore.announce(placed);
-        self.prepared.hand_over();
-        if self.prepared.is_due() {
+        for prepared in &self.prepared {
+            prepared.hand_over();
+        }
+        if self.prepared.iter().any(Prepared::is_due) {
             self.queue.wake();
+        }
+    }
+
+    fn tell_queued(&self, context: &Context) {
+        let letter = &self.letter;
+        for (branch, prepared) in branches(letter).into_iter().zip(&self.prepared) {
+            for (copy, destination) in branch.copies.iter().zip(prepared.destinations()) {
+                let record = |event| context.record(letter.session, Some(branch.id), event);
+                let recipient = copy.recipient.address.clone();
+                if let Some(onward) = branch.onward {
+                    record(Event::SentOn {
+                        by: onward.by.clone(),
+                        recipient: recipient.clone(),
+                        reverse_path: onward.reverse_path.clone(),
+                        letter: letter.id,
+                        carried_as: branch.id,
+                    });
+                }
+                record(Event::Queued { destination: destination.to_owned(), recipient });
+            }
         }
     }
 }

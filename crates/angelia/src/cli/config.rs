@@ -126,11 +126,12 @@ async fn postmaster(settings: &Settings) -> Option<String> {
         Err(error) => Err(error),
     };
     match found {
-        Ok(Lookup::Local(_)) => None,
+        Ok(Lookup::Moved(to)) => Some(format!("`postmaster`: {address} has moved to {to}; name that one")),
         Ok(Lookup::Unknown) => Some(format!("`postmaster`: nobody here has the address {address}")),
         Ok(Lookup::Foreign) => {
             Some(format!("`postmaster`: the domain of {address} is not one of ours; such mail is sent there"))
         }
+        Ok(_) => None,
         Err(error) => Some(format!("`postmaster`: could not be looked up: {error:#}")),
     }
 }

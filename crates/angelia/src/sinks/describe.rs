@@ -108,6 +108,12 @@ fn about_letter(event: &Event) -> String {
             format!("{recipient}: into {mailbox} of {account}, UID {uid}")
         }
         Event::Queued { recipient, destination } => format!("{recipient} waits for a way to {destination}"),
+        Event::SentOn { by, recipient, reverse_path, letter, carried_as } => {
+            let letter =
+                if letter == carried_as { String::new() } else { format!(", letter {letter} as {carried_as}") };
+            format!("{by} sends it on to {recipient} from {}{letter}", sender(reverse_path))
+        }
+        Event::Circle { recipient } => format!("{recipient} had sent it on before, and does not again"),
         Event::Routed { destination, hosts } if hosts.is_empty() => format!("{destination} has no host for mail"),
         Event::Routed { destination, hosts } => format!("{destination} takes mail at {}", hosts.join(", ")),
         Event::Attempt { recipient, host, ip, tls, outcome, reply } => {

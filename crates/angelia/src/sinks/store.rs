@@ -82,6 +82,11 @@ pub(super) fn keys(entry: &Entry) -> BTreeSet<Key> {
         }
         Event::Delivered { recipient, account, .. } => [recipient, account].into_iter().for_each(&mut add),
         Event::Queued { recipient, .. } | Event::Attempt { recipient, .. } => add(recipient),
+        Event::SentOn { by, recipient, reverse_path, letter, carried_as } => {
+            [by, recipient].into_iter().chain(reverse_path.address()).for_each(&mut add);
+            keys.extend([Key::mail(*letter), Key::mail(*carried_as)]);
+        }
+        Event::Circle { recipient } => add(recipient),
         Event::Notified { to, about, .. } => to.address().into_iter().chain(about).for_each(&mut add),
         Event::SignedIn { account, .. } => add(account),
         Event::Operator { recipient, .. } => recipient.iter().for_each(&mut add),

@@ -4,7 +4,6 @@ use message::dsn::Returned;
 use message::header::{Header, HeaderCollector, Progress};
 use storage::{Body, Error};
 
-use super::About;
 use crate::Context;
 use crate::limits::HEADER_OCTETS_MAX;
 
@@ -20,26 +19,22 @@ pub(super) struct Letter {
 }
 
 /// Reads it. A letter that cannot be read any more does not keep its sender from being told.
-pub(super) async fn read(context: &Context, about: &About, full_octets_max: u64) -> Result<Letter, Error> {
+pub(super) async fn read(context: &Context, about: &queue::Mail, full_octets_max: u64) -> Result<Letter, Error> {
     match take(context, about, full_octets_max).await {
         Ok(letter) => Ok(letter),
         Err(error @ (Error::Damaged(_) | Error::NoBody(_))) => {
-            context.fault(None, Some(about.mail), "notice", &error);
+            context.fault(None, Some(about.id), "notice", &error);
             Ok(Letter { returned: Returned::Nothing, octets: Vec::new(), subject: None, message_id: None })
         }
         Err(error) => Err(error),
     }
 }
 
-async fn take(context: &Context, about: &About, full_octets_max: u64) -> Result<Letter, Error> {
+async fn take(context: &Context, about: &queue::Mail, full_octets_max: u64) -> Result<Letter, Error> {
     let body = context.store.open(about.body).await?;
     let start = after_return_path(&body).await?;
     let header = header(&body, start).await?;
-    let parsed = Header::parse(&header);
-    let subject = parsed.get("subject").map(|field| field.text());
-    let message_id = parsed.get("message-id").map(|field| field.text());
-    let message_id = message_id.map(|id| id.trim().trim_start_matches('<').trim_end_matches('>').to_owned());
-    let message_id = message_id.filter(|id| !id.is_empty());
+    let letter = of_header(&header);
     let octets = body.len() - start;
     if octets > 0 && octets <= full_octets_max {
         let mut whole = Vec::with_capacity(usize::try_from(octets).unwrap_or(0));
@@ -52,10 +47,19 @@ async fn take(context: &Context, about: &About, full_octets_max: u64) -> Result<
             at += piece.len() as u64;
             whole.extend_from_slice(&piece);
         }
-        return Ok(Letter { returned: Returned::Full, octets: whole, subject, message_id });
+        return Ok(Letter { returned: Returned::Full, octets: whole, ..letter });
     }
-    let octets = parsed.bytes().to_vec();
-    Ok(Letter { returned: Returned::Headers, octets, subject, message_id })
+    Ok(letter)
+}
+
+/// A letter of which only the header is returned.
+pub(super) fn of_header(header: &[u8]) -> Letter {
+    let parsed = Header::parse(header);
+    let subject = parsed.get("subject").map(|field| field.text());
+    let message_id = parsed.get("message-id").map(|field| field.text());
+    let message_id = message_id.map(|id| id.trim().trim_start_matches('<').trim_end_matches('>').to_owned());
+    let message_id = message_id.filter(|id| !id.is_empty());
+    Letter { returned: Returned::Headers, octets: parsed.bytes().to_vec(), subject, message_id }
 }
 
 /// The first line is ours, for the mailboxes here; the letter begins behind it.

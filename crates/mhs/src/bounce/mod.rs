@@ -14,57 +14,20 @@ use envelope::{
     Address, BodyType, EnhancedStatus, MailId, Notify, Recipient, Reply, RequireTls, Return, ReversePath, Timestamp,
 };
 use journal::{Event, Service};
+use mailstore::Placed;
 use message::dsn::{Action, RecipientReport, Report, Returned};
 use net::clock;
-use storage::{BodyId, Transaction};
+use queue::Mail;
+use storage::Transaction;
 
 use crate::Context;
-use crate::acceptance::Ready;
+use crate::acceptance::{Ready, circle_reply};
 use crate::limits::{NOTICE_LETTER_OCTETS, NOTICE_LETTER_OCTETS_MAX};
 use crate::msa::post::{self, Post, PostError};
 
 use self::letter::Letter;
 pub(crate) use self::letter::after_return_path;
 pub use self::unsent::{Unsent, unsent};
-
-/// The letter that a notice is about.
-#[derive(Debug, Clone)]
-pub struct About {
-    /// Its id.
-    pub mail: MailId,
-    /// Its bytes.
-    pub body: BodyId,
-    /// Who is told.
-    pub reverse_path: ReversePath,
-    /// BODY=.
-    pub body_type: BodyType,
-    /// SMTPUTF8.
-    pub smtputf8: bool,
-    /// RET=.
-    pub ret: Option<Return>,
-    /// ENVID=, as on the wire.
-    pub envelope_id: Option<String>,
-    /// REQUIRETLS.
-    pub require_tls: RequireTls,
-    /// When it came.
-    pub accepted_at: Timestamp,
-}
-
-impl From<&queue::Mail> for About {
-    fn from(mail: &queue::Mail) -> Self {
-        Self {
-            mail: mail.id,
-            body: mail.body,
-            reverse_path: mail.reverse_path.clone(),
-            body_type: mail.body_type,
-            smtputf8: mail.smtputf8,
-            ret: mail.ret,
-            envelope_id: mail.envelope_id.clone(),
-            require_tls: mail.require_tls,
-            accepted_at: mail.accepted_at,
-        }
-    }
-}
 
 /// One recipient, and what has become of the letter for him.
 #[derive(Debug, Clone)]
@@ -95,29 +58,43 @@ pub struct Notice {
 /// Writes a notice, all but its rows. `None` when nobody is to be told: the reverse-path is null, or nobody has it.
 pub async fn prepare(
     context: &Context,
-    about: &About,
+    about: &Mail,
     noticed: &[Noticed<'_>],
 ) -> Result<Option<Notice>, storage::Error> {
+    if about.reverse_path == ReversePath::Null || noticed.is_empty() {
+        return Ok(None);
+    }
+    let letter = letter::read(context, about, full_octets_max(about, noticed)).await?;
+    prepare_with(context, about, noticed, &letter).await
+}
+
+/// The same with what is returned of the letter.
+async fn prepare_with(
+    context: &Context,
+    about: &Mail,
+    noticed: &[Noticed<'_>],
+    letter: &Letter,
+) -> Result<Option<Notice>, storage::Error> {
     let (Some(to), Some(first)) = (about.reverse_path.address(), noticed.first()) else { return Ok(None) };
-    let Some(post) = write(context, about, to, noticed).await? else { return Ok(None) };
+    let Some(post) = write(context, about, to, noticed, letter) else { return Ok(None) };
     let event = Event::Notified {
         to: about.reverse_path.clone(),
         kind: first.action.as_str().to_owned(),
         about: noticed.iter().map(|one| one.address.clone()).collect(),
     };
     match post::prepare(context, post).await {
-        Ok((ready, _)) => Ok(Some(Notice { ready: Arc::new(ready), about: about.mail, event })),
+        Ok((ready, _)) => Ok(Some(Notice { ready: Arc::new(ready), about: about.id, event })),
         Err(PostError::Store(error)) => Err(error),
         Err(PostError::NoRecipients { refused }) => {
             // Our own directory failing is no reason to be silent for ever.
             if refused.iter().any(|(_, reply)| reply.is_transient()) {
                 return Err(storage::Error::Unavailable("the sender cannot be looked up now".into()));
             }
-            context.fault(None, Some(about.mail), "notice", &format_args!("nobody has the reverse-path {to}"));
+            context.fault(None, Some(about.id), "notice", &format_args!("nobody has the reverse-path {to}"));
             Ok(None)
         }
         Err(error) => {
-            context.fault(None, Some(about.mail), "notice", &error);
+            context.fault(None, Some(about.id), "notice", &error);
             Ok(None)
         }
     }
@@ -135,52 +112,74 @@ impl Notice {
             ready.write_in(tx)
         });
         let (placed, _) = write.await?;
-        context.record(None, Some(self.about), self.event);
-        self.ready.tell(context, &placed);
+        self.tell(context, &placed);
         Ok(())
+    }
+
+    /// Writes its own rows, for a caller who has a transaction, and says [`Notice::tell`] after the commit.
+    pub(crate) fn write_in(&self, tx: &dyn Transaction) -> Result<Vec<Placed>, storage::Error> {
+        self.ready.write_in(tx)
+    }
+
+    /// Tells the journal and the readers.
+    pub(crate) fn tell(&self, context: &Context, placed: &[Placed]) {
+        context.record(None, Some(self.about), self.event.clone());
+        self.ready.tell(context, placed);
     }
 }
 
-/// Tells the sender of recipients who have the letter in their mailbox and for whom he asked to be told
-/// (NOTIFY=SUCCESS, RFC 3461 section 5.2.3). The letter is ours already, whatever becomes of this.
+/// The notice about recipients for whom nothing is left of a letter that goes in circles. It is written with the letter's
+/// own rows; what it returns comes from memory, since the body cannot be read before.
+pub(crate) async fn circles(context: &Context, ready: &Ready) -> Result<Option<Notice>, storage::Error> {
+    let letter = ready.letter();
+    let wanted = letter.circled.iter().filter(|recipient| recipient.notify.is_none_or(|notify| notify.failure));
+    let reply = circle_reply();
+    let noticed: Vec<Noticed<'_>> =
+        wanted.map(|to| own(&to.address, to.original.as_deref(), Action::Failed, &reply)).collect();
+    prepare_with(context, &ready.about(), &noticed, &letter::of_header(&letter.circled_header)).await
+}
+
+/// Tells the sender of recipients who have the letter, in their mailbox or as a group, and for whom he asked to be told
+/// (NOTIFY=SUCCESS, RFC 3461 sections 5.2.3 and 5.2.7). The letter is ours already, whatever becomes of this.
 pub(crate) async fn delivered(context: &Context, ready: &Ready) {
-    let wanted = ready.local().iter().filter(|local| local.options.notify.is_some_and(|notify| notify.success));
-    let reply = Reply::new(250, (2, 1, 5), "delivered");
-    let noticed: Vec<Noticed<'_>> = wanted
-        .map(|local| Noticed {
-            address: &local.recipient,
-            original: local.options.original.as_deref(),
-            action: Action::Delivered,
-            reply: &reply,
-            host: None,
-            retried_until: None,
-            attempted_at: clock::now(),
-        })
+    let letter = ready.letter();
+    let into = |action| letter.told.iter().filter(move |(_, told)| *told == action);
+    let (reply, expanded) =
+        (Reply::new(250, (2, 1, 5), "delivered"), Reply::new(250, (2, 1, 5), "delivered to several addresses"));
+    let wanted = letter.local.iter().filter(|local| local.options.notify.is_some_and(|notify| notify.success));
+    let mut delivered: Vec<Noticed<'_>> = wanted
+        .map(|local| own(&local.recipient, local.options.original.as_deref(), Action::Delivered, &reply))
         .collect();
-    if noticed.is_empty() {
-        return;
+    let lists = into(Action::Delivered);
+    delivered.extend(lists.map(|(to, action)| own(&to.address, to.original.as_deref(), *action, &reply)));
+    let groups = into(Action::Expanded);
+    let expanded: Vec<Noticed<'_>> =
+        groups.map(|(to, action)| own(&to.address, to.original.as_deref(), *action, &expanded)).collect();
+    for noticed in [delivered, expanded] {
+        tell_success(context, &ready.about(), &noticed).await;
     }
-    let about = ready.about();
-    let told = match prepare(context, &about, &noticed).await {
+}
+
+async fn tell_success(context: &Context, about: &Mail, noticed: &[Noticed<'_>]) {
+    let told = match prepare(context, about, noticed).await {
         Ok(Some(notice)) => notice.send(context, |_| Ok(())).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     if let Err(error) = told {
-        context.fault(None, Some(about.mail), "notice", &error);
+        context.fault(None, Some(about.id), "notice", &error);
     }
 }
 
+/// What we say ourselves, now.
+fn own<'a>(address: &'a Address, original: Option<&'a str>, action: Action, reply: &'a Reply) -> Noticed<'a> {
+    Noticed { address, original, action, reply, host: None, retried_until: None, attempted_at: clock::now() }
+}
+
 /// The notice as a letter. `None` when we have no name to write it under.
-async fn write(
-    context: &Context,
-    about: &About,
-    to: &Address,
-    noticed: &[Noticed<'_>],
-) -> Result<Option<Post>, storage::Error> {
+fn write(context: &Context, about: &Mail, to: &Address, noticed: &[Noticed<'_>], letter: &Letter) -> Option<Post> {
     let hostname = &context.settings.hostname;
-    let Ok(from) = Address::parse(&format!("MAILER-DAEMON@{hostname}")) else { return Ok(None) };
-    let letter = letter::read(context, about, full_octets_max(about, noticed)).await?;
+    let from = Address::parse(&format!("MAILER-DAEMON@{hostname}")).ok()?;
     let recipients: Vec<_> = noticed.iter().map(report).collect();
     let id = MailId::random();
     let message_id = format!("{id}@{hostname}");
@@ -204,7 +203,7 @@ async fn write(
     let message = report.build().around(&letter.octets).into();
     // Nobody is told what became of a notice (RFC 3461 section 6.1).
     let never = Notify { success: false, failure: false, delay: false };
-    Ok(Some(Post {
+    Some(Post {
         reverse_path: ReversePath::Null,
         recipients: vec![Recipient { address: to.clone(), notify: Some(never), original: None }],
         allowed: RelayAllowed::for_own_notice(),
@@ -216,12 +215,12 @@ async fn write(
             RequireTls::Unsaid | RequireTls::Waived => RequireTls::Unsaid,
         },
         smtputf8: report.needs_smtputf8(),
-    }))
+    })
 }
 
 /// How long a letter is returned whole. RET is for failures only (RFC 3461 section 4.3); a binary letter could not travel
 /// in a notice.
-fn full_octets_max(about: &About, noticed: &[Noticed<'_>]) -> u64 {
+fn full_octets_max(about: &Mail, noticed: &[Noticed<'_>]) -> u64 {
     let failed = noticed.iter().any(|one| one.action == Action::Failed);
     match about.ret {
         _ if !failed || about.body_type == BodyType::BinaryMime => 0,
@@ -260,7 +259,7 @@ fn status(action: Action, reply: &Reply) -> EnhancedStatus {
 }
 
 impl Letter {
-    fn body_type(&self, about: &About) -> BodyType {
+    fn body_type(&self, about: &Mail) -> BodyType {
         match self.returned {
             Returned::Full => about.body_type,
             _ if self.octets.is_ascii() => BodyType::SevenBit,

@@ -21,7 +21,7 @@ use super::post::PostError;
 use super::{complete, strip};
 use crate::acceptance::{Letter, Ready};
 use crate::limits::{HEADER_OCTETS_MAX, HOPS_MAX, JOURNAL_TEXT_MAX};
-use crate::recipients::{self, Options, Ways};
+use crate::recipients::{self, Asking, Options, Remote, Ways};
 use crate::require_tls;
 use crate::{Context, bounce};
 
@@ -112,14 +112,15 @@ async fn add_recipients(
     for recipient in &hand_in.recipients {
         let options = Options { notify: recipient.notify, original: recipient.original.clone() };
         let path = ForwardPath::Address(recipient.address.clone());
-        let (recipient, ways) = match recipients::resolve(context, &path, options, Some(allowed)).await {
+        let asking = Asking { sender: &hand_in.reverse_path, relay: Some(allowed), local: None };
+        let (recipient, ways) = match recipients::resolve(context, &path, options, asking).await {
             Ok(found) => found,
             // Ours: the whole letter waits.
             Err(recipients::Refusal::Directory(error)) if hand_in.bounce_refused => {
                 return Err(storage::Error::Unavailable(error.to_string()).into());
             }
             Err(_) if hand_in.bounce_refused => {
-                let remote = vec![(recipient.clone(), allowed)];
+                let remote = vec![Remote { recipient: recipient.clone(), allowed, onward: None }];
                 (recipient.clone(), Ways { remote, ..Ways::default() })
             }
             Err(refusal) => {
@@ -145,6 +146,10 @@ fn header(context: &Context, letter: &mut Letter, hand_in: &HandIn) -> Result<Ve
         return Err(PostError::Loop);
     }
     letter.require_tls = require_tls::wish(letter.require_tls, &given);
+    letter.break_circles(&given);
+    if letter.has_no_recipients() {
+        return Err(PostError::Loop);
+    }
     let (user, hostname) = (&hand_in.user, &context.settings.hostname);
     let mut fields = FieldWriter::new();
     if given.get("from").is_none() {

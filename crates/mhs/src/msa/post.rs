@@ -15,7 +15,7 @@ use protocol::smtp::encode::Normalizer;
 use super::{complete, strip};
 use crate::Context;
 use crate::acceptance::{self, Accepted, Letter, Ready};
-use crate::recipients::{self, Options};
+use crate::recipients::{self, Asking, Options};
 use crate::require_tls;
 
 /// A letter and its envelope.
@@ -113,9 +113,10 @@ pub async fn prepare(context: &Context, post: Post) -> Result<(Ready, Vec<(envel
 async fn add_recipients(context: &Context, letter: &mut Letter, post: &Post) -> Vec<(envelope::Address, Reply)> {
     let mut refused = Vec::new();
     for recipient in &post.recipients {
+        let asking = Asking { sender: &post.reverse_path, relay: Some(post.allowed), local: None };
         let options = Options { notify: recipient.notify, original: recipient.original.clone() };
         let path = ForwardPath::Address(recipient.address.clone());
-        match recipients::resolve(context, &path, options, Some(post.allowed)).await {
+        match recipients::resolve(context, &path, options, asking).await {
             Ok((recipient, ways)) => {
                 if !letter.add(&recipient, ways) {
                     refused.push((recipient.address, Reply::new(452, (4, 5, 3), "too many recipients")));
@@ -152,6 +153,10 @@ fn normal(message: Bytes) -> Bytes {
 fn prefix(context: &Context, letter: &mut Letter, post: &Post, message: &[u8]) -> Result<String, PostError> {
     let header = Header::parse(message);
     if trace::hops(&header) > crate::limits::HOPS_MAX {
+        return Err(PostError::Loop);
+    }
+    letter.break_circles(&header);
+    if letter.has_no_recipients() {
         return Err(PostError::Loop);
     }
     let field = header.get("message-id").map(|field| field.text()).unwrap_or_default();

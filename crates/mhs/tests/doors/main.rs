@@ -1,5 +1,6 @@
 //! The SMTP doors over real sockets on loopback, with a real store.
 
+mod forwarding;
 mod hand_in;
 mod office;
 mod outbound;

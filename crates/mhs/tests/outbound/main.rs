@@ -1,6 +1,7 @@
 //! Mail out over real sockets: a real name server, real stores, and next hops that do what they are told, good and bad.
 
 mod delivery;
+mod forwarding;
 mod notices;
 mod offices;
 mod peer;

@@ -1,6 +1,6 @@
 //! The judges of a letter's header, in their order, and the fields that we put in front of it.
 //!
-//! 1. Does it go in circles? (RFC 5321 section 6.3)
+//! 1. Does it go in circles? (RFC 5321 section 6.3; and what was forwarded from here is not forwarded again)
 //! 2. Submission: is it written under the sender's own name, and what does it lack? (RFC 6409 section 8)
 
 use envelope::Reply;
@@ -9,7 +9,7 @@ use message::trace::{self, Received, With};
 
 use super::Policy;
 use super::serve::Visit;
-use crate::acceptance::Letter;
+use crate::acceptance::{Letter, circle_reply};
 use crate::limits::{HOPS_MAX, JOURNAL_TEXT_MAX};
 use crate::msa::{complete, identity};
 use crate::require_tls;
@@ -22,6 +22,10 @@ impl Visit {
         }
         letter.message_id = message_id(header);
         letter.require_tls = require_tls::wish(letter.require_tls, header);
+        letter.break_circles(header);
+        if letter.has_no_recipients() {
+            return Err(circle_reply());
+        }
         let mut prefix = letter.return_path();
         prefix.push_str(&self.received(letter));
         if self.policy == Policy::Submission {

@@ -6,21 +6,31 @@ use protocol::smtp::grammar::Recipient;
 
 use super::Policy;
 use super::serve::Visit;
-use crate::recipients::{self, Options, Refusal};
+use crate::recipients::{self, Asking, Options, Refusal};
 
 impl Visit {
     pub(super) async fn recipient(&mut self, asked: Recipient) {
         let subject = format!("<{}>", asked.forward_path);
         let options = Options { notify: asked.notify, original: asked.original };
-        let relay = self.relay_allowed();
-        match recipients::resolve(&self.context, &asked.forward_path, options, relay).await {
-            Ok((recipient, ways)) => match &mut self.letter {
-                Some(letter) => match letter.add(&recipient, ways) {
-                    true => self.session().accept_recipient(),
-                    false => self.reject("RCPT", subject, Reply::new(452, (4, 5, 3), "too many recipients")),
-                },
-                None => self.reject("RCPT", subject, Reply::new(503, (5, 5, 1), "MAIL first")),
-            },
+        let (relay, local) = (self.relay_allowed(), Some(self.local));
+        let Some(letter) = &self.letter else {
+            return self.reject("RCPT", subject, Reply::new(503, (5, 5, 1), "MAIL first"));
+        };
+        let asking = Asking { sender: &letter.reverse_path, relay, local };
+        let resolved = recipients::resolve(&self.context, &asked.forward_path, options, asking).await;
+        match resolved {
+            Ok((recipient, ways)) => {
+                let moved_to = ways.moved_to.clone();
+                if !self.letter.as_mut().is_some_and(|letter| letter.add(&recipient, ways)) {
+                    return self.reject("RCPT", subject, Reply::new(452, (4, 5, 3), "too many recipients"));
+                }
+                match moved_to {
+                    None => self.session().accept_recipient(),
+                    Some(to) => {
+                        self.session().accept_moved_recipient(&format!("user not local; will forward to <{to}>"))
+                    }
+                }
+            }
             Err(refusal) => {
                 if let Refusal::Directory(error) = &refusal {
                     self.context.fault(Some(self.id), self.mail_id(), "directory", error);
@@ -31,7 +41,7 @@ impl Visit {
     }
 
     /// What allows this client to reach other domains, if anything does.
-    fn relay_allowed(&self) -> Option<RelayAllowed> {
+    pub(super) fn relay_allowed(&self) -> Option<RelayAllowed> {
         match (self.policy, &self.who) {
             (Policy::Submission, Some(who)) => Some(RelayAllowed::for_signed_in(who)),
             (Policy::Submission, None) => None,

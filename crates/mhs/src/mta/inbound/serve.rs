@@ -24,6 +24,8 @@ pub(crate) struct Visit {
     pub(crate) id: SessionId,
     pub(crate) conversation: Conversation<Server>,
     pub(crate) peer: IpAddr,
+    /// Our address that it came to.
+    pub(crate) local: IpAddr,
     /// Who signed in.
     pub(crate) who: Option<SignedIn>,
     /// What MAIL began.
@@ -58,6 +60,7 @@ pub(super) async fn serve(door: &Inbound, incoming: Incoming) {
         service: door.service,
         id,
         peer: peer.ip(),
+        local: local.ip(),
         who: None,
         letter: None,
         intake: None,

@@ -12,7 +12,7 @@ use super::Outbound;
 use super::book::{Group, Job};
 use super::work::recipient;
 use crate::acceptance::{Letter, Ready};
-use crate::recipients::{self, Options};
+use crate::recipients::{self, Asking, Options};
 
 /// Octets of one piece that is copied.
 const PIECE: u64 = 256 * 1024;
@@ -28,8 +28,9 @@ pub(super) async fn bring_home(outbound: &Outbound, group: Group) {
     let mut home = Vec::new();
     for job in group.jobs {
         let to = recipient(&job);
+        let asking = Asking { sender: &mail.reverse_path, relay: None, local: None };
         let options = Options { notify: to.notify, original: to.original.clone() };
-        match recipients::resolve(context, &ForwardPath::Address(to.address), options, None).await {
+        match recipients::resolve(context, &ForwardPath::Address(to.address), options, asking).await {
             Ok((to, ways)) => {
                 if letter.add(&to, ways) {
                     home.push(job);
@@ -48,6 +49,9 @@ pub(super) async fn bring_home(outbound: &Outbound, group: Group) {
     if home.is_empty() {
         return;
     }
+    // Whoever sent it on before its domain became ours does not again.
+    let been = mail.delivered_to.iter().map(directory::canonical).collect();
+    letter.break_circles_at(&been, b"");
     if let Err(error) = accept(outbound, letter, mail, &home).await {
         context.fault(None, Some(mail.id), "store", &error);
         let outcome = Outcome::Deferred(crate::acceptance::trouble(&error));
@@ -90,6 +94,9 @@ async fn copy(outbound: &Outbound, letter: Letter, mail: &queue::Mail) -> Result
     let mut stage = context.store.stage();
     let mut at = crate::bounce::after_return_path(&body).await?;
     stage.append(letter.return_path().into()).await?;
+    if let Some(by) = &mail.delivered_to {
+        stage.append(message::trace::delivered_to_field(by).into()).await?;
+    }
     while at < body.len() {
         let piece = body.read(at..at + PIECE).await?;
         if piece.is_empty() {

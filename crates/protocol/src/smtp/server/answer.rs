@@ -51,10 +51,20 @@ impl Server {
 
     /// To [`Event::Recipient`](super::Event::Recipient).
     pub fn accept_recipient(&mut self) {
+        self.take_recipient(&Reply::new(250, (2, 1, 5), "recipient ok"));
+    }
+
+    /// To [`Event::Recipient`](super::Event::Recipient): the recipient moved, and the letter follows him; `text` says
+    /// where (RFC 5321 section 3.4).
+    pub fn accept_moved_recipient(&mut self, text: &str) {
+        self.take_recipient(&Reply::new(251, (2, 1, 5), text));
+    }
+
+    fn take_recipient(&mut self, reply: &Reply) {
         match (self.question(), &mut self.transaction) {
             (Some(Question::Recipient), Some(transaction)) => {
                 transaction.recipients += 1;
-                self.say(&Reply::new(250, (2, 1, 5), "recipient ok"));
+                self.say(reply);
             }
             (other, _) => self.mistaken(other),
         }

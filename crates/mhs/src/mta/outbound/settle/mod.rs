@@ -165,7 +165,7 @@ impl Settler {
         let noticed = self.noticed(about, now);
         let rows: Vec<Settlement> =
             about.iter().map(|told| settlement(&told.ended.job, told.verdict.clone())).collect();
-        match bounce::prepare(&self.context, &bounce::About::from(&**mail), &noticed).await {
+        match bounce::prepare(&self.context, mail, &noticed).await {
             Ok(Some(notice)) => {
                 let (queue, ends) = (self.context.queue.clone(), rows.clone());
                 let settled = notice.send(&self.context, move |tx| {
