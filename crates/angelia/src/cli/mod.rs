@@ -16,6 +16,7 @@ mod quickstart;
 mod records;
 mod send;
 mod serve;
+mod tlsrpt;
 mod trace;
 
 use std::path::{Path, PathBuf};
@@ -67,6 +68,9 @@ enum Command {
     /// Mail that waits to go out
     #[command(subcommand)]
     Queue(queue::Command),
+    /// Reports about TLS: those of others, and what is collected for ours
+    #[command(subcommand)]
+    Tlsrpt(tlsrpt::Command),
     /// The life of a letter, each decision with its reason
     Trace(trace::Args),
     /// Send a letter from stdin, as sendmail does
@@ -126,6 +130,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Command::Domain(command) => domain::run(command, config).await?,
         Command::Alias(command) => alias::run(command, config).await?,
         Command::Queue(command) => queue::run(command, config).await?,
+        Command::Tlsrpt(command) => tlsrpt::run(command, config).await?,
         Command::Trace(args) => trace::run(args, config).await?,
         Command::Version => output::print(&format!("angelia {}\n", env!("CARGO_PKG_VERSION")))?,
     }

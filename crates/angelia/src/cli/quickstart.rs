@@ -57,9 +57,41 @@ struct Made {
     password: String,
     checks: Vec<Check>,
     records: Vec<Record>,
+    mta_sts: MtaSts,
     /// What makes the server give up root, where that was not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     user_advice: Option<String>,
+}
+
+/// What to publish once others can believe the certificate (RFC 8461). The policy wants a web server, and we are none yet.
+#[derive(Debug, Serialize)]
+struct MtaSts {
+    record: Record,
+    url: String,
+    policy: String,
+}
+
+impl MtaSts {
+    fn of(domain: &Domain, hostname: &Domain) -> Self {
+        let data = "\"v=STSv1; id=1\"".to_owned();
+        Self {
+            record: Record { name: format!("_mta-sts.{domain}."), kind: "TXT", data },
+            url: format!("https://mta-sts.{domain}{}", mailauth::tlspolicy::sts::POLICY_PATH),
+            policy: format!("version: STSv1\nmode: testing\nmx: {hostname}\nmax_age: 604800\n"),
+        }
+    }
+
+    fn advice(&self) -> String {
+        let Record { name, kind, data } = &self.record;
+        format!(
+            "\nOnce the certificate is one that others believe, MTA-STS makes them insist on it. Angelia has no web door yet,\n\
+             so a web server of yours has to serve this file, as text/plain, at {}:\n\n{}\n\
+             Then this record says that it is there; its id changes whenever the file does:\n\n  {name}  IN {kind}  {data}\n\n\
+             `testing` only has failures reported; take `enforce` when none are.\n",
+            self.url,
+            self.policy.lines().map(|line| format!("  {line}\n")).collect::<String>()
+        )
+    }
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -97,6 +129,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let made = Made {
         user_advice: lacks_user.then(|| user_advice(&path, &settings.data)),
         records: records(&domain, &hostname, &own),
+        mta_sts: MtaSts::of(&domain, &hostname),
         config: path,
         data: settings.data,
         account: args.address.to_string(),
@@ -182,7 +215,7 @@ async fn prepare(
     Ok(())
 }
 
-/// RFC 5321 section 5.1 (MX), RFC 7208 (SPF), RFC 7489 (DMARC), RFC 6186 and 8314 (SRV).
+/// RFC 5321 section 5.1 (MX), RFC 7208 (SPF), RFC 7489 (DMARC), RFC 8460 (TLS reports), RFC 6186 and 8314 (SRV).
 fn records(domain: &Domain, hostname: &Domain, own: &[IpAddr]) -> Vec<Record> {
     let record = |name: String, kind, data: String| Record { name, kind, data };
     let mut records = vec![record(format!("{domain}."), "MX", format!("10 {hostname}."))];
@@ -198,6 +231,8 @@ fn records(domain: &Domain, hostname: &Domain, own: &[IpAddr]) -> Vec<Record> {
     records.push(record(format!("{domain}."), "TXT", "\"v=spf1 mx -all\"".to_owned()));
     let dmarc = format!("\"v=DMARC1; p=none; rua=mailto:postmaster@{domain}\"");
     records.push(record(format!("_dmarc.{domain}."), "TXT", dmarc));
+    let reports = format!("\"v=TLSRPTv1; rua=mailto:postmaster@{domain}\"");
+    records.push(record(format!("_smtp._tls.{domain}."), "TXT", reports));
     for (service, port) in [("submissions", 465), ("submission", 587), ("imaps", 993), ("imap", 143), ("pop3s", 995)] {
         records.push(record(format!("_{service}._tcp.{domain}."), "SRV", format!("0 1 {port} {hostname}.")));
     }
@@ -226,6 +261,7 @@ fn report(made: &Made, domain: &Domain) -> String {
     for record in &made.records {
         let _ = writeln!(out, "  {:widths$}  IN {:<4} {}", record.name, record.kind, record.data);
     }
+    out.push_str(&made.mta_sts.advice());
     if let Some(advice) = &made.user_advice {
         let _ = writeln!(out, "\n{advice}");
     }
@@ -234,6 +270,7 @@ fn report(made: &Made, domain: &Domain) -> String {
         "\nAsk whoever gave you the address to point its PTR to the host name above: many refuse mail without it.\n\
          Signing with DKIM is not built yet; its record will be printed when it is. `p=none` in DMARC only watches;\n\
          make it `p=quarantine` when mail has flowed well for some weeks.\n\
+         Others report to postmaster how TLS with this server went; `angelia tlsrpt show` reads such a report.\n\
          \nWhat next:\n\
          \x20 angelia serve --config {0}\n\
          \x20 angelia account add somebody@{domain} --config {0}\n\

@@ -87,6 +87,7 @@ fn a_problem_says_what_and_where() {
         ("[relay]\nnetworks = [\"128.0.0.0/1\"]\n", "\"128.0.0.0/1\" is a large part of the Internet"),
         ("[relay]\nnetworks = [\"x\", \"::1\", \"::/0\"]\n", "; \"::/0\" is everybody"),
         ("[imap]\nlisten = [\"143\", \"[::]:144\", \"x\"]\n", "; \"x\" is no address with a port"),
+        ("[tlsrpt]\nsend = true\n", "`tlsrpt.send`: reports need a sender"),
         ("[tls]\ncertificate = \"a.pem\"\n", "`tls.key`: there are 1 certificates and 0 keys"),
         ("[storage]\nurl = \"postgres://x\"\n", "`storage.url`: is for the engine \"postgres\""),
         ("[journal]\nformat = \"xml\"\n", "3: `journal.format`: wants \"auto\" or \"text\" or \"json\" or \"off\""),

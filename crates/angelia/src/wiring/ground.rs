@@ -37,7 +37,13 @@ impl Ground {
     }
 
     async fn open_with(settings: &Settings, options: Options) -> anyhow::Result<Self> {
-        let migrations = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS, crate::sinks::MIGRATIONS];
+        let migrations = [
+            directory::MIGRATIONS,
+            mailstore::MIGRATIONS,
+            queue::MIGRATIONS,
+            mhs::MIGRATIONS,
+            crate::sinks::MIGRATIONS,
+        ];
         let store = match &settings.storage {
             Engine::Embedded => Store::open_embedded_with(&settings.data, &migrations, options).await?,
             Engine::Postgres { url, bodies } => {

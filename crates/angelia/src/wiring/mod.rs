@@ -8,6 +8,7 @@ mod ground;
 mod memory;
 mod office;
 mod services;
+mod transport;
 
 pub use doors::Doors;
 pub use ground::Ground;

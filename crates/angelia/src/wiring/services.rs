@@ -11,6 +11,7 @@ use mhs::mta::outbound::Outbound;
 use net::{Door, Incoming, Resolver, Roots, ServerTls, Shutdown};
 
 use super::Ground;
+use super::transport::Transport;
 use crate::config::{Settings, table};
 
 /// What a service needs of the house.
@@ -90,8 +91,11 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
         roots = roots.with_file(file)?;
     }
     let hello_name = settings.outbound.hello_name.as_ref().unwrap_or(&settings.hostname);
+    let context = transfer(settings, parts.ground, None, Arc::clone(parts.journal), shutdown);
+    let transport = Transport::new(settings, &context, &resolver, &roots);
     let own = mhs::mta::outbound::Settings {
         port: settings.outbound.port,
+        policies: Some(transport.policies()),
         doors: doors(settings),
         backoff: settings.backoff.clone(),
         sources: settings.outbound.sources,
@@ -100,8 +104,7 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
         tls: settings.outbound.tls,
         ..mhs::mta::outbound::Settings::new(hello_name.as_str(), resolver, &roots)
     };
-    let context = transfer(settings, parts.ground, None, Arc::clone(parts.journal), shutdown);
-    Ok(Outbound::run(context, own))
+    Ok(transport.beside(Outbound::run(context, own)))
 }
 
 /// Where other hosts bring their mail.

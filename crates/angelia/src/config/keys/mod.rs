@@ -12,6 +12,7 @@ mod relay;
 mod route;
 mod storage;
 mod tls;
+mod tlsrpt;
 mod top;
 
 use super::kind::Kind;
@@ -71,6 +72,7 @@ const ROOMS: &[&[Key]] = &[
     dns::KEYS,
     outbound::KEYS,
     route::KEYS,
+    tlsrpt::KEYS,
     queue::KEYS,
     storage::KEYS,
     journal::KEYS,

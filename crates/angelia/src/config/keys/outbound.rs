@@ -32,12 +32,13 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "outbound.tls",
-        kind: Kind::Choice(&["opportunistic", "required", "never"]),
+        kind: Kind::Choice(&["opportunistic", "required", "verify", "never"]),
         default: is(
             "\"opportunistic\"",
             "RFC 7435: better encrypted to a stranger than in the clear, better in the clear than not at all.",
         ),
-        doc: "Whether letters travel encrypted: where the other side offers it; always, and else they wait; or never, for \
-              laboratories.",
+        doc: "Whether letters travel encrypted: where the other side offers it; always, and else they wait; always, and \
+              only to hosts whose certificate verifies for their name; or never, for laboratories. A domain that demands \
+              more by MTA-STS or DANE gets more; `never` alone asks neither.",
     },
 ];

@@ -8,6 +8,7 @@ mod reader;
 mod route;
 mod storage;
 mod tls;
+mod tlsrpt;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,8 @@ pub struct Settings {
     pub outbound: OutboundSettings,
     /// Where it goes, in the order of asking.
     pub routes: Vec<RouteSettings>,
+    /// From whom reports about TLS are sent; `None` where none are.
+    pub tls_reports: Option<Address>,
     /// The queue's patience.
     pub backoff: Backoff,
     /// The store.
@@ -96,6 +99,7 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         dns_server: reader.socket_address("dns.server"),
         outbound: reader.outbound(),
         routes: reader.routes(),
+        tls_reports: reader.tls_reports(),
         backoff,
         journal_format: reader.journal_format(),
         journal_days: u32::try_from(reader.number("journal.days")).unwrap_or(30),
