@@ -10,7 +10,9 @@ use envelope::{MailId, Timestamp};
 use storage::{Error, Query, Transaction};
 
 use crate::desk::Terms;
-use crate::limits::{CLOCK_SLACK_MILLIS, DUE_AHEAD_MAX, DUE_BUCKETS, OPERATOR_BATCH, PULL_BACK_MILLISECONDS};
+use crate::limits::{
+    CLOCK_SLACK_MILLIS, DUE_AHEAD_MAX, DUE_BUCKETS, OPERATOR_BATCH, PULL_BACK_MILLISECONDS, REST_FORGOTTEN_MILLIS,
+};
 use crate::rows::mail_id;
 use crate::{Queue, hot, lock};
 
@@ -74,6 +76,7 @@ impl Queue {
         let Some((_, terms)) = self.desk_and_terms() else { return Ok(()) };
         if pull_back {
             self.pull_far_back(now, &terms).await?;
+            self.forget_rests(now).await?;
         }
         let Some(from) = walk else { return Ok(()) };
         let (mends, next) = self
@@ -100,6 +103,19 @@ impl Queue {
         self.mend(mends).await?;
         if !wakes.is_empty() {
             self.inner.store.write(move |tx| wake_now(tx, &wakes, now)).await?;
+        }
+        Ok(())
+    }
+
+    /// A rest whose end is long past, and after which nobody tried: its destination has no letters any more.
+    async fn forget_rests(&self, now: Timestamp) -> Result<(), Error> {
+        let before = now.0.saturating_sub(REST_FORGOTTEN_MILLIS);
+        let limit = OPERATOR_BATCH as i64;
+        let look = self.inner.store.read(move |q| q.query(hot::RESTS_FORGOTTEN, &[before.into(), limit.into()]));
+        let names: Vec<String> =
+            look.await?.iter().map(|row| row.text(0).map(str::to_owned)).collect::<Result<_, _>>()?;
+        if !names.is_empty() {
+            self.inner.store.write(move |tx| forget(tx, &names, before)).await?;
         }
         Ok(())
     }
@@ -184,6 +200,14 @@ fn wake_now(tx: &dyn Transaction, keys: &[Key], now: Timestamp) -> Result<(), Er
         "UPDATE queue_recipient SET wake_at = $3 WHERE mail_id = $1 AND number = $2 AND parked IS NOT NULL";
     for (mail, number) in keys {
         tx.execute(SQL, &[mail.to_bytes().into(), (*number).into(), now.0.into()])?;
+    }
+    Ok(())
+}
+
+fn forget(tx: &dyn Transaction, names: &[String], before: i64) -> Result<(), Error> {
+    const SQL: &str = "DELETE FROM queue_site WHERE destination = $1 AND suspended = 0 AND rest_until < $2";
+    for name in names {
+        tx.execute(SQL, &[name.as_str().into(), before.into()])?;
     }
     Ok(())
 }

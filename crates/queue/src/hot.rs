@@ -73,6 +73,10 @@ pub(crate) const STANDING: &str = concat!(
     " FROM queue_site WHERE destination IN ($1, $2)"
 );
 
+/// Rests that nobody has touched since a moment: `rest_until, limit`.
+pub(crate) const RESTS_FORGOTTEN: &str =
+    "SELECT destination FROM queue_site WHERE suspended = 0 AND rest_until < $1 LIMIT $2";
+
 #[cfg(test)]
 mod tests {
     use storage::{Store, Value};
@@ -92,6 +96,7 @@ mod tests {
         (WAKE_FAR_AHEAD, 3, "INDEX queue_wake (bucket=? AND wake_at>?)"),
         (CLAIMED_BY, 3, "COVERING INDEX queue_due (bucket=?)"),
         (SUSPENDED, 1, "INDEX queue_site_suspended"),
+        (RESTS_FORGOTTEN, 2, "INDEX queue_site_rest (rest_until<?)"),
         (STANDING, 2, "PRIMARY KEY (destination=?)"),
     ];
 

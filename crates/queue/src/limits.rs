@@ -58,3 +58,7 @@ pub const SUSPENSIONS_READ_MILLISECONDS: u64 = 1000;
 
 /// Claims of a node that died, gathered at once.
 pub const RECOVER_MAX: usize = 10_000;
+
+/// How long after its end a rest is remembered that nobody has touched since, in milliseconds (a day): the next failure
+/// goes on where this one left off.
+pub const REST_FORGOTTEN_MILLIS: i64 = 86_400_000;

@@ -9,7 +9,7 @@ use storage::{Error, Query};
 
 use crate::limits::{REPLY_OCTETS_MAX, RULES_MAX, RULES_READ_MILLISECONDS};
 use crate::settle::cut;
-use crate::{Queue, lock};
+use crate::{Filter, Queue, lock};
 
 /// What a rule is about. Compared whatever the case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,17 @@ impl HoldOn {
             Self::Destination(value) => (3, value),
         };
         (kind, value.to_ascii_lowercase())
+    }
+
+    /// The rows that are there already and that it would hold.
+    pub fn filter(&self) -> Filter {
+        let none = Filter::default();
+        match self {
+            Self::Sender(sender) => Filter { sender: Some(sender.clone()), ..none },
+            Self::SenderDomain(domain) => Filter { sender: Some(format!("@{domain}")), ..none },
+            Self::Domain(domain) => Filter { domain: Some(domain.clone()), ..none },
+            Self::Destination(key) => Filter { destination: Some(key.clone()), ..none },
+        }
     }
 
     fn from_key(kind: i64, value: String) -> Option<Self> {

@@ -20,6 +20,8 @@ pub const LEASE: Duration = Duration::from_secs(600);
 
 pub struct House {
     _folder: TempDir,
+    /// Each statement is a way to a server and back.
+    pub is_cluster: bool,
     pub store: Store,
     pub queue: Queue,
 }
@@ -36,7 +38,7 @@ impl House {
     pub async fn embedded() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open_embedded(folder.path(), TABLES).await.unwrap();
-        Self { _folder: folder, queue: Queue::new(store.clone(), "one"), store }
+        Self { _folder: folder, is_cluster: false, queue: Queue::new(store.clone(), "one"), store }
     }
 
     pub async fn cluster(postgres: &Postgres, name: &str) -> Self {
@@ -44,7 +46,7 @@ impl House {
         let url = postgres.database(name);
         let bodies = BodiesConfig::Folder(folder.path().to_owned());
         let store = Store::open_cluster(&url, bodies, TABLES).await.unwrap();
-        Self { _folder: folder, queue: Queue::new(store.clone(), "one"), store }
+        Self { _folder: folder, is_cluster: true, queue: Queue::new(store.clone(), "one"), store }
     }
 
     /// Accepts a letter at [`NOW`]; answers its id.

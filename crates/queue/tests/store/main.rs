@@ -1,8 +1,10 @@
 //! The queue on both engines: the same checks on SQLite in a folder, and on a throw-away PostgreSQL.
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
+mod backlog;
 mod beginnings;
 mod claims;
+mod clock;
 mod desk;
 mod house;
 mod operator;
@@ -28,6 +30,16 @@ macro_rules! checks {
 }
 
 checks! {
+    backlog::a_dead_destination_costs_one_write_a_row,
+    backlog::a_huge_list_delays_nobody,
+    backlog::many_destinations_are_found_again,
+    clock::set_back_it_leaves_nobody_behind,
+    clock::what_was_set_back_while_it_stood_still_is_noticed_too,
+    clock::a_right_clock_hastens_nothing,
+    clock::set_forward_and_back_again,
+    clock::a_rest_of_the_future_is_none,
+    clock::a_decision_of_the_far_future_is_made_now,
+    clock::rests_that_nobody_ends_are_forgotten,
     beginnings::what_the_desk_has_room_for_is_handed_over,
     beginnings::what_was_handed_over_to_the_dead_is_due_when_its_lease_ends,
     beginnings::a_repetition_is_handed_over_once,
@@ -67,4 +79,7 @@ checks! {
     operator::retry_leaves_work_alone,
     operator::what_was_asked_for_says_so_until_it_is_settled,
     operator::dropped_is_gone,
+    operator::by_the_state_of_the_destination,
+    operator::destinations_at_a_glance,
+    operator::a_rule_can_hold_what_is_there,
 }

@@ -1,8 +1,9 @@
 //! What an operator does by hand.
 
-use envelope::{Reply, Timestamp};
-use queue::{Error, Filter, Verdict};
+use envelope::{MailId, Reply, Timestamp};
+use queue::{Error, Filter, HoldOn, Next, Scope, Verdict};
 
+use crate::desk::TestDesk;
 use crate::house::{House, NOW, at, end, who};
 
 fn by_destination(text: &str) -> Filter {
@@ -30,6 +31,18 @@ pub async fn list_and_show(house: House) {
         (Filter { sender: Some(String::new()), ..Filter::default() }, 0),
         (Filter { held: Some(true), ..Filter::default() }, 0),
         (Filter { mail: Some(one), destination: Some("y.test".into()), ..Filter::default() }, 1),
+        (Filter { domain: Some("X.test".into()), ..Filter::default() }, 2),
+        (Filter { sender: Some("@ATHENS.test".into()), ..Filter::default() }, 3),
+        (Filter { sender: Some("@thens.test".into()), ..Filter::default() }, 0),
+        (Filter { accepted_before: Some(NOW), ..Filter::default() }, 0),
+        (Filter { accepted_before: Some(at(1)), accepted_after: Some(NOW), ..Filter::default() }, 3),
+        (Filter { accepted_after: Some(at(1)), ..Filter::default() }, 0),
+        (Filter { reason: Some("GreyList".into()), ..Filter::default() }, 1),
+        (Filter { reason: Some("relay".into()), ..Filter::default() }, 0),
+        (Filter { octets_min: Some(8), ..Filter::default() }, 3),
+        (Filter { octets_min: Some(9), ..Filter::default() }, 0),
+        (Filter { resting: Some(false), suspended: Some(false), ..Filter::default() }, 3),
+        (Filter { resting: Some(true), ..Filter::default() }, 0),
     ] {
         assert_eq!(house.queue.list(filter.clone(), 100, NOW).await.unwrap().len(), count, "{filter:?}");
     }
@@ -103,4 +116,75 @@ pub async fn dropped_is_gone(house: House) {
     assert_eq!(settled, [claim.destination == "y.test"]);
     house.queue.drop_rows(Filter::default(), NOW).await.unwrap();
     assert_eq!(house.bodies().await, 0);
+}
+
+pub async fn by_the_state_of_the_destination(house: House) {
+    let desk = TestDesk::at(&house);
+    house.queue.rest("rests.test", NOW, at(600), 3, &Reply::plain(421, "busy")).await.unwrap();
+    house.queue.suspend(&Scope::Destination("off.test".into()), "why", NOW).await.unwrap();
+    house.queue.suspend(&Scope::Domain("by-hub.test".into()), "too", NOW).await.unwrap();
+    house.accept(&["a@rests.test", "b@off.test", "c@by-hub.test", "d@free.test"]).await;
+    let who = async |filter: Filter, now| {
+        let rows = house.queue.list(filter, 9, now).await.unwrap();
+        let mut who: Vec<String> = rows.iter().map(|row| row.address.to_string()).collect();
+        who.sort();
+        who
+    };
+    let resting = |wanted| Filter { resting: Some(wanted), ..Filter::default() };
+    let suspended = |wanted| Filter { suspended: Some(wanted), ..Filter::default() };
+    assert_eq!(who(resting(true), at(1)).await, ["a@rests.test"]);
+    assert_eq!(who(resting(true), at(600)).await, Vec::<String>::new());
+    assert_eq!(who(suspended(true), at(1)).await, ["b@off.test", "c@by-hub.test"]);
+    assert_eq!(who(suspended(false), at(1)).await, ["a@rests.test", "d@free.test"]);
+    let by_hub = Filter { destination: Some("smtp:hub.test:25".into()), ..Filter::default() };
+    assert_eq!(who(by_hub, at(1)).await, ["c@by-hub.test"]);
+    let active = &house.queue.list(Filter { domain: Some("free.test".into()), ..Filter::default() }, 9, at(1)).await;
+    assert_eq!(active.as_ref().unwrap()[0].next, Next::Active { until: at(600) });
+    // A lease that has run out is due.
+    let due = &house.queue.list(Filter { domain: Some("free.test".into()), ..Filter::default() }, 9, at(600)).await;
+    assert_eq!(due.as_ref().unwrap()[0].next, Next::Due { at: at(600) });
+    drop(desk);
+}
+
+pub async fn destinations_at_a_glance(house: House) {
+    let desk = TestDesk::at(&house);
+    desk.set_room("busy.test", 2);
+    for n in 0..5 {
+        house.accept_from(MailId::random(), "", &[&format!("r{n}@busy.test")], at(n)).await;
+    }
+    house.accept_from(MailId::random(), "", &["a@down.test", "b@down.test"], at(9)).await;
+    let claim = desk.handed_over().into_iter().find(|claim| claim.destination == "down.test").unwrap();
+    let reply = Reply::plain(421, "busy");
+    let verdict =
+        Verdict::Later { due: at(300), reply: reply.clone(), delay_told: false, counts: true, dialogue: None };
+    house.queue.settle(vec![end(&claim, verdict)]).await.unwrap();
+    house.queue.rest("down.test", at(10), at(500), 3, &reply).await.unwrap();
+    house.queue.suspend(&Scope::Destination("off.test".into()), "why", NOW).await.unwrap();
+    house.accept_from(MailId::random(), "", &["a@off.test"], at(20)).await;
+    let held = Filter { recipient: Some("r4@busy.test".into()), ..Filter::default() };
+    house.queue.hold(held, Some("odd"), at(20)).await.unwrap();
+    let sites = house.queue.sites(10, at(20)).await.unwrap();
+    let names: Vec<&str> = sites.iter().map(|site| site.destination.as_str()).collect();
+    assert_eq!(names, ["busy.test", "down.test", "off.test"]);
+    let [busy, down, off] = &sites[..] else { panic!() };
+    assert_eq!((busy.waiting, busy.parked, busy.held, busy.oldest), (2, 2, 1, NOW));
+    assert_eq!((busy.next, &busy.rest, &busy.suspended), (Some(at(600)), &None, &None));
+    assert_eq!((down.waiting, down.parked, down.next), (2, 0, Some(at(500))));
+    assert_eq!(down.rest.as_ref().map(|rest| rest.failures), Some(3));
+    assert_eq!((off.parked, off.next, off.suspended.as_deref()), (1, None, Some("why")));
+    assert_eq!(house.queue.sites(1, at(20)).await.unwrap().len(), 1);
+}
+
+pub async fn a_rule_can_hold_what_is_there(house: House) {
+    house.accept(&["a@x.test", "b@y.test"]).await;
+    for (on, count) in [
+        (HoldOn::Domain("x.test".into()), 1),
+        (HoldOn::Destination("z.test".into()), 0),
+        (HoldOn::SenderDomain("athens.test".into()), 1),
+        (HoldOn::Sender("anna@athens.test".into()), 0),
+    ] {
+        assert_eq!(house.queue.hold(on.filter(), Some("rule"), NOW).await.unwrap().len(), count, "{on:?}");
+    }
+    let row = &house.queue.list(Filter { reason: Some("RULE".into()), ..Filter::default() }, 9, NOW).await.unwrap()[0];
+    assert_eq!(row.next, Next::Held { reason: Some("rule".into()) });
 }
