@@ -77,6 +77,7 @@ async fn accept(store: &Store, queue: &Queue, n: usize) {
             envelope_id: None,
             accepted_at: NOW,
             delivered_to: None,
+            require_tls: envelope::RequireTls::Unsaid,
             recipients: &to,
         };
         queue.accept_in(tx, &new, &prepared)
