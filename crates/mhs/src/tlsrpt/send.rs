@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use directory::RelayAllowed;
-use envelope::{Address, Domain, MailId, Notify, Recipient, ReversePath, Timestamp};
+use envelope::{Address, Domain, MailId, Notify, Recipient, RequireTls, ReversePath, Timestamp};
 use journal::{Event, Service};
 use mailauth::limits::REPORT_PERIOD;
 use mailauth::tlspolicy::tlsrpt::{
@@ -196,7 +196,7 @@ impl Reporter {
         };
         let nobody = Notify { success: false, failure: false, delay: false };
         let post = Post {
-            require_tls: envelope::RequireTls::Unsaid,
+            require_tls: RequireTls::Waived,
             reverse_path: ReversePath::Address(contact.clone()),
             // A report that does not arrive is no reason to write to anybody.
             recipients: vec![Recipient { address: to.clone(), notify: Some(nobody), original: None }],

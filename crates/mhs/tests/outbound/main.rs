@@ -5,6 +5,11 @@ mod forwarding;
 mod notices;
 mod offices;
 mod peer;
+mod reports;
 mod routes;
+mod secured;
+mod secured_peer;
 mod trouble;
+#[path = "../../../net/tests/web/mod.rs"]
+mod web;
 mod world;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use directory::{Directory, RelayAllowed};
 use envelope::{Address, Domain, MailId, Recipient, RequireTls, ReversePath};
-use hickory_proto::rr::rdata::{A, MX, SOA};
+use hickory_proto::rr::rdata::{A, MX, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record};
 use hickory_server::Server;
 use hickory_server::net::runtime::TokioRuntimeProvider;
@@ -17,9 +17,12 @@ use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
 use journal::{Entry, Event, Journal, Service};
 use mailstore::{Mailstore, UidSet};
 use mhs::msa::post::{self, Post};
+use mhs::mta::outbound::tls::Policies;
+use mhs::mta::outbound::tls::sts::Sts;
 use mhs::mta::outbound::{self, Outbound};
+use mhs::tlsrpt::{Collecting, Collector};
 use mhs::{Context, Settings};
-use net::{Resolver, Roots, Shutdown, clock};
+use net::{Https, Resolver, Roots, Shutdown, clock};
 use protocol::sasl::Secret;
 use queue::{Backoff, Filter, Listed, Queue};
 use storage::Store;
@@ -47,6 +50,10 @@ pub(crate) struct Wishes {
     pub(crate) hosts: Vec<(&'static str, u8)>,
     /// Last octets of the addresses where we take mail in ourselves.
     pub(crate) doors: Vec<u8>,
+    /// TXT records; `{port}` in them is the port of all next hops.
+    pub(crate) texts: Vec<(&'static str, &'static str)>,
+    /// Whom we believe. With it the policies of others are asked for, on the port of all next hops.
+    pub(crate) roots: Option<Roots>,
 }
 
 impl Default for Wishes {
@@ -58,6 +65,8 @@ impl Default for Wishes {
             mx: vec![("patras.test.", 10, "mx.patras.test.")],
             hosts: vec![("mx.patras.test.", 1)],
             doors: Vec::new(),
+            texts: Vec::new(),
+            roots: None,
         }
     }
 }
@@ -69,6 +78,8 @@ pub(crate) struct World {
     net: [u8; 2],
     pub(crate) running: Option<JoinHandle<()>>,
     pub(crate) settings: outbound::Settings,
+    /// What is counted for TLS reports.
+    pub(crate) collecting: Option<tokio::sync::Mutex<Collecting>>,
     _dns: Server<Catalog>,
     _folder: TempDir,
 }
@@ -97,7 +108,7 @@ async fn one_port_for_both() -> (UdpSocket, TcpListener) {
     panic!("no port is free for UDP and TCP");
 }
 
-async fn nameserver(wishes: &Wishes, net: [u8; 2]) -> (Server<Catalog>, SocketAddr) {
+pub(crate) async fn nameserver(wishes: &Wishes, net: [u8; 2], port: u16) -> (Server<Catalog>, SocketAddr) {
     let mut zone: InMemoryZoneHandler<TokioRuntimeProvider> =
         InMemoryZoneHandler::empty(name("test."), ZoneType::Primary, AxfrPolicy::Deny);
     let soa = SOA::new(name("ns.test."), name("root.test."), 1, 60, 60, 60, 1);
@@ -110,6 +121,10 @@ async fn nameserver(wishes: &Wishes, net: [u8; 2]) -> (Server<Catalog>, SocketAd
         let data = RData::A(A(Ipv4Addr::new(127, net[0], net[1], *last)));
         zone.upsert_mut(Record::from_rdata(name(host), 1, data), 0);
     }
+    for (owner, text) in &wishes.texts {
+        let data = RData::TXT(TXT::new(vec![text.replace("{port}", &port.to_string())]));
+        zone.upsert_mut(Record::from_rdata(name(owner), 1, data), 0);
+    }
     let mut catalog = Catalog::new();
     catalog.upsert(name("test.").into(), vec![Arc::new(zone)]);
     let mut server = Server::new(catalog);
@@ -120,6 +135,14 @@ async fn nameserver(wishes: &Wishes, net: [u8; 2]) -> (Server<Catalog>, SocketAd
     (server, address)
 }
 
+/// What others demand, asked for at this port.
+pub(crate) fn policies(store: &Store, resolver: &Resolver, roots: &Roots, port: u16) -> (Policies, Collecting) {
+    let (collector, collecting) = Collector::new(store.clone());
+    let https = Https::new(resolver.clone(), roots);
+    let sts = Sts::new(store.clone(), resolver.clone(), https, port);
+    (Policies::new(store.clone(), sts, collector), collecting)
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(Wishes::default()).await
@@ -127,7 +150,7 @@ impl World {
 
     pub(crate) async fn with(wishes: Wishes) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS];
+        let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS, mhs::MIGRATIONS];
         let store = Store::open_embedded(folder.path(), &areas).await.unwrap();
         let trusting = directory::Settings { stale_max: Duration::ZERO, ..directory::Settings::default() };
         let people = Directory::open(store.clone(), trusting, clock::now).await.unwrap();
@@ -140,9 +163,18 @@ impl World {
         // A network of loopback to ourselves, so that tests side by side do not meet.
         let [a, b, ..] = MailId::random().to_bytes();
         let net = [a | 1, b];
-        let (dns, at) = nameserver(&wishes, net).await;
-        let mut settings = outbound::Settings::new("mx.athens.test", Resolver::named(at).unwrap(), &Roots::none());
-        settings.port = free_port().await;
+        let port = free_port().await;
+        let (dns, at) = nameserver(&wishes, net, port).await;
+        let resolver = Resolver::named(at).unwrap();
+        let roots = wishes.roots.clone().unwrap_or_else(Roots::none);
+        let mut settings = outbound::Settings::new("mx.athens.test", resolver.clone(), &roots);
+        settings.port = port;
+        let mut collecting = None;
+        if wishes.roots.is_some() {
+            let (policies, counted) = policies(&context.store, &resolver, &roots, port);
+            settings.policies = Some(policies);
+            collecting = Some(tokio::sync::Mutex::new(counted));
+        }
         settings.backoff = wishes.backoff;
         settings.rest_first = settings.backoff.first / 2;
         settings.rest_longest = settings.backoff.first / 2;
@@ -152,7 +184,7 @@ impl World {
         settings.patience.command = wishes.patience;
         settings.patience.body_end = wishes.patience;
         let running = Some(tokio::spawn(Outbound::run(context.clone(), settings.clone())));
-        Self { context, notes, port: settings.port, net, running, settings, _dns: dns, _folder: folder }
+        Self { context, notes, port, net, running, settings, collecting, _dns: dns, _folder: folder }
     }
 
     /// Where the host with this last octet listens.
@@ -219,6 +251,11 @@ impl World {
     pub(crate) fn events(&self, name: &str) -> Vec<Event> {
         let notes = self.notes.0.lock().unwrap();
         notes.iter().map(|entry| entry.event.clone()).filter(|event| event.name() == name).collect()
+    }
+
+    /// The networks of loopback that are this world's own.
+    pub(crate) fn net(&self) -> [u8; 2] {
+        self.net
     }
 
     /// The codes of all attempts, in order.

@@ -14,7 +14,6 @@ pub mod sts;
 use net::{Conversation, Verdict};
 use protocol::smtp::client::Client;
 
-pub use demand::Wish;
 pub use policies::Policies;
 
 use self::demand::Demand;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use envelope::{Envelope, Outcome, Recipient, Reply, RequireTls};
+use envelope::{Envelope, Outcome, Recipient, Reply};
 use journal::Event as Happened;
 use net::clock;
 use protocol::smtp::client::{Event, Phase, Problem, Report};
@@ -12,7 +12,7 @@ use storage::Body;
 
 use super::connection::{Connection, Connections, Journaled};
 use super::target::word;
-use super::tls::{Wish, policies};
+use super::tls::policies;
 use super::trouble::{self, Verdict};
 use super::{Attempted, Batch, Host, Target};
 use crate::Context;
@@ -127,11 +127,14 @@ impl Progress<'_> {
         letter: &Letter,
     ) -> bool {
         let Hop { target, host, is_last } = *hop;
-        let demand = match policies::demand(&connections.settings, target, host, wish(&self.batch.mail)).await {
+        let demand = match policies::demand(&connections.settings, target, host, self.batch.mail.require_tls).await {
             Ok(demand) => demand,
             Err(refusal) => {
-                self.passed_over.push((host.clone(), refusal.reply.clone()));
-                self.last = refusal.reply;
+                // Where another host was tried, what became of that says more.
+                if self.passed_over.is_empty() {
+                    self.last = refusal.reply.clone();
+                }
+                self.passed_over.push((host.clone(), refusal.reply));
                 // What is wrong with this letter alone leaves the destination to the others.
                 return refusal.for_this_letter;
             }
@@ -145,7 +148,7 @@ impl Progress<'_> {
                     Err(reply) => {
                         self.passed_over.push((host.clone(), reply.clone()));
                         self.last = reply;
-                        return false;
+                        return demand.is_of_the_letter();
                     }
                 },
             };
@@ -294,15 +297,6 @@ impl Progress<'_> {
         let site_down = nobody_reached.then_some(last.clone());
         let (broken, dsn_offered) = (self.broken, self.dsn_offered);
         Attempted { outcomes, host: self.host, site_down, broken, dsn_offered, dialogue: self.dialogue }
-    }
-}
-
-/// What the letter wants of its way.
-fn wish(mail: &queue::Mail) -> Wish {
-    match mail.require_tls {
-        RequireTls::Unsaid => Wish::Unsaid,
-        RequireTls::Demanded => Wish::Demanded,
-        RequireTls::Waived => Wish::Waived,
     }
 }
 

@@ -3,25 +3,13 @@
 
 use std::sync::Arc;
 
-use envelope::{Domain, Reply};
+use envelope::{Domain, Reply, RequireTls};
 use mailauth::tlspolicy::sts::{Mode, Policy};
 use mailauth::tlspolicy::tlsrpt::{self, PolicyKind, ResultType};
 use net::{Dane, TlsFault, Untrusted, Verdict};
 
 use super::TlsPolicy;
 use super::sts::Trouble;
-
-/// What a letter wants of its way (RFC 8689).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wish {
-    /// Nothing.
-    #[default]
-    Unsaid,
-    /// REQUIRETLS: verified all the way, or back to the sender.
-    Demanded,
-    /// `TLS-Required: No`: rather in the clear than not at all, whatever the other side's policies say.
-    Waived,
-}
 
 /// What a connection must be like. The later one is the stronger one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -98,7 +86,7 @@ pub(in crate::mta::outbound) struct Refusal {
     pub(in crate::mta::outbound) reply: Reply,
     /// It is this letter that the host is not good enough for, and not every letter.
     pub(in crate::mta::outbound) for_this_letter: bool,
-    pub(in crate::mta::outbound) count: Option<(Count, Trouble)>,
+    pub(in crate::mta::outbound) count: Option<Box<(Count, Trouble)>>,
 }
 
 /// What is known when it is decided.
@@ -106,7 +94,7 @@ pub(super) struct Asked<'a> {
     pub(super) host: &'a str,
     /// The operator's word, of the route or for all mail out.
     pub(super) operator: TlsPolicy,
-    pub(super) wish: Wish,
+    pub(super) wish: RequireTls,
     /// Whose mail host it is by the DNS; none where the operator named it.
     pub(super) domain: Option<&'a Domain>,
     /// The DNS answer that named it was signed.
@@ -119,7 +107,7 @@ pub(super) struct Asked<'a> {
 /// Decides. Without I/O, so that the order can be read here and tested as a table.
 pub(super) fn decide(asked: Asked<'_>) -> Result<Demand, Refusal> {
     let mut demand = match asked.operator {
-        TlsPolicy::Never if asked.wish == Wish::Demanded => {
+        TlsPolicy::Never if asked.wish == RequireTls::Demanded => {
             return Err(asked.too_weak("the operator has TLS turned off"));
         }
         TlsPolicy::Never => return Ok(plain(Level::Never, By::Operator)),
@@ -131,7 +119,7 @@ pub(super) fn decide(asked: Asked<'_>) -> Result<Demand, Refusal> {
     if asked.operator == TlsPolicy::Dane && !asked.dane.as_ref().is_some_and(|dane| dane.usable()) {
         return Err(asked.without_dane());
     }
-    if asked.wish == Wish::Waived && asked.operator != TlsPolicy::Dane {
+    if asked.wish == RequireTls::Waived && asked.operator != TlsPolicy::Dane {
         return Ok(demand);
     }
     let mut named = asked.named_securely || asked.domain.is_none();
@@ -148,8 +136,8 @@ pub(super) fn decide(asked: Asked<'_>) -> Result<Demand, Refusal> {
             named |= asked.apply_sts(&mut demand)?;
         }
     }
-    demand.count = asked.count().filter(|_| asked.wish != Wish::Waived);
-    if asked.wish == Wish::Demanded {
+    demand.count = asked.count().filter(|_| asked.wish != RequireTls::Waived);
+    if asked.wish == RequireTls::Demanded {
         if !named {
             return Err(asked.too_weak("nothing vouches for it as a mail host: no DNSSEC, no MTA-STS"));
         }
@@ -173,7 +161,7 @@ impl Asked<'_> {
         if policy.mode == Mode::Enforce {
             if !named {
                 let text = format!("the MTA-STS policy of {domain} does not name {} as a mail host of it", self.host);
-                let count = self.count().map(|count| (count, not_named()));
+                let count = self.count().map(|count| Box::new((count, not_named())));
                 return Err(Refusal { reply: Reply::new(451, (4, 7, 5), text), for_this_letter: false, count });
             }
             if demand.level.rank() < Level::Verified.rank() {
@@ -201,7 +189,7 @@ impl Asked<'_> {
         };
         let text = format!("the operator demands DANE of {}: {reason}", self.host);
         let trouble = Trouble { result, reason: reason.to_owned() };
-        let count = self.count().map(|count| (count, trouble));
+        let count = self.count().map(|count| Box::new((count, trouble)));
         Refusal { reply: Reply::new(451, (4, 7, 5), text), for_this_letter: false, count }
     }
 
@@ -295,6 +283,11 @@ impl Demand {
             _ => ((4, 7, 5), format!("TLS with {host} failed: {}", why.reason)),
         };
         Reply::new(451, status, format!("{what}{whose}"))
+    }
+
+    /// Whether only this letter's own wish may have kept a host from being good enough.
+    pub(in crate::mta::outbound) fn is_of_the_letter(&self) -> bool {
+        self.by == By::Letter
     }
 
     /// How a certificate was verified, for the journal.

@@ -41,8 +41,8 @@ const HOST: &str = "mx.patras.test";
 
 #[test]
 fn who_may_demand_and_in_which_order() {
+    use RequireTls::{Demanded, Unsaid, Waived};
     use TlsPolicy::{Dane as MustDane, Never, Opportunistic, Required, Verify};
-    use Wish::{Demanded, Unsaid, Waived};
     let enforce = || Some(sts(Mode::Enforce, "*.patras.test"));
     let foreign = || Some(sts(Mode::Enforce, "*.corinth.test"));
     let testing = || Some(sts(Mode::Testing, "mx.patras.test"));
@@ -109,15 +109,15 @@ fn a_host_that_the_operator_named() {
         };
         name(&decide(asked))
     };
-    assert_eq!(of(TlsPolicy::Opportunistic, Wish::Unsaid), "opportunistic -");
-    assert_eq!(of(TlsPolicy::Required, Wish::Demanded), "verified -");
+    assert_eq!(of(TlsPolicy::Opportunistic, RequireTls::Unsaid), "opportunistic -");
+    assert_eq!(of(TlsPolicy::Required, RequireTls::Demanded), "verified -");
 }
 
 #[test]
 fn what_a_report_says() {
     let domain = Domain::parse("patras.test").unwrap();
     let count = |sts: Option<Arc<Policy>>, dane: Option<Arc<Dane>>, trouble: Option<Trouble>| {
-        let (operator, wish) = (TlsPolicy::Opportunistic, Wish::Unsaid);
+        let (operator, wish) = (TlsPolicy::Opportunistic, RequireTls::Unsaid);
         let asked =
             Asked { host: HOST, operator, wish, domain: Some(&domain), named_securely: true, dane, sts, trouble };
         asked.count().unwrap()

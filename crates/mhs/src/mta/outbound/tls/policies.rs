@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use envelope::{Domain, Reply};
+use envelope::{Domain, Reply, RequireTls};
 use journal::{Event, Journal};
 use mailauth::tlspolicy::tlsrpt::FailureDetails;
 use net::{DnsError, Protection, SecureResolver, Shutdown, TlsFault, Untrusted, clock};
@@ -12,8 +12,8 @@ use storage::Store;
 
 use super::demand::{Asked, Count, Demand, Refusal, decide, trouble_of};
 use super::memory::{Memory, Protected};
+use super::operator;
 use super::sts::{Finding, Sts, Trouble};
-use super::{Wish, operator};
 use crate::limits::STS_REFRESH_EVERY;
 use crate::mta::outbound::{Host, Place, Settings, Target, TlsPolicy};
 use crate::tlsrpt::{Collector, Session};
@@ -98,14 +98,14 @@ pub(in crate::mta::outbound) async fn demand(
     settings: &Settings,
     target: &Target,
     host: &Host,
-    wish: Wish,
+    wish: RequireTls,
 ) -> Result<Demand, Refusal> {
     let operator = operator(settings, target, host);
-    let quiet = operator == TlsPolicy::Never || (wish == Wish::Waived && operator != TlsPolicy::Dane);
+    let quiet = operator == TlsPolicy::Never || (wish == RequireTls::Waived && operator != TlsPolicy::Dane);
     let mut asked = Asked {
         host: &host.name,
         operator,
-        wish: if matches!(host.place, Place::Unix(_)) { Wish::Unsaid } else { wish },
+        wish: if matches!(host.place, Place::Unix(_)) { RequireTls::Unsaid } else { wish },
         domain: host.mx_of.as_ref(),
         named_securely: false,
         dane: None,
@@ -142,7 +142,7 @@ async fn signed(settings: &Settings, host: &Host) -> Result<Protection, Refusal>
         Err(error) => {
             let text = format!("the signed DNS has no answer about {name}: {error}");
             let why = Untrusted { fault: TlsFault::DnssecInvalid, reason: error.to_string() };
-            let count = host.mx_of.as_ref().map(|domain| (Count::without_policy(domain), trouble_of(&why)));
+            let count = host.mx_of.as_ref().map(|domain| Box::new((Count::without_policy(domain), trouble_of(&why))));
             Err(Refusal { reply: Reply::new(451, (4, 7, 5), text), for_this_letter: false, count })
         }
     }
@@ -158,7 +158,8 @@ async fn finding(settings: &Settings, host: &Host) -> Result<Finding, Refusal> {
 
 /// A host that is not even talked to counts as a session that failed.
 fn count_refusal(settings: &Settings, host: &Host, refusal: Refusal) -> Refusal {
-    if let (Some(policies), Some((count, trouble))) = (&settings.policies, &refusal.count) {
+    if let (Some(policies), Some(counted)) = (&settings.policies, &refusal.count) {
+        let (count, trouble) = &**counted;
         policies.count(count, Went { host, from: None, trouble: Some(trouble.clone()) });
     }
     refusal
