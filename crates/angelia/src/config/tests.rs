@@ -6,7 +6,7 @@ use mhs::mta::outbound::tls::TlsPolicy;
 use mhs::route::{Options, Prefer};
 
 use super::keys::{self, Default};
-use super::{Bodies, Engine, Settings, docs, parse};
+use super::{Bodies, Dnssec, Engine, Settings, docs, parse};
 
 fn read(text: &str) -> Result<Settings, Vec<String>> {
     let named = |problems: Vec<super::Problem>| {
@@ -92,6 +92,9 @@ fn a_problem_says_what_and_where() {
         ("[storage]\nurl = \"postgres://x\"\n", "`storage.url`: is for the engine \"postgres\""),
         ("[journal]\nformat = \"xml\"\n", "3: `journal.format`: wants \"auto\" or \"text\" or \"json\" or \"off\""),
         ("[signin]\nwithout_tls = \"yes\"\n", "3: `signin.without_tls`: wants true or false"),
+        ("[dns]\ndnssec = \"ad\"\n", "`dns.dnssec`: `ad` needs a `dns.server`"),
+        ("[dns]\ndnssec = \"ad\"\nserver = \"192.0.2.1\"\n", "`dns.dnssec`: the name server is not on this machine"),
+        ("[dns]\ndnssec = \"yes\"\n", "`dns.dnssec`: wants \"off\" or \"ad\" or \"validate\""),
         ("[dns]\nserver = 1979-05-27\n", "3: `dns.server`: is a date; wants address"),
     ];
     for (text, wanted) in table {
@@ -232,5 +235,19 @@ fn the_documents_are_written_from_the_keys() {
         }
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(found == text, "{} is old; run the tests with ANGELIA_WRITE_DOCS=1", path.display());
+    }
+}
+
+#[test]
+fn what_was_signed() {
+    for (text, wanted) in [
+        ("", Dnssec::Off),
+        ("dnssec = \"ad\"\nserver = \"[::1]\"\n", Dnssec::Ad("[::1]:53".parse().unwrap())),
+        ("dnssec = \"ad\"\nserver = \"192.0.2.1\"\ntrusted_ad = true\n", Dnssec::Ad("192.0.2.1:53".parse().unwrap())),
+        ("dnssec = \"validate\"\n", Dnssec::Validate(None)),
+        ("dnssec = \"validate\"\ntrust_anchors = \"r.key\"\n", Dnssec::Validate(Some("/etc/angelia/r.key".into()))),
+    ] {
+        let settings = read(&format!("hostname = \"mx.a.test\"\n[dns]\n{text}")).unwrap();
+        assert_eq!(settings.dnssec, wanted, "{text}");
     }
 }

@@ -8,11 +8,11 @@ use access::{imap, pop3};
 use journal::{Journal, Service};
 use mhs::mta::inbound::Inbound;
 use mhs::mta::outbound::Outbound;
-use net::{Door, Incoming, Resolver, Roots, ServerTls, Shutdown};
+use net::{DnsError, Door, Incoming, Resolver, Roots, SecureResolver, ServerTls, Shutdown};
 
 use super::Ground;
 use super::transport::Transport;
-use crate::config::{Settings, table};
+use crate::config::{Dnssec, Settings, table};
 
 /// What a service needs of the house.
 pub(super) struct Parts<'a> {
@@ -102,9 +102,19 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
         prefer: settings.outbound.prefer,
         routes: Arc::new(table(&settings.routes)),
         tls: settings.outbound.tls,
+        dnssec: secure_resolver(settings)?,
         ..mhs::mta::outbound::Settings::new(hello_name.as_str(), resolver, &roots)
     };
     Ok(transport.beside(Outbound::run(context, own)))
+}
+
+/// Who tells what was signed in the DNS, where anybody does.
+pub(crate) fn secure_resolver(settings: &Settings) -> Result<Option<SecureResolver>, DnsError> {
+    Ok(match &settings.dnssec {
+        Dnssec::Off => None,
+        Dnssec::Ad(server) => Some(SecureResolver::trusting(*server)),
+        Dnssec::Validate(anchors) => Some(SecureResolver::validating(settings.dns_server, anchors.as_deref())?),
+    })
 }
 
 /// Where other hosts bring their mail.

@@ -1,5 +1,6 @@
 //! The second step: each value gets its type, or a problem with its line. One file a section that has much to say.
 
+mod dns;
 mod doors;
 mod journal;
 mod outbound;
@@ -17,6 +18,7 @@ use ::queue::Backoff;
 use directory::{DomainSet, TrustedNetworks};
 use envelope::{Address, Domain};
 
+pub use self::dns::Dnssec;
 pub use self::doors::ListenSettings;
 pub use self::journal::JournalFormat;
 pub use self::outbound::OutboundSettings;
@@ -59,6 +61,8 @@ pub struct Settings {
     pub connections_per_address_max: usize,
     /// The name server, when one is named.
     pub dns_server: Option<SocketAddr>,
+    /// How it is known what was signed in the DNS.
+    pub dnssec: Dnssec,
     /// How mail goes out.
     pub outbound: OutboundSettings,
     /// Where it goes, in the order of asking.
@@ -84,6 +88,7 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
     let storage = reader.storage();
     let listen = reader.doors();
     let backoff = reader.backoff();
+    let dns_server = reader.socket_address("dns.server");
     Some(Settings {
         user: reader.text("user"),
         postmaster: reader.address("postmaster"),
@@ -96,7 +101,8 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         recipients_max: reader.count("limits.recipients"),
         connections_max: reader.count("limits.connections"),
         connections_per_address_max: reader.count("limits.connections_per_address"),
-        dns_server: reader.socket_address("dns.server"),
+        dns_server,
+        dnssec: reader.dnssec(dns_server),
         outbound: reader.outbound(),
         routes: reader.routes(),
         tls_reports: reader.tls_reports(),
