@@ -8,12 +8,14 @@
 
 mod cli;
 mod crash;
+mod dane;
 mod dovecot;
 mod exim;
 mod fetchers;
 mod hostile;
 mod imap_clients;
 mod lab;
+mod named;
 mod neomutt;
 mod postfix;
 mod postgres;

@@ -12,7 +12,7 @@ struct Tool {
     package: &'static str,
 }
 
-const TOOLS: [Tool; 15] = [
+const TOOLS: [Tool; 17] = [
     Tool { program: "swaks", package: "swaks" },
     Tool { program: "curl", package: "curl" },
     Tool { program: "fetchmail", package: "fetchmail" },
@@ -26,6 +26,8 @@ const TOOLS: [Tool; 15] = [
     Tool { program: "postfix", package: "postfix" },
     Tool { program: "postmap", package: "postfix" },
     Tool { program: "dovecot", package: "dovecot-imapd" },
+    Tool { program: "named", package: "bind9" },
+    Tool { program: "dnssec-signzone", package: "bind9-utils" },
     Tool { program: "git", package: "git" },
     Tool { program: "cc", package: "gcc" },
 ];
