@@ -30,8 +30,13 @@ fn world() -> Vec<Zone> {
         office("unsigned.test.", Signing::Unsigned, &key),
         office("mx-broken.test.", Signing::Broken { from: "10 mx.mx-broken", to: "20 mx.mx-broken" }, &key),
         office("key-broken.test.", Signing::Broken { from: "3 1 1", to: "3 0 1" }, &key),
+        office("stripped.test.", Signing::Stripped, &key),
         zone("alias.test.", Signing::Signed, "@ MX 10 mx\nmx CNAME mx.right.test."),
-        zone("half.test.", Signing::Signed, &format!("@ MX 10 mx\nmx CNAME mx.unsigned.test.\n_{PORT}._tcp.mx TLSA {key}")),
+        zone(
+            "half.test.",
+            Signing::Signed,
+            &format!("@ MX 10 mx\nmx CNAME mx.unsigned.test.\n_{PORT}._tcp.mx TLSA {key}"),
+        ),
         zone("elsewhere.test.", Signing::Signed, "@ MX 10 mx.unsigned.test."),
         zone("implicit.test.", Signing::Signed, &format!("@ A 127.0.0.1\n_{PORT}._tcp TLSA {key}")),
     ]
@@ -66,6 +71,7 @@ async fn what_was_signed_and_what_was_not() {
             ("unsigned.test", "mx.unsigned.test", "insecure"),
             ("mx-broken.test", "mx.mx-broken.test", "waits"),
             ("key-broken.test", "mx.key-broken.test", "waits"),
+            ("stripped.test", "mx.stripped.test", "waits"),
             ("alias.test", "mx.alias.test", "mx.right.test alias.test"),
             ("half.test", "mx.half.test", "mx.half.test half.test"),
             ("elsewhere.test", "mx.unsigned.test", "no DANE"),

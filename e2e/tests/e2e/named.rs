@@ -19,6 +19,8 @@ pub enum Signing {
     OptOut,
     /// Not signed, and its parent says that, too.
     Unsigned,
+    /// The parent says that it is signed, and its signatures were taken away.
+    Stripped,
     /// Signed; then a record was changed, and the signatures were not.
     Broken {
         /// Text in the signed zone …
@@ -86,7 +88,8 @@ impl Named {
         if signing == Signing::Unsigned {
             return file.display().to_string();
         }
-        let key = run(self.tool("dnssec-keygen").args(["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", name])).succeeded().out;
+        let key =
+            run(self.tool("dnssec-keygen").args(["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", name])).succeeded().out;
         let key = format!("{}.key", key.trim());
         let ds = run(self.tool("dnssec-dsfromkey").args(["-2", &key])).succeeded().out;
         fs::write(self.path(&format!("{name}ds")), ds).unwrap();
@@ -94,6 +97,9 @@ impl Named {
         if name == "." {
             let record = public.lines().find(|line| !line.starts_with(';')).unwrap();
             fs::write(self.trust_anchors(), format!("{record}\n")).unwrap();
+        }
+        if signing == Signing::Stripped {
+            return file.display().to_string();
         }
         fs::write(&file, format!("{}{public}", fs::read_to_string(&file).unwrap())).unwrap();
         let signed = format!("{}.signed", file.display());

@@ -39,13 +39,40 @@ pub(super) async fn validated(handle: &Handle, name: &Name, kind: RecordType) ->
         let secure = weigh(handle, name, RecordType::CNAME, &aliases).await?;
         return Ok(Step::Alias(target.0.clone(), secure));
     }
-    let denied = answer.authorities.iter().any(|one| {
-        let denial = matches!(one.record_type(), RecordType::NSEC | RecordType::NSEC3);
-        denial && one.proof == Proof::Secure
-    });
-    match proven && denied {
-        true => Ok(Step::Nothing(true)),
-        false => unsigned_or_bogus(handle, name, kind).await.map(|()| Step::Nothing(false)),
+    match denial(name, &answer) {
+        Denial::Whole if proven => Ok(Step::Nothing(true)),
+        Denial::OptOut if proven => Ok(Step::Nothing(false)),
+        _ => unsigned_or_bogus(handle, name, kind).await.map(|()| Step::Nothing(false)),
+    }
+}
+
+/// What an answer without records proves.
+enum Denial {
+    /// There is nothing.
+    Whole,
+    /// There is nothing that is signed: where delegations are left out, an unsigned one may be there (RFC 5155
+    /// section 9.2).
+    OptOut,
+    None,
+}
+
+fn denial(name: &Name, answer: &Message) -> Denial {
+    let (mut denied, mut left_out, mut at_name) = (false, false, false);
+    for record in answer.authorities.iter().filter(|record| record.proof == Proof::Secure) {
+        match &record.data {
+            RData::DNSSEC(DNSSECRData::NSEC(_)) => denied = true,
+            RData::DNSSEC(DNSSECRData::NSEC3(denial)) => {
+                denied = true;
+                left_out |= denial.opt_out();
+                at_name |= matches!(place(denial, &record.name, name), Some(Place::At));
+            }
+            _ => {}
+        }
+    }
+    match denied {
+        true if left_out && !at_name => Denial::OptOut,
+        true => Denial::Whole,
+        false => Denial::None,
     }
 }
 

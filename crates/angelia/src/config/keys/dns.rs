@@ -27,7 +27,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "dns.trusted_ad",
         kind: Kind::Bool,
         default: is("false", "Whoever stands between us and the name server could forge the AD bit."),
-        doc: "Believe the AD bit of a name server that is not on this machine (`dns.dnssec = \"ad\"`). Only where the way \
+        doc: "Believe the AD bit of a name server that is not on this machine, where `dns.dnssec` says `ad`. Only where the way \
               to it is safe.",
     },
     Key {

@@ -25,7 +25,8 @@ impl Reader<'_> {
             Some("ad") => match server {
                 Some(server) if trusted || server.ip().is_loopback() => Dnssec::Ad(server),
                 Some(_) => {
-                    let text = "the name server is not on this machine; say `dns.trusted_ad = true` if the way to it is safe";
+                    let text =
+                        "the name server is not on this machine; say `dns.trusted_ad = true` if the way to it is safe";
                     self.problem("dns.dnssec", 0, text);
                     Dnssec::Off
                 }
