@@ -1,10 +1,16 @@
 //! MTA-STS against real servers, good and bad, and what is noticed where nobody demands anything.
 
+use std::sync::Arc;
+
+use envelope::{Domain, Timestamp};
 use journal::Event;
+use mailauth::tlspolicy::sts::{Mode, Policy};
 use mailauth::tlspolicy::tlsrpt::{PolicyKind, PolicyResult};
-use mhs::mta::outbound::Outbound;
+use mhs::mta::outbound::tls::policies::explain;
+use mhs::mta::outbound::tls::sts::{Cache, Kept, Sts};
+use mhs::mta::outbound::{Found, Outbound, target};
 use mhs::tlsrpt::{collected, day_of};
-use net::{Resolver, clock};
+use net::{Https, Resolver, clock};
 
 use crate::secured_peer::SecuredPeer;
 use crate::web::{Authority, Like, Web, answer};
@@ -185,6 +191,48 @@ async fn a_new_edition_is_fetched_and_a_withdrawn_policy_is_gone() {
     world.running = Some(tokio::spawn(Outbound::run(world.context.clone(), world.settings.clone())));
     world.until_empty().await;
     assert_eq!(peer.letters(), (0, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_fetched_anew_before_it_runs_out() {
+    let authority = Authority::new();
+    let (world, web) = town(&authority, answer("500 No", "text/plain", "")).await;
+    let cache = Cache::new(world.context.store.clone());
+    let ago = Timestamp(clock::now().0 - 2 * 86_400_000);
+    let file = policy("enforce", "mx.corinth.test");
+    let kept = Policy::parse(file.as_bytes()).unwrap();
+    let kept = Kept { id: "0".into(), fetched: ago, expires: ago.plus(kept.max_age), policy: Arc::new(kept) };
+    let patras = Domain::parse("patras.test").unwrap();
+    cache.put(&patras, &kept, file.into_bytes(), ago).await.unwrap();
+    let https = Https::new(world.settings.resolver.clone(), &authority.roots());
+    let sts = Sts::new(world.context.store.clone(), world.settings.resolver.clone(), https, world.port);
+    // In vain: what was there stays.
+    assert_eq!((sts.refresh().await.unwrap(), web.asked()), (0, 1));
+    assert_eq!(cache.live(&patras, clock::now()).await.unwrap(), Some(kept.clone()));
+    // It was tried a moment ago.
+    assert_eq!((sts.refresh().await.unwrap(), web.asked()), (0, 1));
+    cache.put(&patras, &kept, policy("enforce", "mx.corinth.test").into_bytes(), ago).await.unwrap();
+    web.say(answer("200 OK", "text/plain", &policy("testing", "mx.patras.test")));
+    assert_eq!((sts.refresh().await.unwrap(), web.asked()), (1, 2));
+    let live = cache.live(&patras, clock::now()).await.unwrap().unwrap();
+    assert_eq!((live.id.as_str(), live.policy.mode, live.expires > kept.expires), ("1", Mode::Testing, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_asks_is_told() {
+    let authority = Authority::new();
+    let (world, web) = town(&authority, answer("200 OK", "text/plain", &policy("enforce", "mx.patras.test"))).await;
+    let Found::Target(target) = target::find(&world.context, &world.settings, "patras.test").await else { panic!() };
+    let mut told = Vec::new();
+    for host in &target.hosts {
+        told.push(explain(&world.settings, &target, host).await);
+    }
+    let fine = "encrypted, with a certificate that verifies for the name; the MTA-STS policy of patras.test demands it";
+    let not = "the MTA-STS policy of patras.test does not name mx2.patras.test as a mail host of it";
+    assert_eq!(told, [Ok(fine.to_owned()), Err(not.to_owned())]);
+    assert_eq!(web.asked(), 1);
+    // Nobody was talked to, so nothing is counted.
+    assert!(world.counted().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

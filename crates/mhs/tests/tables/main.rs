@@ -33,4 +33,5 @@ checks! {
     reports::sessions_become_counters,
     reports::failures_without_end_are_still_counted,
     reports::days_and_domains_stand_apart,
+    reports::a_report_that_nobody_wants_is_gone_in_time,
 }

@@ -1,12 +1,14 @@
 //! The counters of TLS sessions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use envelope::Timestamp;
+use envelope::{Address, Timestamp};
 use mailauth::tlspolicy::tlsrpt::{FailureDetails, Policy, PolicyKind, ResultType, Summary};
-use mhs::tlsrpt::{Collector, Session, collected, day_of};
+use mhs::tlsrpt::{Collector, Reporter, Reporting, Session, collected, day_of};
+use net::{Https, Roots};
 
-use crate::house::{DAY, House, NOW, at, domain};
+use crate::house::{DAY, House, NOW, at, domain, nameserver};
 
 fn policy(name: &str) -> Arc<Policy> {
     Arc::new(Policy {
@@ -88,4 +90,23 @@ pub async fn days_and_domains_stand_apart(house: House) {
     let one = collected(&house.store, next, Some(domain("patras.test"))).await.unwrap();
     assert_eq!(one[0].results[0].summary, summary(2, 0));
     assert!(collected(&house.store, next, Some(domain("athens.test"))).await.unwrap().is_empty());
+}
+
+pub async fn a_report_that_nobody_wants_is_gone_in_time(house: House) {
+    let names: Vec<String> = (0..3).map(|number| format!("d{number}.test")).collect();
+    count(&house, names.iter().map(|name| session(NOW, name, None)).collect()).await;
+    let (_dns, resolver) = nameserver().await;
+    let https = Https::new(resolver.clone(), &Roots::none());
+    let reporting = Reporting { contact: Address::parse("tls@athens.test").unwrap() };
+    let reporter = Reporter::new(house.context().await, Some(reporting), resolver, https);
+    let left = async || collected(&house.store, day_of(NOW), None).await.unwrap().len();
+    let midnight = Timestamp::from_seconds((day_of(NOW) + 1) * DAY as i64);
+    // Not on its own day; then each gets its moment, and that comes within four hours.
+    for (when, expected) in [(NOW, 3), (midnight, 3), (midnight.plus(Duration::from_secs(4 * 3600)), 0)] {
+        assert_eq!(reporter.round(when).await.unwrap(), 0);
+        assert_eq!(left().await, expected, "{when:?}");
+    }
+    count(&house, vec![session(NOW, "late.test", None)]).await;
+    reporter.round(at(4 * DAY)).await.unwrap();
+    assert_eq!(left().await, 0);
 }

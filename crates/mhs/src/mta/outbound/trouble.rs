@@ -3,6 +3,8 @@
 //! | what happened | what it means |
 //! |---|---|
 //! | no connection, a greeting or EHLO refused, TLS missing where required | the host: the next one is asked |
+//! | a certificate that is not what DANE, MTA-STS or the operator demands | the host: the next one is asked, else later |
+//! | the same where only the letter itself demands it (REQUIRETLS) | the letter: others go on |
 //! | the connection broke, or 421, before the body's end | those without a reply: the next host is asked |
 //! | the connection broke after the body's end, before the reply | the peer may have it: wait, ask nobody else |
 //! | 452 or 552 with x.5.3, others having been taken | too many at once: the rest in another transaction |

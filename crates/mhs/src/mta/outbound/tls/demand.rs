@@ -269,20 +269,46 @@ pub(in crate::mta::outbound) fn trouble_of(why: &Untrusted) -> Trouble {
 }
 
 impl Demand {
-    /// Why a letter waits when TLS was not as demanded.
-    pub(in crate::mta::outbound) fn unmet(&self, host: &str, why: &Untrusted) -> Reply {
-        let whose = match &self.by {
+    /// In a sentence.
+    pub(super) fn words(&self) -> String {
+        let what = match &self.level {
+            Level::Never => "in the clear",
+            Level::Opportunistic => "encrypted where that is offered",
+            Level::Encrypted => "encrypted, whoever is there",
+            Level::Verified => "encrypted, with a certificate that verifies for the name",
+            Level::Dane(_) => "encrypted, with a certificate that the host's TLSA records name",
+        };
+        let testing = self.count.as_ref().filter(|count| count.policy.policy_type == PolicyKind::Sts);
+        let more = match (&self.by, testing) {
+            (By::Custom, Some(count)) if count.trouble.is_none() => {
+                format!("; the MTA-STS policy of {} is only being tested", count.domain)
+            }
+            (By::Custom, Some(count)) => count
+                .trouble
+                .as_ref()
+                .map_or(String::new(), |trouble| format!("; MTA-STS of {}: {}", count.domain, trouble.reason)),
+            _ => self.whose(),
+        };
+        format!("{what}{more}")
+    }
+
+    fn whose(&self) -> String {
+        match &self.by {
             By::Custom => String::new(),
             By::Operator => "; the operator demands it".to_owned(),
             By::Letter => "; the letter demands it (REQUIRETLS)".to_owned(),
             By::Dane => "; the TLSA records of the host demand it".to_owned(),
             By::Sts(domain) => format!("; the MTA-STS policy of {domain} demands it"),
-        };
+        }
+    }
+
+    /// Why a letter waits when TLS was not as demanded.
+    pub(in crate::mta::outbound) fn unmet(&self, host: &str, why: &Untrusted) -> Reply {
         let (status, what) = match why.fault {
             TlsFault::StartTlsNotSupported => ((4, 7, 10), "TLS is required, and the server offers none".to_owned()),
             _ => ((4, 7, 5), format!("TLS with {host} failed: {}", why.reason)),
         };
-        Reply::new(451, status, format!("{what}{whose}"))
+        Reply::new(451, status, format!("{what}{}", self.whose()))
     }
 
     /// Whether only this letter's own wish may have kept a host from being good enough.

@@ -100,6 +100,16 @@ pub(in crate::mta::outbound) async fn demand(
     host: &Host,
     wish: RequireTls,
 ) -> Result<Demand, Refusal> {
+    ask(settings, target, host, wish).await.map_err(|refusal| count_refusal(settings, host, refusal))
+}
+
+/// The demand in a sentence, for an operator who asks; nothing is counted. `Err` says why no letter goes to the host.
+pub async fn explain(settings: &Settings, target: &Target, host: &Host) -> Result<String, String> {
+    let demand = ask(settings, target, host, RequireTls::Unsaid).await;
+    demand.map(|demand| demand.words()).map_err(|refusal| refusal.reply.text)
+}
+
+async fn ask(settings: &Settings, target: &Target, host: &Host, wish: RequireTls) -> Result<Demand, Refusal> {
     let operator = operator(settings, target, host);
     let quiet = operator == TlsPolicy::Never || (wish == RequireTls::Waived && operator != TlsPolicy::Dane);
     let mut asked = Asked {
@@ -115,7 +125,7 @@ pub(in crate::mta::outbound) async fn demand(
     if quiet {
         return decide(asked);
     }
-    let protection = signed(settings, host).await.map_err(|refusal| count_refusal(settings, host, refusal))?;
+    let protection = signed(settings, host).await?;
     asked.named_securely = protection.named_securely;
     asked.dane = protection.dane.map(Arc::new);
     if !asked.dane.as_ref().is_some_and(|dane| dane.usable()) {
@@ -123,7 +133,7 @@ pub(in crate::mta::outbound) async fn demand(
         asked.sts = finding.policy;
         asked.trouble = finding.trouble;
     }
-    decide(asked).map_err(|refusal| count_refusal(settings, host, refusal))
+    decide(asked)
 }
 
 /// What the signed DNS says of the host. Who could break an answer must gain nothing by it, so a host without an answer is
