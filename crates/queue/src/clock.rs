@@ -99,7 +99,8 @@ impl Queue {
         let ahead = now.0.saturating_add(DUE_AHEAD_MAX);
         let lifetime = i64::try_from(terms.patience.lifetime.as_millis()).unwrap_or(i64::MAX);
         let wake_ahead = ahead.saturating_add(lifetime);
-        let (mends, wakes) = self.inner.store.read(move |q| far_ahead(q, now, ahead, wake_ahead)).await?;
+        let lease = now.plus(terms.lease);
+        let (mends, wakes) = self.inner.store.read(move |q| far_ahead(q, now, lease, ahead, wake_ahead)).await?;
         self.mend(mends).await?;
         if !wakes.is_empty() {
             self.inner.store.write(move |tx| wake_now(tx, &wakes, now)).await?;
@@ -171,12 +172,20 @@ fn look_ahead(q: &dyn Query, from: &Place, terms: &Terms, now: Timestamp) -> Res
 type Key = (MailId, i64);
 
 /// A page of what lies impossibly far ahead: due rows, and parked ones that would never be decided about.
-fn far_ahead(q: &dyn Query, now: Timestamp, due: i64, wake: i64) -> Result<(Vec<Mend>, Vec<Key>), Error> {
+fn far_ahead(
+    q: &dyn Query,
+    now: Timestamp,
+    lease: Timestamp,
+    due: i64,
+    wake: i64,
+) -> Result<(Vec<Mend>, Vec<Key>), Error> {
     let (mut mends, mut wakes) = (Vec::new(), Vec::new());
     for bucket in 0..DUE_BUCKETS {
         let limit = OPERATOR_BATCH as i64;
         for row in &q.query(hot::DUE_FAR_AHEAD, &[bucket.into(), due.into(), limit.into()])? {
-            mends.push((mail_id(row, 0)?, row.int(1)?, row.int(2)?, now));
+            // Whoever holds a lease, and lives, renews it by then.
+            let instead = if row.maybe_text(3)?.is_some() { lease } else { now };
+            mends.push((mail_id(row, 0)?, row.int(1)?, row.int(2)?, instead));
         }
         for row in &q.query(hot::WAKE_FAR_AHEAD, &[bucket.into(), wake.into(), limit.into()])? {
             wakes.push((mail_id(row, 0)?, row.int(1)?));

@@ -51,7 +51,7 @@ pub(crate) const LOOK_AHEAD: &str = "SELECT due_at, mail_id, number, attempts, c
                    ORDER BY due_at, mail_id, number LIMIT $5";
 
 /// What is due later than: `bucket, due_at, limit`.
-pub(crate) const DUE_FAR_AHEAD: &str = "SELECT mail_id, number, due_at FROM queue_recipient \
+pub(crate) const DUE_FAR_AHEAD: &str = "SELECT mail_id, number, due_at, claimed_by FROM queue_recipient \
                    WHERE held = 0 AND parked IS NULL AND bucket = $1 AND due_at > $2 ORDER BY due_at LIMIT $3";
 
 /// What is decided about later than: `bucket, wake_at, limit`.

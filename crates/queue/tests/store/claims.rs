@@ -1,14 +1,14 @@
 //! Claims, leases, fences.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use envelope::{MailId, Reply, RequireTls, Timestamp};
-use queue::limits::{CLAIM_SCAN_MAX, DUE_AHEAD_MAX};
+use queue::limits::DUE_AHEAD_MAX;
 use queue::{Filter, Queue, Verdict};
 
-use crate::house::{House, LEASE, NOW, at, end, recipient, who};
+use crate::desk::TestDesk;
+use crate::house::{House, NOW, at, end, recipient, who};
 
 fn later(due: Timestamp) -> Verdict {
     Verdict::Later {
@@ -138,48 +138,6 @@ pub async fn later_means_later(house: House) {
     assert_eq!((claim.attempts, claim.delay_told), (1, true));
 }
 
-pub async fn a_backlog_for_one_destination_hides_nobody(house: House) {
-    let crowd: Vec<String> = (0..CLAIM_SCAN_MAX).map(|n| format!("r{n}@slow.test")).collect();
-    let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
-    house.accept(&crowd).await;
-    for _ in 0..20 {
-        house.accept(&["one@quick.test"]).await;
-    }
-    let empty = Arc::new(HashSet::new());
-    let first = house.queue.claim(NOW, 50, 5, LEASE, empty.clone()).await.unwrap();
-    assert_eq!(first.iter().filter(|claim| claim.destination == "slow.test").count(), 5);
-    // The slow one is full now; the others all come, in a bounded number of claims.
-    let full = Arc::new(HashSet::from(["slow.test".to_owned()]));
-    let mut quick = first.iter().filter(|claim| claim.destination == "quick.test").count();
-    for _ in 0..20 {
-        let claims = house.queue.claim(NOW, 50, 50, LEASE, full.clone()).await.unwrap();
-        assert!(claims.iter().all(|claim| claim.destination == "quick.test"));
-        quick += claims.len();
-    }
-    assert_eq!(quick, 20);
-    // And nobody of the slow ones is forgotten.
-    let mut slow = 5;
-    for _ in 0..200 {
-        slow += house.queue.claim(NOW, 100, 100, LEASE, empty.clone()).await.unwrap().len();
-    }
-    assert_eq!(slow, CLAIM_SCAN_MAX);
-}
-
-pub async fn a_long_backlog_is_passed_over_in_one_claim(house: House) {
-    // All in one bucket, which one look takes a small part of.
-    let crowd: Vec<String> = (0..CLAIM_SCAN_MAX / 4).map(|n| format!("r{n}@slow.test")).collect();
-    let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
-    let name = |first: u8| MailId::from_bytes([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    for first in 1..4 {
-        house.accept_as(name(first), &crowd).await;
-    }
-    house.accept_as(name(9), &["one@quick.test"]).await;
-    let full = Arc::new(HashSet::from(["slow.test".to_owned()]));
-    let claims = house.queue.claim(NOW, 50, 50, LEASE, full.clone()).await.unwrap();
-    assert_eq!(who(&claims), ["one@quick.test"]);
-    assert!(house.queue.claim(NOW, 50, 50, LEASE, full).await.unwrap().is_empty());
-}
-
 pub async fn nodes_side_by_side_share_the_work(house: House) {
     for n in 0..60 {
         house.accept(&[&format!("r{n}@d{}.test", n % 7), "x@y.test"]).await;
@@ -187,10 +145,11 @@ pub async fn nodes_side_by_side_share_the_work(house: House) {
     let nodes: Vec<_> = (0..4)
         .map(|n| {
             let queue = Queue::new(house.store.clone(), &format!("node {n}"));
+            queue.attach(Arc::new(TestDesk::default()));
             tokio::spawn(async move {
                 let mut mine = 0;
                 loop {
-                    let claims = queue.claim(NOW, 7, 3, LEASE, Arc::new(HashSet::new())).await.unwrap();
+                    let claims = queue.claim_due(NOW, 7).await.unwrap().claims;
                     if claims.is_empty() {
                         return mine;
                     }
@@ -225,8 +184,8 @@ pub async fn a_clock_set_back_leaves_nobody_behind(house: House) {
     assert!(house.claim(NOW, 1).await.is_empty());
     // Looked after once a minute: a new queue looks at its first claim.
     let queue = Queue::new(house.store.clone(), "one");
-    let claims = queue.claim(NOW, 1, 1, LEASE, Arc::new(HashSet::new())).await.unwrap();
-    assert_eq!(claims.len(), 1);
+    queue.attach(Arc::new(TestDesk::default()));
+    assert_eq!(queue.claim_due(NOW, 1).await.unwrap().claims.len(), 1);
 }
 
 pub async fn a_damaged_row_is_put_aside(house: House) {

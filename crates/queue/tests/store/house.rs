@@ -1,6 +1,5 @@
 //! A store with a queue on it, and letters to put in.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use queue::{Claim, Lane, NewMail, NewRecipient, Prepared, Queue, Settlement, Ver
 use storage::{BodiesConfig, Migrations, Store};
 use tempfile::TempDir;
 
+use crate::desk::TestDesk;
 use crate::postgres::Postgres;
 
 const TABLES: &[Migrations] = &[queue::MIGRATIONS];
@@ -100,8 +100,13 @@ impl House {
         (prepared, written)
     }
 
+    /// Claims what is due, with a desk that has room for everything and is gone again.
     pub async fn claim(&self, now: Timestamp, count_max: usize) -> Vec<Claim> {
-        self.queue.claim(now, count_max, usize::MAX, LEASE, Arc::new(HashSet::new())).await.unwrap()
+        let desk = self.queue.clone();
+        desk.attach(Arc::new(TestDesk::default()));
+        let claimed = desk.claim_due(now, count_max).await.unwrap();
+        desk.detach();
+        claimed.claims
     }
 
     /// Bodies that some row still names.

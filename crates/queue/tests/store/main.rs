@@ -11,6 +11,7 @@ mod operator;
 mod parked;
 #[path = "../../../storage/tests/postgres/mod.rs"]
 mod postgres;
+mod upgrade;
 
 use house::House;
 
@@ -68,8 +69,6 @@ checks! {
     claims::a_lease_can_be_renewed,
     claims::a_restarted_node_takes_its_leases_back,
     claims::later_means_later,
-    claims::a_backlog_for_one_destination_hides_nobody,
-    claims::a_long_backlog_is_passed_over_in_one_claim,
     claims::nodes_side_by_side_share_the_work,
     claims::a_clock_set_back_leaves_nobody_behind,
     claims::a_damaged_row_is_put_aside,
