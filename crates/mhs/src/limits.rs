@@ -62,6 +62,21 @@ pub const OUTBOUND_PARKED_KEPT: Duration = Duration::from_secs(10);
 /// Recipients that one claim takes: one transaction, and others wait for it.
 pub const OUTBOUND_CLAIM_MAX: usize = 500;
 
+/// Claims in a row before attempts get their turn.
+pub const OUTBOUND_CLAIMS_A_TURN: usize = 4;
+
+/// Destinations with parked letters that are looked at in one step of the walk over all of them, and how often a step is
+/// taken: what other nodes or we before a restart have left is found, 500 destinations a second.
+pub const OUTBOUND_WALK_STEP: usize = 500;
+/// See [`OUTBOUND_WALK_STEP`].
+pub const OUTBOUND_WALK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often letters are looked for that nobody tries and that are late or over their lifetime.
+pub const OUTBOUND_OVERDUE_EVERY: Duration = Duration::from_secs(10);
+
+/// How often destinations of no use are forgotten.
+pub const OUTBOUND_FORGET_EVERY: Duration = Duration::from_secs(60);
+
 /// Attempts under way at once that hold a place. A slow peer costs a task and a connection, little more.
 pub const OUTBOUND_ATTEMPTS_MAX: usize = 500;
 

@@ -1,5 +1,6 @@
 //! What senders are told, and when they are left in peace.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -208,7 +209,8 @@ async fn ret_and_envid_are_honoured() {
     let staged = stage.finish(Bytes::new()).await.unwrap();
     let queue = world.context.queue.clone();
     let to = address("kostas@patras.test");
-    let prepared = queue.prepare(&anna(), Lane::of(&anna()), &[&to], clock::now()).await.unwrap();
+    let prepared = Arc::new(queue.prepare(&anna(), Lane::of(&anna()), &[&to], clock::now()).await.unwrap());
+    let ready = prepared.clone();
     let write = world.context.store.write(move |tx| {
         let new = NewMail {
             require_tls: RequireTls::Unsaid,
@@ -224,10 +226,10 @@ async fn ret_and_envid_are_honoured() {
             delivered_to: None,
             recipients: &[NewRecipient { recipient: &recipient(None), allowed: &RelayAllowed::for_operator() }],
         };
-        queue.accept_in(tx, &new, &prepared)
+        queue.accept_in(tx, &new, &ready)
     });
     write.await.unwrap();
-    world.context.queue.wake();
+    prepared.hand_over();
     world.until_empty().await;
     let notices = world.letters().await;
     assert!(notices[0].contains("Original-Envelope-Id: QQ+314159"), "{}", notices[0]);

@@ -13,18 +13,19 @@ use super::book::{Book, Now, RestTimes};
 /// Where new letters are handed over ([`queue::Desk`]). It waits for nothing but its own lock, which nobody holds across
 /// an await.
 pub(super) struct Desk {
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     book: Mutex<Book>,
+    clock: fn() -> Now,
     /// Something may begin that could not before.
     pub(super) changed: Arc<Notify>,
 }
 
 impl Desk {
-    pub(super) fn new(settings: Arc<Settings>) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, clock: fn() -> Now) -> Self {
         let limits = settings.clone();
         let times = RestTimes { first: settings.rest_first, longest: settings.rest_longest };
         let book = Book::new(Box::new(move |destination| limits.limits_of(destination)), times);
-        Self { settings, book: Mutex::new(book), changed: Arc::new(Notify::new()) }
+        Self { settings, book: Mutex::new(book), clock, changed: Arc::new(Notify::new()) }
     }
 
     /// Nothing in it can be left half done by a panic.
@@ -44,11 +45,11 @@ impl queue::Desk for Desk {
     }
 
     fn room(&self, destination: &str, lane: Lane, wanted: usize, asked: bool) -> usize {
-        self.book().room(destination, lane, wanted, asked, now())
+        self.book().room(destination, lane, wanted, asked, (self.clock)())
     }
 
     fn hand_over(&self, claims: Vec<Claim>) {
-        self.book().hand_over(claims, now());
+        self.book().hand_over(claims, (self.clock)());
         self.changed.notify_one();
     }
 

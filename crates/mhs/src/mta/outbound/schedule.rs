@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::book::{Job, Refused, Rest};
 use super::desk::{Desk, now};
 use super::fill::Fetching;
-use super::settle::{End, Ended, Settler};
+use super::settle::{End, Ended, Settler, Waits};
 use super::{Connections, Settings, target, work};
 use crate::Context;
 use crate::limits::{OUTBOUND_DRAIN, OUTBOUND_LEASE, OUTBOUND_WINDOW};
@@ -35,7 +35,7 @@ impl Outbound {
         let _busy = context.shutdown.busy();
         let settings = Arc::new(settings);
         let (ended, outcomes) = mpsc::channel(OUTBOUND_WINDOW);
-        let desk = Arc::new(Desk::new(settings.clone()));
+        let desk = Arc::new(Desk::new(settings.clone(), now));
         let settler = Settler::new(context.clone(), settings.clone(), desk.changed.clone());
         let settling = tokio::spawn(settler.run(outcomes));
         if let Err(error) = context.queue.recover(clock::now()).await {
@@ -56,8 +56,7 @@ impl Outbound {
         let mut fetching = Fetching::default();
         let mut renewal = tokio::time::interval(OUTBOUND_LEASE / 3);
         renewal.reset();
-        self.restore().await;
-        // The desk is attached once the queue hands out what is parked.
+        self.context.queue.attach(self.desk.clone());
         while !self.context.shutdown.is_draining() {
             self.fill(&mut fetching).await;
             self.start(&mut workers).await;
@@ -106,10 +105,8 @@ impl Outbound {
     /// waited for longer; the journal tells.
     pub(super) async fn pass_over(&self, refused: Vec<Refused>) {
         for Refused { job, rest } in refused {
-            if let Some(rest) = &rest {
-                self.tell_untried(&job, rest);
-            }
-            self.end(Ended::unspoken(job, End::Waits(rest))).await;
+            self.tell_untried(&job, &rest);
+            self.end(Ended::unspoken(job, End::Waits(Waits::Rest(rest)))).await;
         }
     }
 
@@ -121,9 +118,9 @@ impl Outbound {
     }
 
     /// The same for what has waited in memory.
-    pub(super) async fn park(&self, jobs: Vec<Job>, rest: Option<&Rest>) {
+    pub(super) async fn park(&self, jobs: Vec<Job>, waits: &Waits) {
         for job in jobs {
-            self.end(Ended::unspoken(job, End::Waits(rest.cloned()))).await;
+            self.end(Ended::unspoken(job, End::Waits(waits.clone()))).await;
         }
     }
 

@@ -6,7 +6,7 @@ use envelope::{Outcome, Recipient};
 
 use super::book::{Attempt, Feedback, Group, Job, Rest, Ruling};
 use super::desk::now;
-use super::settle::{End, Ended};
+use super::settle::{End, Ended, Waits};
 use super::target::{self, Found};
 use super::{Attempted, Batch, Outbound, Target, deliver, local, trouble};
 use crate::limits::{OUTBOUND_BATCHES_A_TURN, OUTBOUND_SLOW_AFTER};
@@ -138,7 +138,7 @@ impl Outbound {
     /// A destination rests: the store knows, and what waited for it waits there.
     async fn rest(&self, destination: &str, rest: Rest, waiting: Vec<Job>) {
         self.write_rest(destination, &rest).await;
-        self.park(waiting, Some(&rest)).await;
+        self.park(waiting, &Waits::Rest(rest)).await;
     }
 
     /// Nobody was spoken to about this one.

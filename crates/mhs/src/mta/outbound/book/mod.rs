@@ -93,8 +93,7 @@ pub(super) enum Ruling {
 #[derive(Debug)]
 pub(super) struct Refused {
     pub(super) job: Job,
-    /// `None` when the operator suspended it.
-    pub(super) rest: Option<Rest>,
+    pub(super) rest: Rest,
 }
 
 /// Says what a destination bears.
@@ -196,8 +195,7 @@ impl Book {
         if asked {
             site.wake(now);
         }
-        if site.is_closed(now) {
-            let rest = site.resting(now).cloned();
+        if let Some(rest) = site.resting(now).cloned() {
             return Some(Refused { job, rest });
         }
         site.push(lane, job);
@@ -401,9 +399,34 @@ impl Book {
         waiting
     }
 
+    /// Somebody else has found a destination dead. What we know better stands.
+    pub(super) fn learn(&mut self, destination: &str, rest: Rest, now: Now) {
+        let site = self.site(destination, now.instant);
+        let newer = site.rest.as_ref().is_none_or(|known| known.tried_at < rest.tried_at);
+        if newer && site.under_way == 0 && site.waiting.is_empty() {
+            self.rest(destination, rest, now);
+        }
+    }
+
     /// Everything that waits for a destination.
     pub(super) fn take_all(&mut self, destination: &str) -> Vec<Job> {
         self.sites.get_mut(destination).map(Site::take_all).unwrap_or_default()
+    }
+
+    /// What waits and is meant by `which`.
+    pub(super) fn take_where(&mut self, mut which: impl FnMut(&Claim) -> bool) -> Vec<Job> {
+        self.sites.values_mut().flat_map(|site| site.take_where(&mut which)).collect()
+    }
+
+    /// A claim that is not to be tried: written in, so that its lease is renewed, and handed back at once. `None` when a job
+    /// for its row lives already.
+    pub(super) fn hold(&mut self, claim: Claim, now: Now) -> Option<(Job, Option<Rest>)> {
+        let (lane, destination) = (claim.lane, claim.destination.clone());
+        let job = self.ledger.hold(claim, lane)?;
+        *self.lanes.entry(lane).or_default() += 1;
+        let site = self.site(&destination, now.instant);
+        site.use_room(lane, 1);
+        Some((job, site.rest.clone()))
     }
 
     /// Everything that waits.
@@ -419,7 +442,7 @@ impl Book {
 
     /// These are no longer ours: what has not been begun is not begun.
     pub(super) fn lose(&mut self, lost: &BTreeSet<Key>) {
-        self.sites.values_mut().for_each(|site| site.lose(lost));
+        self.take_where(|claim| lost.contains(&ledger::key(claim)));
     }
 
     /// Attempts under way at a destination.

@@ -3,8 +3,6 @@
 //! The window of connections begins small, grows by one for each window full of successes, and shrinks by one for each
 //! session that fails, as in the feedback of Postfix' queue manager. Pure: the time is an argument.
 
-#![allow(dead_code, reason = "used once the queue hands out what is parked")]
-
 use std::time::Instant;
 
 use super::super::SiteLimits;

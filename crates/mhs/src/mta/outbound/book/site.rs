@@ -1,13 +1,11 @@
 //! One destination: what waits for it, lane by lane, and what is known of it.
 
-#![allow(dead_code, reason = "used once the queue hands out what is parked")]
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use queue::Lane;
+use queue::{Claim, Lane};
 
-use super::ledger::{Job, Key, key};
+use super::ledger::Job;
 use super::pace::Pace;
 use super::rest::Rest;
 use super::slots::Class;
@@ -21,8 +19,6 @@ pub(super) struct Site {
     pub(super) pace: Pace,
     /// Nobody talked to us at the last attempt. Stays, when it is over, until somebody does.
     pub(super) rest: Option<Rest>,
-    /// The operator wants no letter to go there.
-    pub(super) suspended: bool,
     pub(super) under_way: usize,
     /// Its last attempt took long.
     pub(super) slow: bool,
@@ -31,6 +27,8 @@ pub(super) struct Site {
     used_count: usize,
     /// When a recipient last found no room: there is more of it in the store.
     pub(super) parked: Option<Instant>,
+    /// The lane of its queue in the store that was served last.
+    pub(super) lane: Option<Lane>,
     /// It stands in the list of those that are to be filled.
     pub(super) hungry: bool,
     /// It stands in the list of those that may begin.
@@ -46,12 +44,12 @@ impl Site {
             waiting: Lanes::default(),
             pace,
             rest: None,
-            suspended: false,
             under_way: 0,
             slow: false,
             used: BTreeMap::new(),
             used_count: 0,
             parked: None,
+            lane: None,
             hungry: false,
             ready: false,
             timer: None,
@@ -71,14 +69,10 @@ impl Site {
         }
     }
 
-    pub(super) fn is_closed(&self, now: Instant) -> bool {
-        self.suspended || self.resting(now).is_some()
-    }
-
     /// Recipients that it takes more, of all lanes. After a rest no more than one letter is risked.
     pub(super) fn room(&self, now: Instant) -> usize {
         let most = match &self.rest {
-            _ if self.is_closed(now) => 0,
+            _ if self.resting(now).is_some() => 0,
             Some(_) => OUTBOUND_PROBE_RECIPIENTS,
             None => OUTBOUND_WINDOW_EACH,
         };
@@ -117,7 +111,7 @@ impl Site {
 
     /// Something waits, and one more attempt may begin, now or at some time.
     pub(super) fn wants(&self, now: Instant) -> bool {
-        !self.waiting.is_empty() && !self.is_closed(now) && self.under_way < self.pace.connections(now)
+        !self.waiting.is_empty() && self.resting(now).is_none() && self.under_way < self.pace.connections(now)
     }
 
     /// Next to the other recipients of its letter, when they were claimed together.
@@ -135,12 +129,17 @@ impl Site {
         self.waiting.drain().into_iter().flat_map(|group| group.jobs).collect()
     }
 
-    /// What has been lost is not begun.
-    pub(super) fn lose(&mut self, lost: &BTreeSet<Key>) {
+    /// What waits and is meant by `which`.
+    pub(super) fn take_where(&mut self, which: &mut impl FnMut(&Claim) -> bool) -> Vec<Job> {
+        let mut taken = Vec::new();
         self.waiting.retain(|group| {
-            group.jobs.retain(|job| !lost.contains(&key(&job.claim)));
+            let (out, kept) = std::mem::take(&mut group.jobs).into_iter().partition(|job| which(&job.claim));
+            group.jobs = kept;
+            let out: Vec<Job> = out;
+            taken.extend(out);
             !group.jobs.is_empty()
         });
+        taken
     }
 
     /// Whether it may be forgotten.
@@ -148,7 +147,6 @@ impl Site {
         self.used_count == 0
             && self.under_way == 0
             && self.parked.is_none()
-            && !self.suspended
             && self.resting(now).is_none()
             && !self.pace.is_of_use(now)
     }

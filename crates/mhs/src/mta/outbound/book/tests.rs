@@ -145,11 +145,11 @@ fn a_dead_destination_costs_one_probe_and_rests_longer_each_time() {
         assert_eq!(book.room("x.test", Lane(1), 5, false, now), 0);
         // What comes meanwhile is refused with the words of the last answer.
         let refused = book.add(many("x.test", 1), now);
-        assert_eq!(refused[0].rest.as_ref().unwrap().reply, rest.reply);
+        assert_eq!(refused[0].rest.reply, rest.reply);
         drop(refused);
         now = Now { instant: rest.until, wall: now.wall.plus(length) };
         // Its rows are fetched: one letter's worth and no more.
-        assert_eq!(book.hungry(1000, now), [("x.test".to_owned(), OUTBOUND_PROBE_RECIPIENTS)]);
+        assert_eq!(wanted(&mut book, 1000, now), [("x.test".to_owned(), OUTBOUND_PROBE_RECIPIENTS)]);
         book.add(many("x.test", 1), now);
     }
     let attempt = book.start(now).pop().unwrap();
@@ -302,30 +302,34 @@ fn what_found_no_room_is_fetched_when_there_is_some() {
         attempts.extend(book.start(now));
     }
     book.start(now);
-    let hungry = book.hungry(50, now);
-    assert_eq!(hungry, [("x.test".to_owned(), 50)]);
+    assert_eq!(wanted(&mut book, 50, now), [("x.test".to_owned(), 50)]);
     // Nobody knows yet whether the row stands there: it is asked for again.
-    book.fed("x.test", 0, 50, now);
-    assert_eq!(book.hungry(50, later(now, 1)).len(), 1);
-    book.fed("x.test", 0, 50, later(now, 60));
+    book.fed("x.test", Some(Lane(1)), false, now);
+    let again = later(now, OUTBOUND_PARKED_KEPT.as_secs());
+    assert_eq!(book.hungry(50, again)[0].after, Some(Lane(1)));
+    book.fed("x.test", Some(Lane(2)), true, again);
+    assert_eq!(book.hungry(50, again)[0].after, Some(Lane(2)));
+    book.fed("x.test", None, false, again);
     assert!(book.hungry(50, later(now, 61)).is_empty());
     book.parked(["x.test".to_owned()], later(now, 62));
     assert_eq!(book.hungry(50, later(now, 62)).len(), 1);
 }
 
+fn wanted(book: &mut Book, count_max: usize, now: Now) -> Vec<(String, usize)> {
+    book.hungry(count_max, now).into_iter().map(|hungry| (hungry.destination, hungry.wanted)).collect()
+}
+
 #[test]
-fn what_is_suspended_is_handed_back() {
+fn what_is_not_to_be_tried_is_held_or_handed_back() {
     let (mut book, now) = (book(), begin());
     book.add(many("x.test", 3), now);
-    let suspended = BTreeSet::from(["x.test".to_owned()]);
-    assert_eq!(book.suspend(&suspended, now).len(), 3);
-    assert_eq!(book.room("x.test", Lane(1), 1, true, now), 0);
-    let refused = book.add(many("x.test", 1), now);
-    assert!(refused[0].rest.is_none());
-    drop(refused);
-    assert!(book.suspend(&BTreeSet::new(), now).is_empty());
-    assert_eq!(book.hungry(10, now).len(), 1);
-    assert!(book.add(many("x.test", 1), now).is_empty());
+    book.add(many("y.test", 2), now);
+    assert_eq!(book.take_where(|claim| claim.destination == "x.test").len(), 3);
+    let (job, rest) = book.hold(claim(MailId::from_bytes([1; 16]), 0, "a@x.test"), now).unwrap();
+    assert_eq!((book.leases(now).len(), rest, book.start(now).len()), (3, None, 1));
+    assert!(book.hold(claim(MailId::from_bytes([1; 16]), 0, "a@x.test"), now).is_none());
+    drop(job);
+    assert_eq!(book.leases(now).len(), 1);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! The window: how much is in memory, for whom there is room, and who is filled from the store next.
 
-#![allow(dead_code, reason = "used once the queue hands out what is parked")]
-
 use std::time::Instant;
 
 use queue::Lane;
@@ -11,6 +9,16 @@ use crate::limits::{
     OUTBOUND_LANE, OUTBOUND_PARKED_KEPT, OUTBOUND_SITE_KEPT, OUTBOUND_SITES_MAX, OUTBOUND_WINDOW,
     OUTBOUND_WINDOW_BACKLOG,
 };
+
+/// A destination that has room, and something in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Hungry {
+    pub(in super::super) destination: String,
+    /// The lane that was served last.
+    pub(in super::super) after: Option<Lane>,
+    /// Recipients that it takes.
+    pub(in super::super) wanted: usize,
+}
 
 impl Book {
     /// How many of `wanted` recipients it takes of this lane for this destination. They are promised their places:
@@ -74,12 +82,6 @@ impl Book {
         OUTBOUND_WINDOW_BACKLOG.saturating_sub(self.used())
     }
 
-    /// Destinations that have enough in hand.
-    pub(in super::super) fn full(&self, now: Now) -> std::collections::HashSet<String> {
-        let full = self.sites.iter().filter(|(_, site)| !site.is_closed(now.instant) && site.room(now.instant) == 0);
-        full.map(|(name, _)| name.clone()).collect()
-    }
-
     /// Strikes out what is gone, and begins anew what was claimed again meanwhile.
     pub(super) fn sweep(&mut self, now: Instant) {
         for freed in self.ledger.sweep() {
@@ -117,9 +119,9 @@ impl Book {
         }
     }
 
-    /// The destinations to be filled next, in turn, each with how many recipients it takes; no more than `count_max` of them
-    /// all. Say afterwards how it was [`Book::fed`].
-    pub(in super::super) fn hungry(&mut self, count_max: usize, now: Now) -> Vec<(String, usize)> {
+    /// The destinations to be filled next, in turn; no more than `count_max` recipients for all of them. Say afterwards how
+    /// it was [`Book::fed`].
+    pub(in super::super) fn hungry(&mut self, count_max: usize, now: Now) -> Vec<Hungry> {
         self.sweep(now.instant);
         let mut left = count_max;
         let mut some = Vec::new();
@@ -131,21 +133,28 @@ impl Book {
             let wanted = site.room(now.instant).min(left);
             if wanted > 0 {
                 left -= wanted;
-                some.push((destination, wanted));
+                some.push(Hungry { destination, after: site.lane, wanted });
             }
         }
         some
     }
 
-    /// So many came for a destination, of so many wanted. A row that found no room a moment ago may not have been there
-    /// yet.
-    pub(in super::super) fn fed(&mut self, destination: &str, came: usize, wanted: usize, now: Now) {
+    /// What was there for a destination: the lane that was served last, and whether there is `more`. A row that found no
+    /// room a moment ago may not have been there yet.
+    pub(in super::super) fn fed(&mut self, destination: &str, lane: Option<Lane>, more: bool, now: Now) {
         let Some(site) = self.sites.get_mut(destination) else { return };
+        site.lane = lane;
         let lately = site.parked.is_some_and(|at| now.instant.saturating_duration_since(at) < OUTBOUND_PARKED_KEPT);
-        if came < wanted && !lately {
+        if more {
+            self.feed(destination, now.instant);
+        } else if lately {
+            let again = now.instant + OUTBOUND_PARKED_KEPT;
+            if site.timer.is_none() {
+                self.set_timer(destination, again);
+            }
+        } else {
             site.parked = None;
         }
-        self.feed(destination, now.instant);
     }
 
     /// Forgets destinations that are of no use any more. Answers those whose rest was written down.
@@ -164,30 +173,5 @@ impl Book {
             !idle
         });
         rests
-    }
-
-    /// The operator's word on destinations: exactly these are suspended. Answers what waits for them.
-    pub(in super::super) fn suspend(
-        &mut self,
-        suspended: &std::collections::BTreeSet<String>,
-        now: Now,
-    ) -> Vec<super::Job> {
-        for name in suspended {
-            self.site(name, now.instant).suspended = true;
-        }
-        let mut waiting = Vec::new();
-        let mut released = Vec::new();
-        for (name, site) in &mut self.sites {
-            if suspended.contains(name) {
-                site.parked = Some(now.instant);
-                waiting.extend(site.take_all());
-            } else if std::mem::replace(&mut site.suspended, false) {
-                released.push(name.clone());
-            }
-        }
-        for name in released {
-            self.feed(&name, now.instant);
-        }
-        waiting
     }
 }

@@ -1,7 +1,5 @@
 //! What becomes of a claim: a pure function of how it ended, the clock, and what is known of the letter.
 
-#![allow(dead_code, reason = "used once the queue hands out what is parked")]
-
 use envelope::{Notify, Outcome, Reply, Timestamp};
 use message::dsn::Action;
 use queue::{Backoff, Claim, Verdict};
@@ -16,12 +14,23 @@ use crate::limits::{OUTBOUND_SOON_ATTEMPTS, OUTBOUND_SOON_MAX};
 pub(in super::super) enum End {
     /// The next hop, or nobody, had this to say of it.
     Outcome(Outcome),
-    /// Not tried: the destination rests, or (`None`) the operator has suspended it.
-    Waits(Option<Rest>),
+    /// Not tried.
+    Waits(Waits),
     /// Not tried: it goes by this destination now.
     Reroute(String),
     /// Not tried: the server stops, or there was no room for it.
     Back,
+}
+
+/// What a letter waits for that is not tried.
+#[derive(Debug, Clone)]
+pub(in super::super) enum Waits {
+    /// The end of its destination's rest.
+    Rest(Rest),
+    /// The operator, who has suspended its destination or domain.
+    Operator,
+    /// Its turn.
+    Turn,
 }
 
 /// What is to be written about one claim.
@@ -45,7 +54,7 @@ pub(in super::super) fn decide(patience: &Backoff, now: Timestamp, claim: &Claim
             let dialogue = ended.dialogue.clone();
             of_outcome(patience, now, claim, outcome, ended.dsn_offered, dialogue)
         }
-        End::Waits(rest) => waits(patience, now, claim, rest.as_ref()),
+        End::Waits(what) => waits(patience, now, claim, what),
         End::Reroute(destination) => Decision::silent(Verdict::Reroute { destination: destination.clone(), due: now }),
         End::Back => Decision::silent(Verdict::Later {
             due: now,
@@ -91,17 +100,22 @@ fn of_outcome(
     }
 }
 
-/// Nobody tries it now. Its sender is told of the delay all the same, and it is given up like any other; but only when
-/// the destination has been tried since its lifetime was over, so that a clock that jumps bounces nothing.
-fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, rest: Option<&Rest>) -> Decision {
+/// Nobody tries it now. Its sender is told of the delay all the same, and it is given up like any other; but not while it
+/// has its turn to come, and behind a dead destination only when that has been tried since its lifetime was over: a clock
+/// that jumps bounces nothing.
+fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> Decision {
     let accepted = claim.mail.accepted_at;
     let wishes = wishes(claim);
-    let reply = match rest {
-        Some(rest) => rest.reply.clone(),
-        None => Reply::new(451, (4, 3, 2), format!("mail for {} waits for the operator", claim.destination)),
+    let (reply, tried_at) = match waits {
+        Waits::Rest(rest) => (rest.reply.clone(), Some(rest.tried_at)),
+        Waits::Operator => {
+            let text = format!("mail for {} waits for the operator", claim.destination);
+            (Reply::new(451, (4, 3, 2), text), Some(now))
+        }
+        Waits::Turn => (Reply::new(451, (4, 4, 5), format!("mail for {} waits for its turn", claim.destination)), None),
     };
-    let tried_at = rest.map_or(now, |rest| rest.tried_at);
-    if tried_at.since(accepted) >= patience.lifetime && now.since(accepted) >= patience.lifetime {
+    let over = |at: Timestamp| at.since(accepted) >= patience.lifetime;
+    if over(now) && tried_at.is_some_and(over) {
         return failed(&wishes, expired(&reply));
     }
     let late = is_late(patience, now, claim);
@@ -239,35 +253,40 @@ mod tests {
     #[test]
     fn what_waits_behind_a_dead_destination() {
         let backoff = Backoff::default();
-        let rest = |tried_at| Rest {
-            failures: 3,
-            since: Timestamp(0),
-            tried_at,
-            until: Instant::now(),
-            reply: Reply::new(451, (4, 4, 1), "nobody there"),
+        let rest = |tried_at| {
+            Waits::Rest(Rest {
+                failures: 3,
+                since: Timestamp(0),
+                tried_at,
+                until: Instant::now(),
+                reply: Reply::new(451, (4, 4, 1), "nobody there"),
+            })
         };
-        let decide = |now: Timestamp, rest: Option<Rest>, told: bool| {
+        let decide = |now: Timestamp, waits: Waits, told: bool| {
             let mut ended = ended(Outcome::Deferred(reply(451)), 0, None);
-            ended.end = End::Waits(rest);
+            ended.end = End::Waits(waits);
             ended.job.claim.delay_told = told;
             decide(&backoff, now, &ended)
         };
         let (late, over) = (Timestamp(0).plus(backoff.delay_notice), Timestamp(0).plus(backoff.lifetime));
-        let soon = decide(Timestamp(1000), Some(rest(Timestamp(0))), false);
+        let soon = decide(Timestamp(1000), rest(Timestamp(0)), false);
         assert_eq!(soon, Decision::silent(Verdict::Park { wake_at: late, delay_told: false }));
         // Its sender is told once that it is late, with the last words of the destination.
-        let told = decide(late, Some(rest(Timestamp(0))), false);
+        let told = decide(late, rest(Timestamp(0)), false);
         assert_eq!(told.verdict, Verdict::Park { wake_at: over, delay_told: true });
         assert_eq!(told.notice.unwrap().1.text, "nobody there");
-        assert_eq!(decide(late, Some(rest(Timestamp(0))), true).notice, None);
+        assert_eq!(decide(late, rest(Timestamp(0)), true).notice, None);
         // Given up only when the destination was tried since.
-        let waits = decide(over, Some(rest(late)), true);
+        let waits = decide(over, rest(late), true);
         assert!(matches!(waits.verdict, Verdict::Park { wake_at, .. } if wake_at > over));
-        let gone = decide(over, Some(rest(over)), true);
+        let gone = decide(over, rest(over), true);
         assert_eq!((gone.verdict, gone.notice.unwrap().0), (Verdict::Done, Action::Failed));
         // What the operator keeps back is late and given up too.
-        assert_eq!(decide(late, None, false).notice.unwrap().0, Action::Delayed);
-        assert_eq!(decide(over, None, true).verdict, Verdict::Done);
+        assert_eq!(decide(late, Waits::Operator, false).notice.unwrap().0, Action::Delayed);
+        assert_eq!(decide(over, Waits::Operator, true).verdict, Verdict::Done);
+        // What has its turn to come is not.
+        assert_eq!(decide(late, Waits::Turn, false).notice.unwrap().0, Action::Delayed);
+        assert!(matches!(decide(over, Waits::Turn, true).verdict, Verdict::Park { .. }));
     }
 
     #[test]

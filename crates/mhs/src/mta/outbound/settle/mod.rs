@@ -13,8 +13,8 @@ use net::clock;
 use queue::{Settlement, Verdict};
 use tokio::sync::{Notify as Bell, mpsc};
 
-pub(super) use self::decide::End;
 use self::decide::decide;
+pub(super) use self::decide::{End, Waits};
 use super::Settings;
 use super::book::Job;
 use crate::Context;
@@ -260,16 +260,5 @@ fn is_of_a_row(error: &storage::Error) -> bool {
 }
 
 fn settlement(job: &Job, verdict: Verdict) -> Settlement {
-    // Until the queue has a place for what waits.
-    let verdict = match verdict {
-        Verdict::Park { delay_told, .. } => Verdict::Later {
-            due: clock::now().plus(Duration::from_millis(200)),
-            reply: Reply::plain(451, "waits"),
-            delay_told,
-            counts: false,
-            dialogue: None,
-        },
-        other => other,
-    };
     Settlement { mail: job.claim.mail.id, number: job.claim.number, fence: job.fence(), verdict }
 }
