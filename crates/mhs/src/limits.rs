@@ -126,6 +126,10 @@ pub const OUTBOUND_SETTLE_MAX: usize = 500;
 /// its store gives its letters to the others after this time.
 pub const OUTBOUND_LEASE: Duration = Duration::from_secs(15 * 60);
 
+/// How long a rest that is over is remembered while nobody has a letter for the destination: longer than the longest
+/// back-off of a letter, so that its next attempt still counts as one more in a row.
+pub const OUTBOUND_REST_KEPT: Duration = Duration::from_secs(6 * 3600);
+
 /// Longest interval between attempts of a letter that was greylisted: those who greylist take it after minutes.
 pub const OUTBOUND_SOON_MAX: Duration = Duration::from_secs(15 * 60);
 /// Attempts after which greylisting is not believed any more.

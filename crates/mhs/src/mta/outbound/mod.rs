@@ -19,6 +19,8 @@ mod local;
 mod schedule;
 mod settings;
 mod settle;
+#[cfg(test)]
+mod simulation;
 pub mod target;
 pub mod tls;
 mod transaction;

@@ -10,7 +10,9 @@ use super::pace::Pace;
 use super::rest::Rest;
 use super::slots::Class;
 use super::{Group, lanes::Lanes};
-use crate::limits::{OUTBOUND_LANE_EACH, OUTBOUND_PROBE_RECIPIENTS, OUTBOUND_RECIPIENTS_MAX, OUTBOUND_WINDOW_EACH};
+use crate::limits::{
+    OUTBOUND_LANE_EACH, OUTBOUND_PROBE_RECIPIENTS, OUTBOUND_RECIPIENTS_MAX, OUTBOUND_REST_KEPT, OUTBOUND_WINDOW_EACH,
+};
 
 /// A destination with something in hand, or with something worth remembering.
 #[derive(Debug)]
@@ -147,7 +149,7 @@ impl Site {
         self.used_count == 0
             && self.under_way == 0
             && self.parked.is_none()
-            && self.resting(now).is_none()
+            && self.rest.as_ref().is_none_or(|rest| now.saturating_duration_since(rest.until) > OUTBOUND_REST_KEPT)
             && !self.pace.is_of_use(now)
     }
 }

@@ -13,7 +13,7 @@ use net::clock;
 use queue::{Settlement, Verdict};
 use tokio::sync::{Notify as Bell, mpsc};
 
-use self::decide::decide;
+pub(super) use self::decide::decide;
 pub(super) use self::decide::{End, Waits};
 use super::Settings;
 use super::book::Job;

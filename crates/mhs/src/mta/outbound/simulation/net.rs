@@ -1,0 +1,201 @@
+//! The simulated Internet: what each server says to an attempt, and when.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use envelope::{Outcome, Reply};
+use protocol::smtp::client::{Phase, Problem, Report};
+
+use super::super::trouble::{self, Verdict};
+use super::super::{Attempted, Batch};
+use super::Chance;
+
+pub(super) const SECOND: i64 = 1000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+
+/// How a server behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    Healthy,
+    /// Takes so many milliseconds for each letter.
+    Slow(i64),
+    /// Takes connections, or not even that, and says nothing.
+    Hanging,
+    /// Takes a recipient's letter this long after it first heard of it.
+    Greylisting(i64),
+    /// Refuses half of the recipients for ever.
+    Refusing,
+    /// Breaks one connection of four, at any moment.
+    Dying,
+    /// Every other mailbox is full.
+    Full,
+    /// Takes so many letters in a minute.
+    Counting(usize),
+    /// Takes so many connections at once.
+    Narrow(usize),
+    /// Has something else to say to each recipient.
+    PerRecipient,
+    /// Its name cannot be found out.
+    Nameless,
+    /// Is there for a while, and then not.
+    ComesAndGoes(i64),
+    /// Never there.
+    Dead,
+}
+
+/// A server.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) manner: Manner,
+    pub(super) open: usize,
+    pub(super) open_max: usize,
+    /// Attempts that found nobody.
+    pub(super) in_vain: usize,
+    greeted: BTreeMap<String, i64>,
+    taken: VecDeque<i64>,
+}
+
+/// What an attempt comes to.
+#[derive(Debug)]
+pub(super) struct Played {
+    /// After so many milliseconds the server takes these recipients, by their place; none when it takes nobody.
+    pub(super) takes_after: Option<i64>,
+    pub(super) takes: Vec<usize>,
+    /// We never hear that it did.
+    pub(super) unheard: bool,
+    pub(super) ends_after: i64,
+    pub(super) attempted: Attempted,
+}
+
+impl Server {
+    pub(super) fn new(manner: Manner) -> Self {
+        Self { manner, open: 0, open_max: 0, in_vain: 0, greeted: BTreeMap::new(), taken: VecDeque::new() }
+    }
+
+    /// An attempt begins.
+    pub(super) fn play(&mut self, batch: &Batch, at: i64, chance: &mut Chance) -> Played {
+        let open = self.open;
+        self.open += 1;
+        self.open_max = self.open_max.max(self.open);
+        if let Some((reply, after)) = self.turns_away(open, at, chance) {
+            self.in_vain += 1;
+            return down(batch, reply, after);
+        }
+        let mut pace = chance.between(20, 400);
+        match self.manner {
+            Manner::Slow(each) => pace += each,
+            Manner::Hanging => return broken(batch, Phase::Recipient, Problem::Timeout, 300 * SECOND),
+            Manner::Dying if chance.once_in(4) => return dies(batch, pace, chance),
+            _ => {}
+        }
+        let replies = (0..batch.recipients.len()).map(|place| self.answer(batch, place, at, chance)).collect();
+        answered(batch, replies, pace)
+    }
+
+    /// Nobody talks to us, or only to say that he does not.
+    fn turns_away(&mut self, open: usize, at: i64, chance: &mut Chance) -> Option<(Reply, i64)> {
+        let refused = || Reply::new(451, (4, 4, 1), "no connection: refused");
+        match self.manner {
+            Manner::Dead => Some((refused(), chance.between(5, 30 * SECOND))),
+            Manner::ComesAndGoes(period) if (at / period) % 2 == 1 => Some((refused(), chance.between(5, 100))),
+            Manner::Hanging if chance.once_in(2) => {
+                Some((Reply::new(451, (4, 4, 1), "no connection: timed out"), 30 * SECOND))
+            }
+            Manner::Nameless if chance.once_in(2) => {
+                Some((Reply::new(451, (4, 4, 3), "the name cannot be looked up"), 5 * SECOND))
+            }
+            Manner::Narrow(most) if open >= most => {
+                let reply = Reply::new(421, (4, 7, 0), "too many connections from you");
+                Some((trouble::problem(&Problem::Refused(reply)), 30))
+            }
+            _ => None,
+        }
+    }
+
+    fn answer(&mut self, batch: &Batch, place: usize, at: i64, chance: &mut Chance) -> Reply {
+        let ok = Reply::new(250, (2, 0, 0), "taken");
+        let to = batch.recipients[place].address.to_string();
+        match self.manner {
+            Manner::Greylisting(wait) => {
+                let first = *self.greeted.entry(format!("{} {to}", batch.mail.reverse_path)).or_insert(at);
+                if at - first >= wait { ok } else { Reply::new(450, (4, 2, 0), "greylisted") }
+            }
+            Manner::Refusing if to.len().is_multiple_of(2) => Reply::new(550, (5, 1, 1), "nobody of that name"),
+            Manner::Full if chance.once_in(2) => Reply::new(452, (4, 2, 2), "mailbox full"),
+            Manner::Counting(most) => {
+                self.taken.retain(|when| at - when < MINUTE);
+                if self.taken.len() >= most {
+                    return Reply::new(450, (4, 7, 28), "rate limit exceeded");
+                }
+                self.taken.push_back(at);
+                ok
+            }
+            Manner::PerRecipient => match chance.below(5) {
+                0 => Reply::new(452, (4, 2, 2), "full"),
+                1 => Reply::new(550, (5, 2, 1), "closed"),
+                2 => Reply::new(452, (4, 5, 3), "too many recipients"),
+                _ => ok,
+            },
+            _ => ok,
+        }
+    }
+
+    /// An attempt has ended.
+    pub(super) fn hang_up(&mut self) {
+        self.open -= 1;
+    }
+}
+
+fn down(batch: &Batch, reply: Reply, after: i64) -> Played {
+    let outcomes = vec![Outcome::Deferred(reply.clone()); batch.recipients.len()];
+    let attempted =
+        Attempted { outcomes, host: None, site_down: Some(reply), broken: false, dsn_offered: false, dialogue: None };
+    Played { takes_after: None, takes: Vec::new(), unheard: false, ends_after: after, attempted }
+}
+
+/// Every recipient has an answer at the end of the letter.
+fn answered(batch: &Batch, replies: Vec<Reply>, pace: i64) -> Played {
+    let takes: Vec<usize> = (0..replies.len()).filter(|place| replies[*place].is_positive()).collect();
+    let decided = vec![true; batch.recipients.len()];
+    let report = Report { recipients: replies, decided, phase: Phase::BodyEnd, problem: None };
+    let takes_after = (!takes.is_empty()).then_some(pace);
+    Played { takes_after, takes, unheard: false, ends_after: pace + pace / 4, attempted: judged(&report) }
+}
+
+fn broken(batch: &Batch, phase: Phase, problem: Problem, after: i64) -> Played {
+    let count = batch.recipients.len();
+    let reply = trouble::problem(&problem);
+    let report = Report { recipients: vec![reply; count], decided: vec![false; count], phase, problem: Some(problem) };
+    let attempted = judged(&report);
+    Played { takes_after: None, takes: Vec::new(), unheard: false, ends_after: after, attempted }
+}
+
+/// It dies amid the letter, or when it has taken it and not yet said so.
+fn dies(batch: &Batch, pace: i64, chance: &mut Chance) -> Played {
+    let phases = [Phase::Mail, Phase::Recipient, Phase::Data, Phase::Body, Phase::BodyEnd];
+    let phase = phases[chance.below(5) as usize];
+    let mut played = broken(batch, phase, Problem::Closed, pace + 10);
+    if phase == Phase::BodyEnd && chance.once_in(2) {
+        played.takes_after = Some(pace);
+        played.takes = (0..batch.recipients.len()).collect();
+        played.unheard = true;
+    }
+    played
+}
+
+/// As [`super::super::transaction`] reads a report, where there is no other host to ask.
+fn judged(report: &Report) -> Attempted {
+    let some_taken = report.recipients.iter().any(Reply::is_positive);
+    let outcomes = (0..report.recipients.len()).map(|place| match trouble::verdict(report, place, some_taken) {
+        Verdict::Settled(outcome) => outcome,
+        Verdict::Elsewhere(reply) | Verdict::Again(reply) => Outcome::Deferred(reply),
+    });
+    Attempted {
+        outcomes: outcomes.collect(),
+        host: Some("mx".to_owned()),
+        site_down: None,
+        broken: report.problem.is_some(),
+        dsn_offered: false,
+        dialogue: None,
+    }
+}

@@ -1,0 +1,149 @@
+//! The runs, and what they promise.
+
+use std::time::{Duration, Instant};
+
+use super::Chance;
+use super::net::{HOUR, MINUTE, Manner, SECOND};
+use super::office::{Event, Office};
+
+/// Seeds that once failed: always run.
+pub(super) const SEEDS: &[u64] = &[1, 2, 3];
+
+/// How long the run over fresh seeds lasts, of real time.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// After the last server is well, everything is delivered within this time: the longest wait of a letter (4.4 h) behind the
+/// longest rest of a destination (1.1 h), and some for the work.
+const DRAINED_AFTER: i64 = 7 * HOUR;
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn world(chance: &mut Chance) -> Vec<(String, Manner)> {
+    let mut servers = vec![("home.test".to_owned(), Manner::Healthy)];
+    for n in 0..chance.between(4, 10) {
+        let manner = match chance.below(13) {
+            0 => Manner::Healthy,
+            1 => Manner::Slow(chance.between(SECOND, 20 * SECOND)),
+            2 => Manner::Hanging,
+            3 => Manner::Greylisting(chance.between(MINUTE, 10 * MINUTE)),
+            4 => Manner::Refusing,
+            5 => Manner::Dying,
+            6 => Manner::Full,
+            7 => Manner::Counting(chance.between(2, 30) as usize),
+            8 => Manner::Narrow(chance.between(1, 4) as usize),
+            9 => Manner::PerRecipient,
+            10 => Manner::Nameless,
+            11 => Manner::ComesAndGoes(chance.between(MINUTE, 5 * HOUR)),
+            _ => Manner::Dead,
+        };
+        servers.push((format!("d{n}.test"), manner));
+    }
+    servers
+}
+
+/// A day and a half of trouble, and then all is well.
+async fn trouble(seed: u64) -> i64 {
+    let mut chance = Chance(seed);
+    let servers = world(&mut chance);
+    let mut office = Office::new(chance.next(), &servers).await;
+    let hours = chance.between(6, 36);
+    for _ in 0..chance.between(20, 80) {
+        office.plan(chance.below(hours * HOUR), Event::Write);
+    }
+    for _ in 0..chance.below(6) {
+        office.plan(chance.below(hours * HOUR), Event::Kill);
+    }
+    for _ in 0..chance.below(3) {
+        office.plan(chance.below(hours * HOUR), Event::Jump);
+    }
+    for hour in 1..=hours {
+        office.run_until(hour * HOUR).await;
+        office.check(&format!("seed {seed}, hour {hour}")).await;
+    }
+    let disturbed = office.kills + office.jumps;
+    for (name, server) in office.servers.iter().filter(|(_, server)| server.manner == Manner::Dead) {
+        // Rests of 1, 2, 4 … 32 minutes, and then of an hour less a tenth; each kill and jump may cost one more.
+        let most = 7 + (hours * 60 / 54) as usize + 2 * disturbed;
+        assert!(server.in_vain <= most, "seed {seed}: {} probes of {name} in {hours} hours", server.in_vain);
+    }
+    office.heal();
+    office.run_until(hours * HOUR + DRAINED_AFTER).await;
+    office.check(&format!("seed {seed}, the end")).await;
+    let left = office.queued().await;
+    assert!(left.is_empty(), "seed {seed}: {} recipients starve, of {:?}", left.len(), servers);
+    if std::env::var_os("ANGELIA_SEED").is_some() {
+        println!("{} events, {} recipients, {hours} hours", office.happened, office.post.items.len());
+    }
+    hours + DRAINED_AFTER / HOUR
+}
+
+fn run(seed: u64) -> i64 {
+    match std::panic::catch_unwind(|| runtime().block_on(trouble(seed))) {
+        Ok(hours) => hours,
+        Err(panic) => {
+            eprintln!("run it again: ANGELIA_SEED={seed} cargo nextest run -p mhs -E 'test(simulation)'");
+            std::panic::resume_unwind(panic)
+        }
+    }
+}
+
+#[test]
+fn simulation_of_trouble() {
+    if let Some(seed) = std::env::var("ANGELIA_SEED").ok().and_then(|text| text.parse().ok()) {
+        run(seed);
+        return;
+    }
+    let begin = Instant::now();
+    let mut hours: i64 = SEEDS.iter().map(|seed| run(*seed)).sum();
+    // Other seeds each day, and the same all day long.
+    let day = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
+    let mut chance = Chance(day);
+    let mut runs = SEEDS.len();
+    while begin.elapsed() < PATIENCE {
+        hours += run(chance.next());
+        runs += 1;
+    }
+    println!("{runs} runs, {hours} hours in {:?}", begin.elapsed());
+    assert!(hours > 100, "{hours} hours");
+}
+
+#[test]
+fn simulation_is_the_same_each_time() {
+    let account = |seed| {
+        runtime().block_on(async move {
+            let mut chance = Chance(seed);
+            let mut office = Office::new(chance.next(), &world(&mut chance)).await;
+            (0..20).for_each(|n| office.plan(n * 7 * MINUTE, Event::Write));
+            office.plan(HOUR, Event::Kill);
+            office.run_until(5 * HOUR).await;
+            format!("{:?} {:?}", office.post, office.queued().await)
+        })
+    };
+    assert_eq!(account(7), account(7));
+}
+
+/// A letter to five thousand is on its way; a person's letter to the same place goes out within a second beyond what the
+/// place takes for one letter itself.
+#[test]
+fn simulation_of_a_list_and_a_person() {
+    runtime().block_on(async {
+        let servers = [("home.test".to_owned(), Manner::Healthy), ("big.test".to_owned(), Manner::Slow(2 * SECOND))];
+        let mut office = Office::new(5, &servers).await;
+        let list: Vec<String> = (0..5000).map(|n| format!("member{n}@big.test")).collect();
+        office.write("list@home.test", &list).await;
+        for letter in 1..20 {
+            office.run_until(letter * 3 * SECOND).await;
+            let mail = office.write("anna@home.test", &["kostas@big.test".to_owned()]).await;
+            let written = office.at;
+            while office.post.item(&(mail, 0)).delivered == 0 {
+                let next = office.at + 100;
+                office.run_until(next).await;
+            }
+            // A slot is free when one of the list's letters is done; then it takes its own time.
+            let took = office.at - written;
+            assert!(took <= 2 * (2 * SECOND + 500) + SECOND, "letter {letter} took {took} ms");
+        }
+    });
+}
