@@ -503,6 +503,7 @@ fn accept(
         envelope_id: None,
         accepted_at: now,
         delivered_to: None,
+        require_tls: envelope::RequireTls::default(),
         recipients: &recipients,
     };
     queue.accept_in(tx, &new, prepared)
