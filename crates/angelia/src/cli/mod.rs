@@ -14,6 +14,7 @@ mod password;
 mod queue;
 mod quickstart;
 mod records;
+mod route;
 mod send;
 mod serve;
 mod tlsrpt;
@@ -71,6 +72,8 @@ enum Command {
     /// Reports about TLS: those of others, and what is collected for ours
     #[command(subcommand)]
     Tlsrpt(tlsrpt::Command),
+    /// What would happen to a letter to an address, and why; sends nothing
+    Route(route::Args),
     /// The life of a letter, each decision with its reason
     Trace(trace::Args),
     /// Send a letter from stdin, as sendmail does
@@ -131,6 +134,7 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Command::Alias(command) => alias::run(command, config).await?,
         Command::Queue(command) => queue::run(command, config).await?,
         Command::Tlsrpt(command) => tlsrpt::run(command, config).await?,
+        Command::Route(args) => route::run(args, config).await?,
         Command::Trace(args) => trace::run(args, config).await?,
         Command::Version => output::print(&format!("angelia {}\n", env!("CARGO_PKG_VERSION")))?,
     }

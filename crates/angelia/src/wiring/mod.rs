@@ -14,4 +14,4 @@ pub use doors::Doors;
 pub use ground::Ground;
 pub(crate) use ground::{certificates, make_data_folder};
 pub use office::Office;
-pub(crate) use services::transfer;
+pub(crate) use services::{transfer, way_out};

@@ -84,15 +84,23 @@ impl Doors {
 
 /// Mail out, as the settings have it; it runs until `shutdown`, which is its own.
 pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<impl Future<Output = ()> + use<>> {
-    let settings = parts.settings;
+    let context = transfer(parts.settings, parts.ground, None, Arc::clone(parts.journal), shutdown);
+    let (own, transport) = way_out(parts.settings, &context)?;
+    Ok(transport.beside(Outbound::run(context, own)))
+}
+
+/// How mail goes out: for the server that carries it, and for the operator who asks where it would go.
+pub(crate) fn way_out(
+    settings: &Settings,
+    context: &Arc<mhs::Context>,
+) -> anyhow::Result<(mhs::mta::outbound::Settings, Transport)> {
     let resolver = settings.dns_server.map_or_else(Resolver::system, Resolver::named)?;
     let mut roots = Roots::system();
     for file in &settings.tls.authorities {
         roots = roots.with_file(file)?;
     }
+    let transport = Transport::new(settings, context, &resolver, &roots);
     let hello_name = settings.outbound.hello_name.as_ref().unwrap_or(&settings.hostname);
-    let context = transfer(settings, parts.ground, None, Arc::clone(parts.journal), shutdown);
-    let transport = Transport::new(settings, &context, &resolver, &roots);
     let own = mhs::mta::outbound::Settings {
         port: settings.outbound.port,
         policies: Some(transport.policies()),
@@ -105,7 +113,7 @@ pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<
         dnssec: secure_resolver(settings)?,
         ..mhs::mta::outbound::Settings::new(hello_name.as_str(), resolver, &roots)
     };
-    Ok(transport.beside(Outbound::run(context, own)))
+    Ok((own, transport))
 }
 
 /// Who tells what was signed in the DNS, where anybody does.

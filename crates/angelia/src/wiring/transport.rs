@@ -15,7 +15,7 @@ use crate::config::Settings;
 const HTTPS_PORT: u16 = 443;
 
 /// The parts that run beside mail out.
-pub(super) struct Transport {
+pub(crate) struct Transport {
     policies: Policies,
     collecting: Collecting,
     reporter: Reporter,

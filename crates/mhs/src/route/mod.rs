@@ -21,6 +21,6 @@ pub use choice::{Answer, choose};
 pub use family::{Prefer, Sources};
 pub use next_hop::NextHop;
 pub use ourselves::Ourselves;
-pub use survey::{Candidate, Heard, Survey, survey};
+pub use survey::{Candidate, Heard, Survey, Useless, survey};
 pub use table::{Route, Sender, Table};
 pub use way::{Credentials, Endpoint, Options, Protocol, To, WayError};

@@ -1,0 +1,184 @@
+//! One way out of this house: the route, what the DNS says, what is demanded of the connection, and what stands in the
+//! way just now.
+
+use std::collections::HashMap;
+
+use envelope::{Address, ReversePath};
+use mhs::mta::outbound::target::{ask, target};
+use mhs::mta::outbound::{Settings as Outbound, Target, tls};
+use mhs::route::{Answer, Candidate, Heard, NextHop, To, choose};
+use net::clock;
+use queue::{HoldOn, Site};
+use serde::Serialize;
+
+use super::words;
+use crate::config::Settings;
+use crate::sinks::date_time;
+use crate::wiring::Ground;
+
+/// Destinations that are looked through for letters that wait already.
+const SITES_MAX: usize = 100_000;
+
+/// One way out.
+#[derive(Debug, Serialize)]
+pub(super) struct Hop {
+    /// Who gets it, when an alias leads elsewhere.
+    pub(super) recipient: String,
+    /// As the queue names it.
+    pub(super) destination: String,
+    /// Which `[[route]]`, from 1, its line, and what it says.
+    pub(super) route: Option<(usize, usize, String)>,
+    /// How the hosts were found.
+    pub(super) found: String,
+    /// All hosts, of use or not.
+    pub(super) hosts: Vec<Host>,
+    /// Why no host would be tried.
+    pub(super) nowhere: Option<String>,
+    /// The host and address that is tried first.
+    pub(super) first: Option<String>,
+    /// Who signs in there.
+    pub(super) user: Option<String>,
+    /// Where connections come from.
+    pub(super) source: Vec<String>,
+    /// At once.
+    pub(super) connections: usize,
+    /// Letters in a time.
+    pub(super) rate: Option<String>,
+    /// Recipients that wait for it already.
+    pub(super) waiting: u64,
+    /// Why nothing is tried now, in the words of the queue.
+    pub(super) in_the_way: Vec<String>,
+}
+
+/// One host of them.
+#[derive(Debug, Serialize)]
+pub(super) struct Host {
+    /// Of its MX record.
+    pub(super) preference: Option<u16>,
+    pub(super) name: String,
+    pub(super) addresses: Vec<String>,
+    /// Why it is not tried.
+    pub(super) useless: Option<String>,
+    /// What is demanded of the connection.
+    pub(super) tls: Option<String>,
+}
+
+/// Who is asked.
+pub(super) struct Asker<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) ground: &'a Ground,
+    pub(super) context: &'a mhs::Context,
+    pub(super) outbound: &'a Outbound,
+}
+
+impl Asker<'_> {
+    pub(super) async fn ask(&self, from: &ReversePath, recipient: &Address) -> anyhow::Result<Hop> {
+        let table = &self.outbound.routes;
+        let destination = table.destination(from, recipient);
+        let next = table.find(&destination).ok_or_else(|| anyhow::anyhow!("the routes do not know {destination}"))?;
+        let survey = ask(self.context, self.outbound, &next, true).await;
+        let (chosen, nowhere) = match choose(&next, &survey) {
+            Answer::Hosts(hosts) => (hosts, None),
+            Answer::Nowhere(outcome) => (Vec::new(), Some(words::outcome(&outcome))),
+        };
+        let target = target(self.outbound, &next, chosen);
+        let demands = self.demands(&target).await;
+        let host = |candidate: &Candidate| Host {
+            preference: candidate.preference,
+            name: candidate.name.clone(),
+            addresses: candidate.places.iter().map(words::place).collect(),
+            useless: candidate.useless.as_ref().map(words::useless),
+            tls: demands.get(&candidate.name).cloned().filter(|_| candidate.useless.is_none()),
+        };
+        let first = target.hosts.first().map(|host| format!("{} at {}", host.name, words::place(&host.place)));
+        let site = self.site(&destination).await?;
+        Ok(Hop {
+            recipient: recipient.to_string(),
+            route: self.route(&next),
+            found: found(&next, &survey.heard),
+            hosts: survey.candidates.iter().map(host).collect(),
+            nowhere,
+            first,
+            user: target.credentials.as_ref().map(|credentials| credentials.user.clone()),
+            source: target.sources.addresses().map(|address| address.to_string()).collect(),
+            connections: target.limits.connections_max,
+            rate: target.limits.rate.map(|rate| words::rate(&rate)),
+            waiting: site.as_ref().map_or(0, |site| site.waiting + site.parked + site.held),
+            in_the_way: self.in_the_way(from, recipient, &destination, site.as_ref()).await?,
+            destination,
+        })
+    }
+
+    fn route(&self, next: &NextHop) -> Option<(usize, usize, String)> {
+        let index = next.route?;
+        let line = self.settings.routes.get(index).map_or(0, |route| route.line);
+        Some((index + 1, line, next.to.to_string()))
+    }
+
+    /// By the host's name.
+    async fn demands(&self, target: &Target) -> HashMap<String, String> {
+        let mut demands = HashMap::new();
+        for host in &target.hosts {
+            if !demands.contains_key(&host.name) {
+                let said = tls::explain(self.outbound, target, host).await;
+                let said = said.unwrap_or_else(|reply| format!("not talked to: {reply}"));
+                demands.insert(host.name.clone(), said);
+            }
+        }
+        demands
+    }
+
+    async fn site(&self, destination: &str) -> anyhow::Result<Option<Site>> {
+        let sites = self.ground.queue.sites(SITES_MAX, clock::now()).await?;
+        Ok(sites.into_iter().find(|site| site.destination == destination))
+    }
+
+    async fn in_the_way(
+        &self,
+        from: &ReversePath,
+        recipient: &Address,
+        destination: &str,
+        site: Option<&Site>,
+    ) -> anyhow::Result<Vec<String>> {
+        let queue = &self.ground.queue;
+        let mut said = Vec::new();
+        let domain = recipient.host().to_string();
+        if let Some(reason) = queue.suspensions().await?.of(destination, &domain) {
+            said.push(format!("suspended: {reason}"));
+        }
+        for rule in queue.rules().await? {
+            let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+            let is_meant = match &rule.on {
+                HoldOn::Sender(sender) => same(sender, &from.to_string()),
+                HoldOn::SenderDomain(one) => from.address().is_some_and(|from| same(one, &from.host().to_string())),
+                HoldOn::Domain(one) => same(one, &domain),
+                HoldOn::Destination(one) => same(one, destination),
+            };
+            if is_meant {
+                said.push(format!("held by a rule: {}", rule.reason));
+            }
+        }
+        let rest = site.and_then(|site| site.rest.as_ref()).filter(|rest| rest.holds(clock::now()));
+        if let Some(rest) = rest {
+            let why = rest.last_reply.as_deref().unwrap_or("nobody there talked to us");
+            said.push(format!("rests until {} after {} failures: {why}", date_time(rest.until), rest.failures));
+        }
+        Ok(said)
+    }
+}
+
+/// How the hosts were found, in words.
+fn found(next: &NextHop, heard: &Heard) -> String {
+    let name = next.host.as_ref().map(ToString::to_string).unwrap_or_default();
+    match (heard, &*next.to) {
+        (Heard::Exchanges, _) => format!("the MX records of {name}"),
+        (Heard::Implicit, _) => format!("{name} has no MX: its own address"),
+        (Heard::NullMx, _) => format!("{name} says that it takes no mail (null MX)"),
+        (Heard::Named, To::Hosts { .. }) if next.options.mx => "the MX records of the domains in the route".to_owned(),
+        (Heard::Named, To::Hosts { .. }) => "named by the route, no MX is asked for".to_owned(),
+        (Heard::Named, _) => "the address stands in the recipient, no DNS is asked".to_owned(),
+        (Heard::Trouble(error), _) => format!("about {name}: {error}"),
+        (Heard::Malformed, _) => "this is no domain".to_owned(),
+        (Heard::Refused, _) => "nothing is asked".to_owned(),
+    }
+}

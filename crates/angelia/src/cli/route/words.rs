@@ -1,0 +1,249 @@
+//! The answer for people: one line for each question, in the order in which a letter meets them.
+
+use std::fmt::Write as _;
+
+use envelope::Outcome;
+use mhs::mta::outbound::{Place, Rate};
+use mhs::route::Useless;
+
+use super::hop::{Hop, Host};
+use super::report::Report;
+
+/// Columns of the labels.
+const LABEL: usize = 10;
+
+/// The whole answer.
+pub(super) fn write(report: &Report, colours: bool) -> String {
+    let mut page = Page { out: String::new(), colours };
+    let from = if report.from.is_empty() { "<>" } else { &report.from };
+    page.head(&format!("{} from {from}", report.address));
+    page.line("who", &report.who);
+    if let Some(refused) = &report.refused {
+        page.line("refused", refused);
+    }
+    for mailbox in &report.mailboxes {
+        page.line("mailbox", mailbox);
+    }
+    for hop in &report.next_hops {
+        page.hop(hop, report.address != hop.recipient);
+    }
+    for note in &report.notes {
+        page.line("note", note);
+    }
+    page.out
+}
+
+struct Page {
+    out: String,
+    colours: bool,
+}
+
+impl Page {
+    fn head(&mut self, text: &str) {
+        let (on, off) = if self.colours { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+        let _ = writeln!(self.out, "{on}{}{off}", clean(text));
+    }
+
+    fn line(&mut self, label: &str, text: &str) {
+        let (on, off) = if self.colours { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+        let _ = writeln!(self.out, "  {on}{label:<LABEL$}{off}{}", clean(text));
+    }
+
+    fn hop(&mut self, hop: &Hop, is_another: bool) {
+        if is_another {
+            self.out.push('\n');
+            self.head(&format!("on to {}", hop.recipient));
+        }
+        match &hop.route {
+            Some((number, line, to)) => {
+                self.line("route", &format!("{to} (the {} [[route]], line {line})", nth(*number)))
+            }
+            None => self.line("route", "none is for it: by MX"),
+        }
+        self.line("next hop", &hop.destination);
+        self.line("hosts", &hop.found);
+        for text in hosts(&hop.hosts) {
+            self.line("", &text);
+        }
+        self.tls(&hop.hosts);
+        if let Some(user) = &hop.user {
+            self.line("sign in", &format!("as {user}"));
+        }
+        let rate =
+            hop.rate.as_ref().map_or_else(|| "as fast as it takes them".to_owned(), |rate| format!("{rate} at most"));
+        self.line("limits", &format!("{} at once, {rate}", count(hop.connections as u64, "connection")));
+        if !hop.source.is_empty() {
+            self.line("source", &hop.source.join(", "));
+        }
+        let waiting = match hop.waiting {
+            0 => "nothing waits".to_owned(),
+            waiting => format!("{} wait", count(waiting, "recipient")).replace("1 recipient wait", "1 recipient waits"),
+        };
+        if hop.in_the_way.is_empty() {
+            self.line("now", &format!("{waiting}, nothing is in the way"));
+        }
+        for text in &hop.in_the_way {
+            self.line("now", &format!("{waiting}; {text}"));
+        }
+        match (&hop.nowhere, &hop.first) {
+            (Some(nowhere), _) => self.line("so", nowhere),
+            (None, Some(first)) => self.line("so", &format!("tried first: {first}")),
+            (None, None) => {}
+        }
+    }
+
+    /// One line where all hosts are met alike.
+    fn tls(&mut self, hosts: &[Host]) {
+        let mut said: Vec<(&str, &str)> = Vec::new();
+        for host in hosts {
+            if let Some(tls) = &host.tls {
+                said.push((&host.name, tls));
+            }
+        }
+        match said.as_slice() {
+            [] => {}
+            [(_, first), rest @ ..] if rest.iter().all(|(_, tls)| tls == first) => self.line("TLS", first),
+            all => all.iter().for_each(|(name, tls)| self.line("TLS", &format!("{name}: {tls}"))),
+        }
+    }
+}
+
+/// Preference, name and addresses in columns.
+fn hosts(hosts: &[Host]) -> Vec<String> {
+    let width = hosts.iter().map(|host| host.name.chars().count()).max().unwrap_or(0);
+    let line = |host: &Host| {
+        let preference = host.preference.map_or_else(String::new, |preference| format!("{preference:>5}  "));
+        let places = host.addresses.iter().filter(|place| **place != host.name).cloned().collect::<Vec<_>>().join(" ");
+        let useless = host.useless.as_ref().map(|why| format!("not tried: {why}"));
+        let rest: Vec<String> = [Some(places).filter(|text| !text.is_empty()), useless].into_iter().flatten().collect();
+        format!("{preference}{:<width$}  {}", host.name, rest.join("  ")).trim_end().to_owned()
+    };
+    hosts.iter().map(line).collect()
+}
+
+/// Where a host is reached.
+pub(super) fn place(place: &Place) -> String {
+    place.to_string()
+}
+
+/// Why a host is of no use.
+pub(super) fn useless(why: &Useless) -> String {
+    match why {
+        Useless::Us => "it is this host itself".to_owned(),
+        Useless::BehindUs => "it is preferred no more than this host, and could send the mail back".to_owned(),
+        Useless::IsAddress => "an MX must be a name, and this is an address".to_owned(),
+        Useless::NoAddress => "it has no address".to_owned(),
+        Useless::OtherFamily => "it has no address of the family that `outbound.prefer` allows".to_owned(),
+        Useless::NullMx => "it takes no mail (null MX)".to_owned(),
+        Useless::Dns(error) => error.to_string(),
+        Useless::NotAsked => "there are enough before it".to_owned(),
+    }
+}
+
+/// What becomes of a letter that goes nowhere.
+pub(super) fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Failed(reply) => format!("it would go back to its sender: {reply}"),
+        Outcome::Deferred(reply) => format!("it would wait: {reply}"),
+        Outcome::Delivered(reply) => reply.to_string(),
+    }
+}
+
+/// `100 letters an hour`.
+pub(super) fn rate(rate: &Rate) -> String {
+    let per = match rate.per.as_secs() {
+        1 => "a second".to_owned(),
+        60 => "a minute".to_owned(),
+        3600 => "an hour".to_owned(),
+        86_400 => "a day".to_owned(),
+        seconds if seconds % 60 == 0 => format!("in {} minutes", seconds / 60),
+        seconds => format!("in {seconds} seconds"),
+    };
+    format!("{} {per}", count(u64::from(rate.letters), "letter"))
+}
+
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn nth(number: usize) -> String {
+    match number {
+        1 => "first".to_owned(),
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        other => format!("{other}th"),
+    }
+}
+
+/// What others wrote (the DNS, servers) must not paint on the terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(preference: u16, name: &str, useless: Option<&str>) -> Host {
+        let (addresses, tls) = (vec!["192.0.2.1:25".to_owned()], Some("encrypted".to_owned()));
+        let useless = useless.map(str::to_owned);
+        Host {
+            preference: Some(preference),
+            name: name.to_owned(),
+            addresses,
+            tls: tls.filter(|_| useless.is_none()),
+            useless,
+        }
+    }
+
+    #[test]
+    fn a_page_for_people() {
+        let hop = Hop {
+            recipient: "kostas@patras.test".to_owned(),
+            destination: "patras.test".to_owned(),
+            route: None,
+            found: "the MX records of patras.test".to_owned(),
+            hosts: vec![host(10, "mx.patras.test", None), host(20, "us.test", Some("it is this host itself"))],
+            nowhere: None,
+            first: Some("mx.patras.test at 192.0.2.1:25".to_owned()),
+            user: None,
+            source: vec![],
+            connections: 10,
+            rate: None,
+            waiting: 1,
+            in_the_way: vec!["suspended: they asked\x1b[2J".to_owned()],
+        };
+        let report = Report {
+            address: "kostas@patras.test".to_owned(),
+            from: String::new(),
+            who: "whoever signs in may".to_owned(),
+            refused: None,
+            mailboxes: vec![],
+            next_hops: vec![hop],
+            notes: vec![],
+        };
+        let wanted = "\
+kostas@patras.test from <>
+  who       whoever signs in may
+  route     none is for it: by MX
+  next hop  patras.test
+  hosts     the MX records of patras.test
+               10  mx.patras.test  192.0.2.1:25
+               20  us.test         192.0.2.1:25  not tried: it is this host itself
+  TLS       encrypted
+  limits    10 connections at once, as fast as it takes them
+  now       1 recipient waits; suspended: they asked\u{fffd}[2J
+  so        tried first: mx.patras.test at 192.0.2.1:25
+";
+        assert_eq!(write(&report, false), wanted);
+        assert!(write(&report, true).starts_with("\x1b[1mkostas@patras.test from <>\x1b[0m\n"));
+    }
+
+    #[test]
+    fn rates_in_words() {
+        let rate = |letters, seconds| super::rate(&Rate { letters, per: std::time::Duration::from_secs(seconds) });
+        assert_eq!(rate(100, 3600), "100 letters an hour");
+        assert_eq!(rate(1, 600), "1 letter in 10 minutes");
+        assert_eq!(rate(5, 7), "5 letters in 7 seconds");
+    }
+}
