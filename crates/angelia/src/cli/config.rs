@@ -7,7 +7,7 @@ use clap::Subcommand;
 use directory::Lookup;
 use net::ServerTls;
 
-use super::output;
+use super::{output, route};
 use crate::config::{self, Effective, Settings};
 use crate::privileges::{self, User};
 use crate::wiring::Ground;
@@ -58,13 +58,17 @@ async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let settings = config::read(&path)?;
     let mut wrong = certificates(&settings);
     wrong.extend(user_and_data(&settings)?);
+    wrong.extend(route::check::wrong(&settings));
     for text in &wrong {
         eprintln!("{}: {text}", path.display());
     }
     if !wrong.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
-    if let Some(text) = postmaster(&settings).await {
+    let mut warnings = route::check::warnings(&settings);
+    warnings.extend(postmaster(&settings).await);
+    warnings.extend(route::check::own_domains(&settings).await);
+    for text in warnings {
         eprintln!("{}: warning: {text}", path.display());
     }
     eprintln!("{}: fine", path.display());

@@ -224,6 +224,21 @@ fn the_sample_is_a_configuration() {
     read(&all).unwrap_or_else(|problems| panic!("{problems:?}\n{all}"));
 }
 
+#[test]
+fn the_examples_of_routing_are_configurations() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/routing.md")).unwrap();
+    let examples: Vec<&str> = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 8, "{} examples", examples.len());
+    for example in examples {
+        let file = format!("hostname = \"mail.example.org\"\n{example}");
+        let settings = read(&file).unwrap_or_else(|problems| panic!("{problems:?}\n{example}"));
+        let table = super::table(&settings.routes);
+        assert_eq!(table.shadowed(), [], "{example}");
+        assert_eq!(table.routes().count(), example.matches("[[route]]").count());
+    }
+}
+
 /// Set `ANGELIA_WRITE_DOCS=1` to write them anew.
 #[test]
 fn the_documents_are_written_from_the_keys() {

@@ -12,4 +12,5 @@ mod secured_peer;
 mod trouble;
 #[path = "../../../net/tests/web/mod.rs"]
 mod web;
+mod ways;
 mod world;

@@ -1,14 +1,14 @@
 //! One post office at athens.test with its outbound side running, a name server, and a port that all next hops share,
 //! each on a loopback address of its own.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use directory::{Directory, RelayAllowed};
 use envelope::{Address, Domain, MailId, Recipient, RequireTls, ReversePath};
-use hickory_proto::rr::rdata::{A, MX, SOA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, SOA, TXT};
 use hickory_proto::rr::{Name, RData, Record};
 use hickory_server::Server;
 use hickory_server::net::runtime::TokioRuntimeProvider;
@@ -21,6 +21,7 @@ use mhs::mta::outbound::tls::Policies;
 use mhs::mta::outbound::tls::sts::Sts;
 use mhs::mta::outbound::{self, Outbound};
 use mhs::tlsrpt::{Collecting, Collector};
+use mhs::route::{Route, Table};
 use mhs::{Context, Settings};
 use net::{Https, Resolver, Roots, Shutdown, clock};
 use protocol::sasl::Secret;
@@ -54,6 +55,12 @@ pub(crate) struct Wishes {
     pub(crate) texts: Vec<(&'static str, &'static str)>,
     /// Whom we believe. With it the policies of others are asked for, on the port of all next hops.
     pub(crate) roots: Option<Roots>,
+    /// Names that stand for other names.
+    pub(crate) aliases: Vec<(&'static str, &'static str)>,
+    /// Hosts that have the IPv6 loopback address too.
+    pub(crate) v6: Vec<&'static str>,
+    /// The operator's routes.
+    pub(crate) routes: Vec<Route>,
 }
 
 impl Default for Wishes {
@@ -67,6 +74,9 @@ impl Default for Wishes {
             doors: Vec::new(),
             texts: Vec::new(),
             roots: None,
+            aliases: Vec::new(),
+            v6: Vec::new(),
+            routes: Vec::new(),
         }
     }
 }
@@ -124,6 +134,11 @@ pub(crate) async fn nameserver(wishes: &Wishes, net: [u8; 2], port: u16) -> (Ser
     for (owner, text) in &wishes.texts {
         let data = RData::TXT(TXT::new(vec![text.replace("{port}", &port.to_string())]));
         zone.upsert_mut(Record::from_rdata(name(owner), 1, data), 0);
+    for (alias, host) in &wishes.aliases {
+        zone.upsert_mut(Record::from_rdata(name(alias), 1, RData::CNAME(CNAME(name(host)))), 0);
+    }
+    for host in &wishes.v6 {
+        zone.upsert_mut(Record::from_rdata(name(host), 1, RData::AAAA(AAAA(Ipv6Addr::LOCALHOST))), 0);
     }
     let mut catalog = Catalog::new();
     catalog.upsert(name("test.").into(), vec![Arc::new(zone)]);
@@ -175,6 +190,10 @@ impl World {
             settings.policies = Some(policies);
             collecting = Some(tokio::sync::Mutex::new(counted));
         }
+        let (dns, at) = nameserver(&wishes, net).await;
+        let mut settings = outbound::Settings::new("mx.athens.test", Resolver::named(at).unwrap(), &Roots::none());
+        settings.port = free_port().await;
+        settings.routes = Arc::new(Table::new(wishes.routes));
         settings.backoff = wishes.backoff;
         settings.rest_first = settings.backoff.first / 2;
         settings.rest_longest = settings.backoff.first / 2;

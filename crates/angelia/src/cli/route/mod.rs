@@ -1,6 +1,7 @@
 //! `angelia route ADDRESS`: what would happen to a letter to it, and why. Asks the directory, the routes, the DNS and the
 //! queue, and says what each of them said. Opens no connection to a mail server, and sends nothing.
 
+pub(super) mod check;
 mod hop;
 mod report;
 mod words;
