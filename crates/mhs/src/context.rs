@@ -11,6 +11,7 @@ use queue::Queue;
 use storage::Store;
 
 use crate::limits::{SIGN_IN_ADDRESSES, SIGN_IN_FAILURE_BURST, SIGN_IN_FAILURE_INTERVAL};
+use crate::route::Table;
 
 /// What an operator sets for the services.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub struct Settings {
     pub trusted: TrustedNetworks,
     /// Domains whose mail is taken from anybody and carried on.
     pub relay_domains: DomainSet,
+    /// The operator's routes: one that refuses mail does so before it is taken.
+    pub routes: Arc<Table>,
     /// Our certificates. None: STARTTLS is not offered, and nobody can sign in.
     pub tls: Option<ServerTls>,
     /// Let people sign in on a channel that is not encrypted. For loopback only.
@@ -42,6 +45,7 @@ impl Settings {
             recipients_max: protocol::smtp::limits::RECIPIENTS_MAX,
             trusted: TrustedNetworks::default(),
             relay_domains: DomainSet::default(),
+            routes: Arc::default(),
             tls: None,
             cleartext_sign_in: false,
             sign_in_failures_max: SIGN_IN_FAILURE_BURST,

@@ -93,6 +93,9 @@ pub enum Refusal {
         /// For whom it is.
         senders: Senders,
     },
+    /// The operator's: a route refuses such mail.
+    #[error("{0}")]
+    Route(Reply),
     /// Ours.
     #[error(transparent)]
     Directory(#[from] directory::Error),
@@ -112,6 +115,7 @@ impl Refusal {
         match self {
             Self::Unknown | Self::NotReturning(_) => Reply::new(550, (5, 1, 1), self.to_string()),
             Self::RelayDenied | Self::NoticesOnly | Self::Closed { .. } => Reply::new(550, (5, 7, 1), self.to_string()),
+            Self::Route(reply) => reply.clone(),
             Self::Moved(_) => Reply::new(551, (5, 1, 6), self.to_string()),
             Self::Directory(_) => Reply::new(451, (4, 3, 0), "temporary failure, try again later"),
         }
@@ -152,6 +156,9 @@ pub async fn resolve(
         Lookup::Foreign => {
             let for_domain = || RelayAllowed::for_relay_domain(&recipient.address, &context.settings.relay_domains);
             let allowed = asking.relay.or_else(for_domain).ok_or(Refusal::RelayDenied)?;
+            if let Some(reply) = context.settings.routes.refusal(asking.sender, &recipient.address) {
+                return Err(Refusal::Route(reply.clone()));
+            }
             let remote = Remote { recipient: recipient.clone(), allowed, onward: None };
             Ways { remote: vec![remote], ..Ways::default() }
         }

@@ -156,6 +156,7 @@ pub(crate) fn transfer(
         recipients_max: settings.recipients_max,
         trusted: settings.relay_networks.clone(),
         relay_domains: settings.relay_domains.clone(),
+        routes: Arc::new(table(&settings.routes)),
         tls,
         cleartext_sign_in: settings.signin_without_tls,
         ..mhs::Settings::new(settings.hostname.clone())

@@ -37,7 +37,9 @@ pub fn choose(hop: &NextHop, survey: &Survey) -> Answer {
         Heard::Trouble(DnsError::Unusable(why)) => {
             deferred((4, 4, 4), format!("the DNS entries of {name} are of no use: {why}"))
         }
-        Heard::Trouble(error) => deferred((4, 4, 3), format!("no answer about {name} from the DNS: {error}")),
+        Heard::Trouble(DnsError::Temporary(why) | DnsError::Bogus(why)) => {
+            deferred((4, 4, 3), format!("no answer about {name} from the DNS: {why}"))
+        }
         Heard::Named if hop.route.is_some() && *hop.to != To::Mx => misled(survey),
         Heard::Implicit if no_address(survey) => {
             failed(550, (5, 4, 4), format!("{name} has neither an MX nor an address in the DNS"))

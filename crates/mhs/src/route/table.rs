@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use directory::{DomainPattern, DomainSet};
-use envelope::{Address, AddressError, Domain, Host, ReversePath};
+use envelope::{Address, AddressError, Domain, Host, Reply, ReversePath};
 
 use super::{NextHop, Options, To};
 
@@ -199,6 +199,14 @@ impl Table {
     /// The route for such a letter, and which it is, from 0.
     pub fn route(&self, reverse_path: &ReversePath, recipient: &Address) -> Option<(usize, &Route)> {
         self.entry(reverse_path, recipient.host()).map(|(index, entry)| (index, &entry.route))
+    }
+
+    /// The words of a route that refuses such a letter, for whoever could still refuse it to its sender's face.
+    pub fn refusal(&self, reverse_path: &ReversePath, recipient: &Address) -> Option<&Reply> {
+        match &self.route(reverse_path, recipient)?.1.to {
+            To::Reject(reply) => Some(reply),
+            To::Mx | To::Hosts { .. } => None,
+        }
     }
 
     fn entry(&self, reverse_path: &ReversePath, recipient: &Host) -> Option<(usize, &Entry)> {

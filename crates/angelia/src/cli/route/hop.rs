@@ -24,10 +24,12 @@ const SITES_MAX: usize = 100_000;
 pub(super) struct Hop {
     /// Who gets it, when an alias leads elsewhere.
     pub(super) recipient: String,
+    /// The reverse-path that it goes on under, when that is another one.
+    pub(super) sender: Option<String>,
     /// As the queue names it.
     pub(super) destination: String,
-    /// Which `[[route]]`, from 1, its line, and what it says.
-    pub(super) route: Option<(usize, usize, String)>,
+    /// Which `[[route]]` it is.
+    pub(super) route: Option<Route>,
     /// How the hosts were found.
     pub(super) found: String,
     /// All hosts, of use or not.
@@ -48,6 +50,17 @@ pub(super) struct Hop {
     pub(super) waiting: u64,
     /// Why nothing is tried now, in the words of the queue.
     pub(super) in_the_way: Vec<String>,
+}
+
+/// The route that a letter takes.
+#[derive(Debug, Serialize)]
+pub(super) struct Route {
+    /// Which one, from 1.
+    pub(super) number: usize,
+    /// Where it stands in the file.
+    pub(super) line: usize,
+    /// What it says.
+    pub(super) to: String,
 }
 
 /// One host of them.
@@ -90,10 +103,14 @@ impl Asker<'_> {
             useless: candidate.useless.as_ref().map(words::useless),
             tls: demands.get(&candidate.name).cloned().filter(|_| candidate.useless.is_none()),
         };
-        let first = target.hosts.first().map(|host| format!("{} at {}", host.name, words::place(&host.place)));
+        let first = target.hosts.first().map(|host| match words::place(&host.place) {
+            place if place == host.name => place,
+            place => format!("{} at {place}", host.name),
+        });
         let site = self.site(&destination).await?;
         Ok(Hop {
             recipient: recipient.to_string(),
+            sender: None,
             route: self.route(&next),
             found: found(&next, &survey.heard),
             hosts: survey.candidates.iter().map(host).collect(),
@@ -109,10 +126,10 @@ impl Asker<'_> {
         })
     }
 
-    fn route(&self, next: &NextHop) -> Option<(usize, usize, String)> {
+    fn route(&self, next: &NextHop) -> Option<Route> {
         let index = next.route?;
         let line = self.settings.routes.get(index).map_or(0, |route| route.line);
-        Some((index + 1, line, next.to.to_string()))
+        Some(Route { number: index + 1, line, to: next.to.to_string() })
     }
 
     /// By the host's name.

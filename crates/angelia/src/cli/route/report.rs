@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use directory::RelayAllowed;
 use envelope::{Address, ForwardPath, ReversePath};
-use mhs::recipients::{self, Options};
+use mhs::recipients::{self, Asking, Options};
 use net::Shutdown;
 use serde::Serialize;
 
@@ -55,7 +55,8 @@ pub(super) async fn gather(
         notes: Vec::new(),
     };
     let path = ForwardPath::Address(recipient.clone());
-    let ways = recipients::resolve(&context, &path, Options::default(), Some(RelayAllowed::for_operator())).await;
+    let asking = Asking { sender: from, relay: Some(RelayAllowed::for_operator()), local: None };
+    let ways = recipients::resolve(&context, &path, Options::default(), asking).await;
     let ways = match ways {
         Ok((_, ways)) => ways,
         Err(refusal) => {
@@ -68,8 +69,15 @@ pub(super) async fn gather(
         report.mailboxes.push(format!("{}{}", local.address, mailbox.unwrap_or_default()));
     }
     let asker = hop::Asker { settings, ground, context: &context, outbound: &outbound };
-    for (to, _) in &ways.remote {
-        report.next_hops.push(asker.ask(from, &to.address).await?);
+    for remote in &ways.remote {
+        let onward = remote.onward.as_ref();
+        let under = onward.map_or(from, |onward| &onward.reverse_path);
+        let mut hop = asker.ask(under, &remote.recipient.address).await?;
+        hop.sender = onward.map(|onward| onward.reverse_path.to_string()).filter(|under| *under != report.from);
+        report.next_hops.push(hop);
+    }
+    if let Some(now) = &ways.moved_to {
+        report.notes.push(format!("the recipient has moved to {now}, and the sender is told so"));
     }
     let looks_at_sender = settings.routes.iter().any(|one| !one.route.senders.is_empty());
     if looks_at_sender && !from_is_said && !report.next_hops.is_empty() {

@@ -6,7 +6,7 @@ use envelope::Outcome;
 use mhs::mta::outbound::{Place, Rate};
 use mhs::route::Useless;
 
-use super::hop::{Hop, Host};
+use super::hop::{Hop, Host, Route};
 use super::report::Report;
 
 /// Columns of the labels.
@@ -54,8 +54,11 @@ impl Page {
             self.out.push('\n');
             self.head(&format!("on to {}", hop.recipient));
         }
+        if let Some(sender) = &hop.sender {
+            self.line("sent as", if sender.is_empty() { "<>" } else { sender });
+        }
         match &hop.route {
-            Some((number, line, to)) => {
+            Some(Route { number, line, to }) => {
                 self.line("route", &format!("{to} (the {} [[route]], line {line})", nth(*number)))
             }
             None => self.line("route", "none is for it: by MX"),
@@ -69,11 +72,8 @@ impl Page {
         if let Some(user) = &hop.user {
             self.line("sign in", &format!("as {user}"));
         }
-        let rate =
-            hop.rate.as_ref().map_or_else(|| "as fast as it takes them".to_owned(), |rate| format!("{rate} at most"));
-        self.line("limits", &format!("{} at once, {rate}", count(hop.connections as u64, "connection")));
-        if !hop.source.is_empty() {
-            self.line("source", &hop.source.join(", "));
+        if hop.first.is_some() {
+            self.limits(hop);
         }
         let waiting = match hop.waiting {
             0 => "nothing waits".to_owned(),
@@ -89,6 +89,15 @@ impl Page {
             (Some(nowhere), _) => self.line("so", nowhere),
             (None, Some(first)) => self.line("so", &format!("tried first: {first}")),
             (None, None) => {}
+        }
+    }
+
+    fn limits(&mut self, hop: &Hop) {
+        let rate =
+            hop.rate.as_ref().map_or_else(|| "as fast as it takes them".to_owned(), |rate| format!("{rate} at most"));
+        self.line("limits", &format!("{} at once, {rate}", count(hop.connections as u64, "connection")));
+        if !hop.source.is_empty() {
+            self.line("source", &hop.source.join(", "));
         }
     }
 
@@ -200,6 +209,7 @@ mod tests {
     fn a_page_for_people() {
         let hop = Hop {
             recipient: "kostas@patras.test".to_owned(),
+            sender: None,
             destination: "patras.test".to_owned(),
             route: None,
             found: "the MX records of patras.test".to_owned(),

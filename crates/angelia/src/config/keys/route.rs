@@ -70,7 +70,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "route.connections",
         kind: Kind::Number { min: 1, max: 1000 },
-        default: unset("2", "10."),
+        default: unset("2", "As many as the other side bears, 20 at most."),
         doc: "Connections at once to each destination of this route, at most. Named hosts are one destination together.",
     },
     Key {

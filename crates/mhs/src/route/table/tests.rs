@@ -53,6 +53,9 @@ fn the_first_that_matches_wins() {
         route(&["direct.test"], &[], "mx"),
         route(&[], &[], "smtp://relay.test:587"),
     ]);
+    let refusal = |recipient: &str| table.refusal(&from("a@own.test"), &to(recipient)).map(ToString::to_string);
+    assert_eq!(refusal("x@away.test").as_deref(), Some("550 5.1.6 gone"));
+    assert_eq!(refusal("x@exact.test"), None);
     for (sender, recipient, key, index) in [
         ("a@own.test", "x@exact.test", "lmtp:/run/lmtp", 0),
         ("a@bulk.test", "x@exact.test", "lmtp:/run/lmtp", 0),
