@@ -10,7 +10,7 @@ mod routes;
 mod secured;
 mod secured_peer;
 mod trouble;
+mod ways;
 #[path = "../../../net/tests/web/mod.rs"]
 mod web;
-mod ways;
 mod world;

@@ -20,8 +20,8 @@ use mhs::msa::post::{self, Post};
 use mhs::mta::outbound::tls::Policies;
 use mhs::mta::outbound::tls::sts::Sts;
 use mhs::mta::outbound::{self, Outbound};
-use mhs::tlsrpt::{Collecting, Collector};
 use mhs::route::{Route, Table};
+use mhs::tlsrpt::{Collecting, Collector};
 use mhs::{Context, Settings};
 use net::{Https, Resolver, Roots, Shutdown, clock};
 use protocol::sasl::Secret;
@@ -134,6 +134,7 @@ pub(crate) async fn nameserver(wishes: &Wishes, net: [u8; 2], port: u16) -> (Ser
     for (owner, text) in &wishes.texts {
         let data = RData::TXT(TXT::new(vec![text.replace("{port}", &port.to_string())]));
         zone.upsert_mut(Record::from_rdata(name(owner), 1, data), 0);
+    }
     for (alias, host) in &wishes.aliases {
         zone.upsert_mut(Record::from_rdata(name(alias), 1, RData::CNAME(CNAME(name(host)))), 0);
     }
@@ -190,9 +191,6 @@ impl World {
             settings.policies = Some(policies);
             collecting = Some(tokio::sync::Mutex::new(counted));
         }
-        let (dns, at) = nameserver(&wishes, net).await;
-        let mut settings = outbound::Settings::new("mx.athens.test", Resolver::named(at).unwrap(), &Roots::none());
-        settings.port = free_port().await;
         settings.routes = Arc::new(Table::new(wishes.routes));
         settings.backoff = wishes.backoff;
         settings.rest_first = settings.backoff.first / 2;
