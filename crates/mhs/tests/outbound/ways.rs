@@ -1,10 +1,14 @@
 //! What the DNS and the operator's routes say together of a destination, with a real name server.
 
-use envelope::{Address, Domain, Outcome, ReversePath};
-use mhs::mta::outbound::target::{Found, find};
-use mhs::mta::outbound::{Settings, Target};
-use mhs::route::{Options, Prefer, Route, To};
+use std::sync::Arc;
 
+use envelope::{Address, Domain, Outcome, ReversePath};
+use journal::Event;
+use mhs::mta::outbound::target::{Found, find};
+use mhs::mta::outbound::{Outbound, Settings, Target};
+use mhs::route::{Options, Prefer, Route, Table, To};
+
+use crate::peer::{Manner, Peer};
 use crate::world::{Wishes, World};
 
 fn route(domain: &str, to: &[&str], options: Options) -> Route {
@@ -145,4 +149,28 @@ async fn what_is_ours_what_is_a_literal_and_what_no_letter_has_any_more() {
     let us = format!("[{}]", world.at(9).ip());
     assert!(nowhere(&world, &us).await.starts_with("never 554 5.4.6"));
     assert!(nowhere(&world, "not a domain").await.starts_with("never 501 5.1.3"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_take_the_way_that_the_routes_say_also_those_that_waited() {
+    let routes = vec![route("relayed.test", &["smtp://relay.test"], Options::default())];
+    let known = vec![("relay.test.", 5), ("mx.patras.test.", 1)];
+    let mut world = World::with(Wishes { routes, hosts: known, ..Wishes::default() }).await;
+    let relay = Peer::start(world.at(5), Manner::default()).await;
+    world.send(&["kostas@relayed.test", "eleni@relayed.test"]).await;
+    world.until_empty().await;
+    assert_eq!(relay.letters()[0].to.len(), 2);
+    let [Event::Routed { destination, hosts }] = &world.events("routed")[..] else { panic!() };
+    assert_eq!((destination.as_str(), hosts.len()), ("smtp:relay.test", 1));
+    // Nobody is at patras; then all mail goes to the smart host, and what waited as well.
+    world.send(&["kostas@patras.test"]).await;
+    world.until("an attempt in vain", async || !world.queued().await.is_empty() && world.attempts().len() > 2).await;
+    assert_eq!(world.queued().await[0].destination, "patras.test");
+    world.running.take().unwrap().abort();
+    let all = vec![route("", &["smtp://relay.test"], Options::default())];
+    let settings = Settings { routes: Arc::new(Table::new(all)), ..world.settings.clone() };
+    tokio::spawn(Outbound::run(world.context.clone(), settings));
+    world.until_empty().await;
+    assert_eq!(relay.letters().len(), 2);
+    assert_eq!(relay.letters()[1].to, ["RCPT TO:<kostas@patras.test>"]);
 }
