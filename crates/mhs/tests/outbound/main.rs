@@ -6,6 +6,7 @@ mod notices;
 mod offices;
 mod peer;
 mod reports;
+mod require_tls;
 mod routes;
 mod secured;
 mod secured_peer;

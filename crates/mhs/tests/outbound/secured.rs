@@ -18,11 +18,11 @@ use crate::world::{Wishes, World, nameserver, policies};
 
 const WEB: &str = "mta-sts.patras.test";
 
-fn policy(mode: &str, mx: &str) -> String {
+pub(crate) fn policy(mode: &str, mx: &str) -> String {
     format!("version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 604800\r\n")
 }
 
-fn wishes(authority: &Authority) -> Wishes {
+pub(crate) fn wishes(authority: &Authority) -> Wishes {
     Wishes {
         mx: vec![("patras.test.", 10, "mx.patras.test."), ("patras.test.", 20, "mx2.patras.test.")],
         hosts: vec![("mx.patras.test.", 1), ("mx2.patras.test.", 2), ("mta-sts.patras.test.", 7)],
@@ -33,7 +33,7 @@ fn wishes(authority: &Authority) -> Wishes {
 }
 
 /// A domain that says this of itself.
-async fn town(authority: &Authority, says: Vec<u8>) -> (World, Web) {
+pub(crate) async fn town(authority: &Authority, says: Vec<u8>) -> (World, Web) {
     let world = World::with(wishes(authority)).await;
     let web = Web::start(world.at(7), authority.acceptor(&[WEB], Like::Right), says).await;
     (world, web)

@@ -11,6 +11,8 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) connections: usize,
+    /// MAIL, as it was said over TLS.
+    pub(crate) senders: Vec<String>,
     /// Letters that came encrypted.
     pub(crate) encrypted: Vec<String>,
     /// Letters that came in the clear.
@@ -31,6 +33,11 @@ impl Drop for SecuredPeer {
 impl SecuredPeer {
     /// Without an acceptor it offers no STARTTLS.
     pub(crate) async fn start(at: SocketAddr, acceptor: Option<TlsAcceptor>) -> Self {
+        Self::offering(at, acceptor, "").await
+    }
+
+    /// With this line more in its answer to EHLO over TLS, such as `250-REQUIRETLS\r\n`.
+    pub(crate) async fn offering(at: SocketAddr, acceptor: Option<TlsAcceptor>, line: &'static str) -> Self {
         let listener = bind(at).await;
         let heard = Arc::<Mutex<Heard>>::default();
         let here = heard.clone();
@@ -40,11 +47,13 @@ impl SecuredPeer {
                 here.lock().unwrap().connections += 1;
                 let (acceptor, heard) = (acceptor.clone(), here.clone());
                 talks.spawn(async move {
-                    let clear = talk(BufReader::new(stream), acceptor.is_some(), true, &heard).await;
+                    let clear =
+                        talk(BufReader::new(stream), acceptor.is_some().then_some("250-STARTTLS\r\n"), true, &heard)
+                            .await;
                     if let (Some(stream), Some(acceptor)) = (clear, acceptor)
                         && let Ok(stream) = acceptor.accept(stream.into_inner()).await
                     {
-                        talk(BufReader::new(stream), false, false, &heard).await;
+                        talk(BufReader::new(stream), Some(line), false, &heard).await;
                     }
                 });
             }
@@ -74,7 +83,7 @@ async fn bind(at: SocketAddr) -> TcpListener {
 /// Until the end, or until STARTTLS, which hands the stream back.
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: BufReader<S>,
-    starttls: bool,
+    offers: Option<&str>,
     greets: bool,
     heard: &Mutex<Heard>,
 ) -> Option<BufReader<S>> {
@@ -86,8 +95,15 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
         stream.read_line(&mut line).await.ok().filter(|count| *count > 0)?;
         let verb = line.trim_end().split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         let answer = match verb.as_str() {
-            "EHLO" if starttls => "250-peer\r\n250-STARTTLS\r\n250 8BITMIME\r\n",
-            "EHLO" => "250-peer\r\n250 8BITMIME\r\n",
+            "EHLO" => {
+                let answer = format!("250-peer\r\n{}250 8BITMIME\r\n", offers.unwrap_or_default());
+                stream.write_all(answer.as_bytes()).await.ok()?;
+                continue;
+            }
+            "MAIL" if !greets => {
+                heard.lock().unwrap().senders.push(line.trim_end().to_owned());
+                "250 fine\r\n"
+            }
             "STARTTLS" => {
                 stream.write_all(b"220 go\r\n").await.ok()?;
                 return Some(stream);

@@ -216,10 +216,20 @@ impl World {
         self.send_as(ReversePath::Address(address("anna@athens.test")), to.collect()).await
     }
 
+    /// The same, with a wish about encryption.
+    pub(crate) async fn send_wishing(&self, require_tls: RequireTls, to: &[&str]) -> MailId {
+        let to = to.iter().map(|text| Recipient { address: address(text), notify: None, original: None });
+        self.post(ReversePath::Address(address("anna@athens.test")), to.collect(), require_tls).await
+    }
+
     pub(crate) async fn send_as(&self, reverse_path: ReversePath, recipients: Vec<Recipient>) -> MailId {
+        self.post(reverse_path, recipients, RequireTls::Unsaid).await
+    }
+
+    async fn post(&self, reverse_path: ReversePath, recipients: Vec<Recipient>, require_tls: RequireTls) -> MailId {
         let message = "From: anna@athens.test\r\nSubject: Γειά\r\nMessage-ID: <1@athens.test>\r\n\r\n.hello\r\n\r\n";
         let post = Post {
-            require_tls: RequireTls::Unsaid,
+            require_tls,
             reverse_path,
             recipients,
             allowed: RelayAllowed::for_operator(),

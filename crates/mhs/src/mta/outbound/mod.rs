@@ -16,6 +16,7 @@ mod connection;
 mod desk;
 mod fill;
 mod local;
+mod require_tls;
 mod schedule;
 mod settings;
 mod settle;

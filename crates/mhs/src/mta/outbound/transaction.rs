@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use envelope::{Envelope, Outcome, Recipient, Reply};
+use envelope::{Envelope, Outcome, Recipient, Reply, RequireTls};
 use journal::Event as Happened;
 use net::clock;
 use protocol::smtp::client::{Event, Phase, Problem, Report};
@@ -14,7 +14,7 @@ use super::connection::{Connection, Connections, Journaled};
 use super::target::word;
 use super::tls::policies;
 use super::trouble::{self, Verdict};
-use super::{Attempted, Batch, Host, Target};
+use super::{Attempted, Batch, Host, Target, require_tls};
 use crate::Context;
 use crate::bounce::after_return_path;
 use crate::limits::{HEADER_OCTETS_MAX, OUTBOUND_PIECE_OCTETS};
@@ -52,6 +52,8 @@ struct Progress<'a> {
     last: Reply,
     /// Hosts that could not be talked to.
     passed_over: Vec<(Host, Reply)>,
+    /// For a letter that demands encryption all the way.
+    safe: require_tls::Asked,
 }
 
 /// Brings a letter to its next hop. Never fails: what cannot be done now is deferred.
@@ -66,6 +68,7 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
         dialogue: None,
         last: Reply::new(451, (4, 4, 1), "no host to ask"),
         passed_over: Vec::new(),
+        safe: require_tls::Asked::default(),
     };
     let letter = match Letter::open(context, batch).await {
         Ok(letter) => letter,
@@ -84,6 +87,10 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
         }
         let hop = Hop { target, host, is_last: hosts.peek().is_none() };
         reached |= progress.ask(connections, &journaled, &hop, &letter).await;
+    }
+    progress.give_back();
+    if reached {
+        progress.tell_passed_over();
     }
     progress.finish(!reached)
 }
@@ -130,6 +137,10 @@ impl Progress<'_> {
         let demand = match policies::demand(&connections.settings, target, host, self.batch.mail.require_tls).await {
             Ok(demand) => demand,
             Err(refusal) => {
+                match refusal.for_this_letter {
+                    true => self.safe.refused(&refusal.reply),
+                    false => self.safe.unknown(),
+                }
                 // Where another host was tried, what became of that says more.
                 if self.passed_over.is_empty() {
                     self.last = refusal.reply.clone();
@@ -146,12 +157,20 @@ impl Progress<'_> {
                 None => match connections.open(journaled, target, host, &demand, is_last).await {
                     Ok(connection) => connection,
                     Err(reply) => {
+                        self.safe.refused(&reply);
                         self.passed_over.push((host.clone(), reply.clone()));
                         self.last = reply;
                         return demand.is_of_the_letter();
                     }
                 },
             };
+            let demanded = require_tls::is_demanded(self.batch.mail.require_tls, host);
+            if demanded && !connection.extensions.require_tls {
+                self.last = self.safe.not_offered(&host.name);
+                self.passed_over.push((host.clone(), self.last.clone()));
+                connections.put(journaled, connection);
+                return true;
+            }
             self.tell_passed_over();
             match self.carry(connection, letter).await {
                 Carried::Usable(connection) => connections.put(journaled, *connection),
@@ -179,7 +198,7 @@ impl Progress<'_> {
             if open.is_empty() {
                 return Carried::Usable(Box::new(connection));
             }
-            let envelope = match self.envelope(connection.extensions.smtputf8, letter, &open).await {
+            let envelope = match self.envelope(connection.extensions.smtputf8, &connection.host, letter, &open).await {
                 Ok(envelope) => envelope,
                 Err(error) => return self.body_failed(connection, &error),
             };
@@ -208,6 +227,7 @@ impl Progress<'_> {
     async fn envelope(
         &self,
         smtputf8_offered: bool,
+        host: &Host,
         letter: &Letter,
         open: &[usize],
     ) -> Result<Envelope, storage::Error> {
@@ -228,7 +248,10 @@ impl Progress<'_> {
             smtputf8,
             ret: mail.ret,
             envelope_id: mail.envelope_id.clone(),
-            require_tls: mail.require_tls,
+            require_tls: match mail.require_tls {
+                RequireTls::Demanded if require_tls::is_demanded(mail.require_tls, host) => RequireTls::Demanded,
+                _ => RequireTls::Unsaid,
+            },
         })
     }
 
@@ -251,6 +274,7 @@ impl Progress<'_> {
                     self.settle(*index, &connection.host, connection.tls.clone(), outcome);
                 }
                 Verdict::Elsewhere(reply) => {
+                    self.safe.unknown();
                     self.attempted(*index, &connection.host, connection.tls.clone(), &Outcome::Deferred(reply.clone()));
                     self.last = reply;
                 }
@@ -264,6 +288,17 @@ impl Progress<'_> {
         self.attempted(index, host, tls, &outcome);
         if let Some(place) = self.outcomes.get_mut(index) {
             *place = Some(outcome);
+        }
+    }
+
+    /// No host is safe enough for a letter that demands it: it goes back now.
+    fn give_back(&mut self) {
+        let demanded = self.batch.mail.require_tls == RequireTls::Demanded;
+        let Some(word) = std::mem::take(&mut self.safe).last_word().filter(|_| demanded) else { return };
+        let Some((host, _)) = self.passed_over.pop() else { return };
+        self.tell_passed_over();
+        for index in self.open() {
+            self.settle(index, &host, None, Outcome::Failed(word.clone()));
         }
     }
 
