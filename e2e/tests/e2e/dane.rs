@@ -1,10 +1,17 @@
 //! DANE against zones that BIND signs: what is found, by our own validation and by the AD bit of a resolver that is
 //! trusted; and which letters go.
 
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
 use envelope::Domain;
 use net::{DnsError, Protection, SecureResolver};
 
 use crate::named::{Named, Signing, Zone};
+use crate::raw::{inbox, smtp};
+use crate::server::{PASSWORD, Server};
+use crate::tool::{run, run_with, until};
 
 /// The port of the mail hosts, as their TLSA records have it.
 const PORT: u16 = 2525;
@@ -83,6 +90,94 @@ async fn what_was_signed_and_what_was_not() {
             let found = resolver.protection(Some(&next_hop), &host, PORT).await;
             let detail = format!("{found:?}");
             assert_eq!(say(found), expected, "{way}: {domain}: {detail}");
+        }
+    }
+}
+
+/// A certificate and its key in a folder; answers the lines of a configuration, and the hash of its public key, as a TLSA
+/// record `3 1 1` has it.
+fn certificate(folder: &Path) -> (String, String) {
+    let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+    run(Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "7"])
+        .args(["-subj", "/CN=somebody", "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate))
+    .succeeded();
+    let public =
+        run(Command::new("openssl").args(["x509", "-noout", "-pubkey", "-in"]).arg(&certificate)).succeeded().out;
+    let der = "openssl pkey -pubin -outform der | openssl dgst -sha256 -r";
+    let hash = run_with(Command::new("sh").args(["-c", der]), public.as_bytes()).succeeded().out;
+    let lines = format!("tls.certificate = \"{}\"\ntls.key = \"{}\"\n", certificate.display(), key.display());
+    (lines, hash.split_whitespace().next().unwrap().to_owned())
+}
+
+/// A domain whose mail host is the server at `place`, with this TLSA record.
+fn office_at(name: &'static str, signing: Signing, place: SocketAddr, tlsa: &str) -> Zone {
+    let tlsa = if tlsa.is_empty() { String::new() } else { format!("_{}._tcp.mx TLSA 3 1 1 {tlsa}\n", place.port()) };
+    Zone { name, signing, records: format!("@ MX 10 mx\nmx A {}\n{tlsa}", place.ip()) }
+}
+
+#[test]
+fn letters_go_to_whom_the_zone_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tls, key) = certificate(folder.path());
+    let receiver = Server::start(&tls);
+    let place = receiver.smtp;
+    let towns = ["right", "plain", "unsigned", "wrong", "broken"];
+    for town in towns {
+        receiver.command(&["domain", "add", &format!("{town}.test")], b"");
+        let who = format!("kostas@{town}.test");
+        receiver.command(&["account", "add", &who, "--password-stdin", "--weak"], PASSWORD.as_bytes());
+    }
+    let named = Named::start(&[
+        zone("test.", Signing::OptOut, "ns A 127.0.0.1"),
+        office_at("right.test.", Signing::Signed, place, &key),
+        office_at("plain.test.", Signing::Signed, place, ""),
+        office_at("unsigned.test.", Signing::Unsigned, place, KEY),
+        office_at("wrong.test.", Signing::Signed, place, KEY),
+        office_at("broken.test.", Signing::Broken { from: "10 mx.broken", to: "20 mx.broken" }, place, &key),
+    ]);
+    let anchors = named.trust_anchors();
+    let validate = format!("dns.dnssec = \"validate\"\ndns.trust_anchors = \"{}\"", anchors.display());
+    for (number, (dns, way)) in
+        [(named.authority, validate.as_str()), (named.resolver, "dns.dnssec = \"ad\"")].iter().enumerate()
+    {
+        let sender = Server::resolving(
+            *dns,
+            &format!("outbound.port = {}\nrelay.networks = [\"127.0.0.0/8\"]\n{way}", place.port()),
+        );
+        let mut raw = smtp(sender.smtp).unwrap();
+        for town in towns {
+            raw.ask("MAIL FROM:<kostas@patras.test>").unwrap();
+            assert!(raw.ask(&format!("RCPT TO:<kostas@{town}.test>")).unwrap().starts_with("250"), "{town}");
+            raw.ask("DATA").unwrap();
+            raw.send(format!("From: kostas@patras.test\r\nSubject: round {number}\r\n\r\nhello\r\n.\r\n")).unwrap();
+            assert!(raw.reply().unwrap().starts_with("250"), "{town}");
+        }
+        let log = || std::fs::read_to_string(sender.folder.path().join("log")).unwrap();
+        for town in ["right", "plain", "unsigned"] {
+            until(town, || {
+                let letters = inbox(receiver.imap, &format!("kostas@{town}.test"), PASSWORD);
+                letters.iter().any(|letter| letter.contains(&format!("Subject: round {number}"))).then_some(())
+            });
+        }
+        let line = |town: &str| {
+            log().lines().filter(|line| line.contains(&format!("@{town}.test"))).collect::<Vec<_>>().join("\n")
+        };
+        assert!(line("right").contains("verified by dane"), "{way}: {}", log());
+        for town in ["plain", "unsigned"] {
+            assert!(line(town).contains("unverified"), "{way}: {town}: {}", log());
+        }
+        // Both wait, and nothing of them has arrived.
+        until("what waits", || {
+            let list = sender.command(&["queue", "list"], b"");
+            (list.contains("@wrong.test") && list.contains("@broken.test")).then_some(())
+        });
+        until("its reason", || line("wrong").contains("no TLSA record names").then_some(()));
+        for town in ["wrong", "broken"] {
+            assert_eq!(inbox(receiver.imap, &format!("kostas@{town}.test"), PASSWORD), Vec::<String>::new(), "{town}");
         }
     }
 }

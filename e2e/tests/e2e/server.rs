@@ -21,15 +21,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Writes a configuration with these further lines, and starts it.
+    /// Writes a configuration with these further lines, and starts it. No name server answers it.
     pub fn start(more: &str) -> Self {
+        Self::resolving(SocketAddr::from((Ipv4Addr::LOCALHOST, 9)), more)
+    }
+
+    /// The same with a name server.
+    pub fn resolving(dns: SocketAddr, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [smtp, submission, imap, pop3] = free_places();
         let config = format!(
             "hostname = \"mail.patras.test\"\ndata = \"data\"\nsmtp.listen = [\"{smtp}\"]\n\
              submission.listen = [\"{submission}\"]\nsubmissions.listen = []\nimap.listen = [\"{imap}\"]\n\
              imaps.listen = []\npop3.listen = [\"{pop3}\"]\npop3s.listen = []\n\
-             dns.server = \"127.0.0.1:9\"\njournal.format = \"text\"\n{more}\n"
+             dns.server = \"{dns}\"\njournal.format = \"text\"\n{more}\n"
         );
         std::fs::write(folder.path().join("angelia.toml"), config).unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
