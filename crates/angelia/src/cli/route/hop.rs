@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use envelope::{Address, ReversePath};
 use mhs::mta::outbound::target::{ask, target};
-use mhs::mta::outbound::{Settings as Outbound, Target, tls};
+use mhs::mta::outbound::{Place, Settings as Outbound, Target, tls};
 use mhs::route::{Answer, Candidate, Heard, NextHop, To, choose};
 use net::clock;
 use queue::{HoldOn, Site};
@@ -137,8 +137,11 @@ impl Asker<'_> {
         let mut demands = HashMap::new();
         for host in &target.hosts {
             if !demands.contains_key(&host.name) {
-                let said = tls::explain(self.outbound, target, host).await;
-                let said = said.unwrap_or_else(|reply| format!("not talked to: {reply}"));
+                let said = match host.place {
+                    Place::Tcp(_) => tls::policies::explain(self.outbound, target, host).await,
+                    Place::Unix(_) => Ok("none over a socket of this machine".to_owned()),
+                };
+                let said = said.unwrap_or_else(|why| format!("not talked to: {why}"));
                 demands.insert(host.name.clone(), said);
             }
         }

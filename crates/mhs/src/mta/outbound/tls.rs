@@ -4,11 +4,9 @@
 //!
 //! - [`demand`]: what is demanded of a connection, decided without I/O.
 //! - [`policies`]: asks what it takes to decide: [`sts`], and the signed DNS.
-//! - [`explain()`]: the same in words, for an operator who asks.
 //! - [`memory`]: what a host was once able to do, so that a downgrade is noticed.
 
 pub mod demand;
-mod explain;
 pub mod memory;
 pub mod policies;
 pub mod sts;
@@ -16,7 +14,6 @@ pub mod sts;
 use net::{Conversation, Verdict};
 use protocol::smtp::client::Client;
 
-pub use explain::explain;
 pub use policies::Policies;
 
 use self::demand::Demand;
