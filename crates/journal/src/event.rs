@@ -22,6 +22,8 @@ pub enum Service {
     Pop3,
     /// Port 995.
     Pop3s,
+    /// LMTP, for another server in front of us.
+    Lmtp,
     /// The outbound client.
     Outbound,
     /// The command line, on this machine.

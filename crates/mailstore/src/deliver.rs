@@ -5,7 +5,7 @@ use storage::Transaction;
 
 use crate::flags::{SEEN, SYSTEM};
 use crate::name;
-use crate::rows::{self, Booking, INBOX_ID, NewMessage, narrow};
+use crate::rows::{self, Booking, INBOX_ID, MailboxRow, NewMessage, narrow};
 use crate::{Delivery, FlagBits, Placed};
 
 /// See [`crate::Mailstore::deliver_in`]. `now` dates an account that is met for the first time.
@@ -62,7 +62,8 @@ fn target(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp) -> Result<i
     if row.is_none() && rows::ensure_account(tx, delivery.account, now)? {
         row = rows::by_name(tx, delivery.account, &wanted)?;
     }
-    Ok(row.filter(|row| row.selectable).map_or(INBOX_ID, |row| row.id))
+    let fits = |row: &MailboxRow| row.selectable && (row.role.is_none() || !delivery.named_by_sender);
+    Ok(row.filter(fits).map_or(INBOX_ID, |row| row.id))
 }
 
 /// The letter stands there already: takes the booking back (the UID is spent, which nobody minds) and lets go of the

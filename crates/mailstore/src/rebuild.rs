@@ -188,6 +188,7 @@ fn put_back(tx: &dyn Transaction, found: &Found, transit: Option<&Transit>) -> R
         let delivery = Delivery {
             account: *account,
             mailbox: mailbox.clone(),
+            named_by_sender: label.mail.is_some(),
             mail: *mail,
             body,
             octets: staged.len(),

@@ -125,6 +125,8 @@ pub struct Delivery {
     pub account: AccountId,
     /// Into which mailbox; INBOX when `None`, and when there is none of that name.
     pub mailbox: Option<String>,
+    /// The mailbox was named by a stranger (`anna+Trash`): one that has a role is none for him, and it goes into INBOX.
+    pub named_by_sender: bool,
     /// The letter's id: delivering it again to the same mailbox changes nothing.
     pub mail: MailId,
     /// Its bytes; the transaction has kept them with one reference for this delivery.

@@ -11,6 +11,7 @@ use queue::Queue;
 use storage::Store;
 
 use crate::limits::{SIGN_IN_ADDRESSES, SIGN_IN_FAILURE_BURST, SIGN_IN_FAILURE_INTERVAL};
+use crate::mta::inbound::Vrfy;
 use crate::route::Table;
 
 /// What an operator sets for the services.
@@ -28,6 +29,12 @@ pub struct Settings {
     pub relay_domains: DomainSet,
     /// The operator's routes: one that refuses mail does so before it is taken.
     pub routes: Arc<Table>,
+    /// What VRFY answers.
+    pub vrfy: Vrfy,
+    /// Whether EXPN shows groups to our own people.
+    pub expn: bool,
+    /// Networks whose hosts may bring mail by LMTP; programs of this machine may in any case.
+    pub lmtp_networks: TrustedNetworks,
     /// Our certificates. None: STARTTLS is not offered, and nobody can sign in.
     pub tls: Option<ServerTls>,
     /// Let people sign in on a channel that is not encrypted. For loopback only.
@@ -46,6 +53,9 @@ impl Settings {
             trusted: TrustedNetworks::default(),
             relay_domains: DomainSet::default(),
             routes: Arc::default(),
+            vrfy: Vrfy::default(),
+            expn: false,
+            lmtp_networks: TrustedNetworks::default(),
             tls: None,
             cleartext_sign_in: false,
             sign_in_failures_max: SIGN_IN_FAILURE_BURST,

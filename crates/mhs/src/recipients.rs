@@ -131,6 +131,8 @@ pub struct Asking<'a> {
     pub relay: Option<RelayAllowed>,
     /// Our address that he came to.
     pub local: Option<IpAddr>,
+    /// Only addresses of ours: another server stands before us, and relaying is its affair.
+    pub local_only: bool,
 }
 
 /// Where the letter goes for one recipient.
@@ -153,6 +155,7 @@ pub async fn resolve(
             let allowed = RelayAllowed::for_returning(&returning);
             return Box::pin(returning_to(context, recipient, returning.to(), allowed)).await;
         }
+        Lookup::Foreign if asking.local_only => return Err(Refusal::RelayDenied),
         Lookup::Foreign => {
             let for_domain = || RelayAllowed::for_relay_domain(&recipient.address, &context.settings.relay_domains);
             let allowed = asking.relay.or_else(for_domain).ok_or(Refusal::RelayDenied)?;
@@ -208,7 +211,7 @@ async fn returning_to(
 ) -> Result<(Recipient, Ways), Refusal> {
     let options = Options { notify: recipient.notify, original: recipient.original };
     let path = ForwardPath::Address(to.clone());
-    let asking = Asking { sender: &ReversePath::Null, relay: Some(allowed), local: None };
+    let asking = Asking { sender: &ReversePath::Null, relay: Some(allowed), local: None, local_only: false };
     let (_, ways) = resolve(context, &path, options.clone(), asking).await?;
     Ok((Recipient { address: recipient.address, notify: options.notify, original: options.original }, ways))
 }

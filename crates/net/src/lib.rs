@@ -15,6 +15,7 @@ mod rate;
 mod shutdown;
 mod stream;
 mod tls;
+mod unix;
 pub mod wire;
 
 pub use dane::{Dane, Protection, Tlsa};
@@ -27,3 +28,4 @@ pub use rate::RateLimiter;
 pub use shutdown::{Busy, Shutdown};
 pub use stream::{ConnectError, Stream};
 pub use tls::{CertificateError, CertificateFiles, ClientTls, Roots, ServerTls, TlsFault, Untrusted, Verdict};
+pub use unix::{UnixBindError, UnixListener};

@@ -208,8 +208,17 @@ impl Connections {
 
     /// Takes a place.
     pub fn take(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Refused> {
-        let key = network(peer);
         let exempt = (self.exempt)(peer);
+        self.take_as(peer, exempt)
+    }
+
+    /// The same for somebody whom the limit of one address does not bind.
+    pub(crate) fn take_unlimited(self: &Arc<Self>, peer: IpAddr) -> Result<Place, Refused> {
+        self.take_as(peer, true)
+    }
+
+    fn take_as(self: &Arc<Self>, peer: IpAddr, exempt: bool) -> Result<Place, Refused> {
+        let key = network(peer);
         let per_address_max = if exempt { usize::MAX } else { self.per_address_max.load(Ordering::Relaxed) };
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.total >= self.total_max.load(Ordering::Relaxed) {

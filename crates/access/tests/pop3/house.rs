@@ -88,7 +88,19 @@ impl House {
         let write = self.store.write(move |tx| {
             let body: BodyId = tx.keep(&staged, 1)?;
             let internal_date = clock::now();
-            mailstore.deliver_in(tx, &Delivery { account, mailbox: None, mail, body, octets, internal_date, flags: 0 })
+            mailstore.deliver_in(
+                tx,
+                &Delivery {
+                    account,
+                    mailbox: None,
+                    named_by_sender: false,
+                    mail,
+                    body,
+                    octets,
+                    internal_date,
+                    flags: 0,
+                },
+            )
         });
         let (placed, _) = write.await.unwrap();
         self.mailstore.announce(&[placed]);

@@ -21,6 +21,7 @@ pub(crate) fn service_name(service: Service) -> &'static str {
         Service::Imaps => "imaps",
         Service::Pop3 => "pop3",
         Service::Pop3s => "pop3s",
+        Service::Lmtp => "lmtp",
         Service::Outbound => "outbound",
         Service::Local => "local",
     }

@@ -6,24 +6,31 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use directory::TrustedNetworks;
 use journal::{Entry, Event, Journal, Service};
-use net::{Connections, Door, Incoming, Listener, Refused};
+use net::{Connections, Door, Incoming, Listener, Refused, UnixListener};
 
 use super::services::Services;
 use crate::config::{ListenSettings, Settings};
 
 /// Bound sockets that nobody serves yet. Binding is apart from serving, since the first may need root.
-pub struct Doors(pub(super) Vec<(ListenSettings, Listener)>);
+pub struct Doors {
+    pub(super) listeners: Vec<(ListenSettings, Listener)>,
+    /// LMTP, for programs of this machine.
+    pub(super) socket: Option<UnixListener>,
+}
 
 impl Doors {
     /// Binds every address of the configuration; all or none.
     pub fn open(settings: &Settings) -> anyhow::Result<Self> {
         let bind = |door: &ListenSettings| Ok((*door, Listener::bind(door.address)?));
-        settings.listen.iter().map(bind).collect::<anyhow::Result<Vec<_>>>().map(Self)
+        let listeners = settings.listen.iter().map(bind).collect::<anyhow::Result<Vec<_>>>()?;
+        let lmtp = &settings.lmtp;
+        let socket = lmtp.socket.as_ref().map(|path| UnixListener::bind(path, lmtp.socket_mode)).transpose()?;
+        Ok(Self { listeners, socket })
     }
 
     /// What was bound; where port 0 was asked for, the port that was given.
     pub fn addresses(&self) -> Vec<(Service, SocketAddr)> {
-        self.0.iter().map(|(door, listener)| (door.service, listener.local())).collect()
+        self.listeners.iter().map(|(door, listener)| (door.service, listener.local())).collect()
     }
 }
 
@@ -80,7 +87,7 @@ impl Places {
             Service::Submission | Service::Submissions => &self.submission,
             Service::Imap | Service::Imaps => &self.imap,
             Service::Pop3 | Service::Pop3s => &self.pop3,
-            Service::Smtp | Service::Outbound | Service::Local => &self.smtp,
+            Service::Smtp | Service::Lmtp | Service::Outbound | Service::Local => &self.smtp,
         })
     }
 }
@@ -102,7 +109,7 @@ impl Doorway {
     ) -> Self {
         let hostname = &settings.hostname;
         let busy_line = match service {
-            Service::Smtp | Service::Submission => {
+            Service::Smtp | Service::Submission | Service::Lmtp => {
                 format!("421 4.3.2 {hostname} has no room just now, try again later\r\n")
             }
             Service::Imap => "* BYE [UNAVAILABLE] no room just now, try again later\r\n".to_owned(),

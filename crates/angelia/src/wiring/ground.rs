@@ -50,7 +50,12 @@ impl Ground {
                 Store::open_cluster_with(url, bodies_config(bodies), &migrations, options).await?
             }
         };
-        let people = directory::Settings { postmaster: settings.postmaster.clone(), ..Default::default() };
+        let people = directory::Settings {
+            postmaster: settings.postmaster.clone(),
+            srs: settings.forward.srs,
+            srs_domain: settings.forward.srs_domain.clone(),
+            ..Default::default()
+        };
         let directory = Directory::open(store.clone(), people, net::clock::now).await?;
         let mailstore = Mailstore::new(store.clone(), net::clock::now);
         let queue = Queue::new(store.clone(), settings.hostname.as_str());

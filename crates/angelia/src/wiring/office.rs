@@ -85,8 +85,14 @@ impl Office {
             services,
             places: Arc::new(places),
         };
-        for (asked, listener) in doors.0 {
+        for (asked, listener) in doors.listeners {
             office.serve(asked, listener);
+        }
+        if let Some(socket) = doors.socket {
+            let doorway = Arc::new(office.doorway(Service::Lmtp));
+            let places = office.places.of(Service::Lmtp);
+            let accepting = socket.run(places, office.shutdown.clone(), doorway);
+            office.background.push(tokio::spawn(async move { drop(accepting.await) }));
         }
         if let Some(reason) = warning {
             office.record(Event::Warning { place: "limits.connections".to_owned(), reason });
@@ -126,6 +132,8 @@ impl Office {
             ("data", settings.data != self.settings.data),
             ("user", settings.user != self.settings.user),
             ("postmaster", settings.postmaster != self.settings.postmaster),
+            ("forward", settings.forward != self.settings.forward),
+            ("lmtp.socket", settings.lmtp.socket != self.settings.lmtp.socket),
             ("storage", settings.storage != self.settings.storage),
             ("journal.format", settings.journal_format != self.settings.journal_format),
             ("journal.days", settings.journal_days != self.settings.journal_days),
@@ -228,10 +236,13 @@ impl Office {
         self.sinks.stop().await;
     }
 
+    fn doorway(&self, service: Service) -> Doorway {
+        Doorway::new(service, Arc::clone(&self.services), Arc::clone(&self.journal), &self.settings)
+    }
+
     fn serve(&mut self, asked: ListenSettings, listener: Listener) {
         let bound = listener.local();
-        let services = Arc::clone(&self.services);
-        let doorway = Doorway::new(asked.service, services, Arc::clone(&self.journal), &self.settings);
+        let doorway = self.doorway(asked.service);
         let places = self.places.of(asked.service);
         let accepting = tokio::spawn(listener.run(places, self.shutdown.clone(), Arc::new(doorway)));
         self.doors.push(OpenDoor { asked, bound, accepting });

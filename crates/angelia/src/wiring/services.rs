@@ -35,6 +35,7 @@ struct Doors {
     smtp: Arc<Inbound>,
     submission: Arc<Inbound>,
     submissions: Arc<Inbound>,
+    lmtp: Arc<Inbound>,
     imap: Arc<imap::Door>,
     imaps: Arc<imap::Door>,
     pop3: Arc<pop3::Door>,
@@ -59,6 +60,7 @@ impl Services {
             Service::Imaps => Arc::clone(&doors.imaps).serve(incoming).await,
             Service::Pop3 => Arc::clone(&doors.pop3).serve(incoming).await,
             Service::Pop3s => Arc::clone(&doors.pop3s).serve(incoming).await,
+            Service::Lmtp => Arc::clone(&doors.lmtp).serve(incoming).await,
             // Nobody listens there.
             Service::Outbound | Service::Local => {}
         }
@@ -75,6 +77,7 @@ impl Doors {
             smtp: Inbound::reception(&context),
             submission: Inbound::submission(&context),
             submissions: Inbound::submissions(&context),
+            lmtp: Inbound::lmtp(&context),
             imap: imap::Door::imap(Arc::clone(&readers)),
             imaps: imap::Door::imaps(Arc::clone(&readers)),
             pop3: pop3::Door::pop3(Arc::clone(&readers)),
@@ -161,6 +164,9 @@ pub(crate) fn transfer(
         trusted: settings.relay_networks.clone(),
         relay_domains: settings.relay_domains.clone(),
         routes: Arc::new(table(&settings.routes)),
+        vrfy: settings.vrfy,
+        expn: settings.expn,
+        lmtp_networks: settings.lmtp.networks.clone(),
         tls,
         cleartext_sign_in: settings.signin_without_tls,
         ..mhs::Settings::new(settings.hostname.clone())

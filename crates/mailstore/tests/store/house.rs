@@ -81,6 +81,7 @@ impl House {
         Delivery {
             account: self.anna.account(),
             mailbox: mailbox.map(str::to_owned),
+            named_by_sender: false,
             mail,
             body: BodyId(0),
             octets: text.len() as u64,

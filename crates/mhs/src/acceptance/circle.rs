@@ -17,6 +17,8 @@ pub(super) struct Asked {
     pub(super) recipient: Recipient,
     /// Empty when a copy stays here, or goes where the sender said.
     by: Vec<Address>,
+    /// Nothing is left for him.
+    is_over: bool,
 }
 
 impl Asked {
@@ -30,7 +32,7 @@ impl Asked {
                 }
             }
         }
-        Self { recipient: recipient.clone(), by }
+        Self { recipient: recipient.clone(), by, is_over: false }
     }
 
     /// How many addresses are kept for it.
@@ -45,34 +47,33 @@ pub(crate) fn circle_reply() -> Reply {
 }
 
 impl Letter {
-    /// Looks where the letter has been, and sends it on by none of these addresses again. Answers, for each recipient in
-    /// the order in which they were added, whether nothing is left for him.
-    pub fn break_circles(&mut self, header: &Header<'_>) -> Vec<bool> {
+    /// Looks where the letter has been, and sends it on by none of these addresses again.
+    pub fn break_circles(&mut self, header: &Header<'_>) {
         let been: HashSet<Address> = trace::delivered_to(header).iter().map(directory::canonical).collect();
-        self.break_circles_at(&been, header.bytes())
+        self.break_circles_at(&been, header.bytes());
     }
 
     /// The same for addresses that are known.
-    pub(crate) fn break_circles_at(&mut self, been: &HashSet<Address>, header: &[u8]) -> Vec<bool> {
+    pub(crate) fn break_circles_at(&mut self, been: &HashSet<Address>, header: &[u8]) {
         if been.is_empty() {
-            return vec![false; self.asked.len()];
+            return;
         }
         self.remote.retain(|copy| copy.onward.as_ref().is_none_or(|onward| !been.contains(&onward.by)));
-        let is_over = |asked: &Asked| !asked.by.is_empty() && asked.by.iter().all(|by| been.contains(by));
-        let over: Vec<bool> = self.asked.iter().map(is_over).collect();
-        for (asked, over) in self.asked.iter().zip(&over) {
-            if *over {
+        for asked in &mut self.asked {
+            asked.is_over = !asked.by.is_empty() && asked.by.iter().all(|by| been.contains(by));
+            if asked.is_over {
                 self.circled.push(asked.recipient.clone());
             }
         }
         if !self.circled.is_empty() {
             self.circled_header = header.to_vec();
         }
-        over
     }
 
-    /// Whoever answers for each recipient tells of circles himself: nobody is told by a notice.
-    pub fn forget_circles(&mut self) {
+    /// For each recipient, in the order in which they were added, whether nothing is left for him. Who asks tells of it
+    /// himself: no notice is written.
+    pub(crate) fn take_circles(&mut self) -> Vec<(Address, bool)> {
         self.circled.clear();
+        self.asked.iter().map(|asked| (asked.recipient.address.clone(), asked.is_over)).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! Local delivery: which mailbox of an account a letter goes into, inside the transaction that accepts it.
 //!
-//! `anna+lists` goes into the mailbox `lists` where anna has one, into INBOX otherwise: a stranger makes no mailboxes.
+//! `anna+lists` goes into the mailbox `lists` where anna has one, into INBOX otherwise: a stranger makes no mailboxes,
+//! and puts nothing into Trash, Junk, Sent and the like, where she would not see it, or think it her own.
 
 use mailstore::{Delivery, Mailstore, Placed};
 use storage::{BodyId, Transaction};
@@ -19,6 +20,7 @@ pub fn deliver_in(
         let delivery = Delivery {
             account: local.account,
             mailbox: local.mailbox.clone(),
+            named_by_sender: true,
             mail: letter.id,
             body,
             octets,

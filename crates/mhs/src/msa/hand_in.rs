@@ -112,7 +112,7 @@ async fn add_recipients(
     for recipient in &hand_in.recipients {
         let options = Options { notify: recipient.notify, original: recipient.original.clone() };
         let path = ForwardPath::Address(recipient.address.clone());
-        let asking = Asking { sender: &hand_in.reverse_path, relay: Some(allowed), local: None };
+        let asking = Asking { sender: &hand_in.reverse_path, relay: Some(allowed), local: None, local_only: false };
         let (recipient, ways) = match recipients::resolve(context, &path, options, asking).await {
             Ok(found) => found,
             // Ours: the whole letter waits.

@@ -113,7 +113,7 @@ pub async fn prepare(context: &Context, post: Post) -> Result<(Ready, Vec<(envel
 async fn add_recipients(context: &Context, letter: &mut Letter, post: &Post) -> Vec<(envelope::Address, Reply)> {
     let mut refused = Vec::new();
     for recipient in &post.recipients {
-        let asking = Asking { sender: &post.reverse_path, relay: Some(post.allowed), local: None };
+        let asking = Asking { sender: &post.reverse_path, relay: Some(post.allowed), local: None, local_only: false };
         let options = Options { notify: recipient.notify, original: recipient.original.clone() };
         let path = ForwardPath::Address(recipient.address.clone());
         match recipients::resolve(context, &path, options, asking).await {

@@ -2,6 +2,8 @@
 
 mod forwarding;
 mod hand_in;
+mod lmtp;
+mod names;
 mod office;
 mod outbound;
 mod peer;

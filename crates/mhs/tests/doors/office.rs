@@ -35,6 +35,7 @@ pub(crate) struct Office {
     pub(crate) smtp: SocketAddr,
     pub(crate) submission: SocketAddr,
     pub(crate) submissions: SocketAddr,
+    pub(crate) lmtp: SocketAddr,
     _folder: Option<TempDir>,
 }
 
@@ -77,6 +78,7 @@ impl Office {
             smtp: listen(&context, Inbound::reception(&context)),
             submission: listen(&context, Inbound::submission(&context)),
             submissions: listen(&context, Inbound::submissions(&context)),
+            lmtp: listen(&context, Inbound::lmtp(&context)),
             context,
             notes,
             _folder: None,
@@ -137,8 +139,23 @@ impl Terminal {
     pub(crate) async fn connect(to: SocketAddr) -> Self {
         let stream = TcpStream::connect(to).await.unwrap();
         let mut terminal = Self { stream: BufReader::new(stream) };
-        assert!(terminal.reply().await.starts_with("220 mx.athens.test ESMTP"));
+        let greeting = terminal.reply().await;
+        assert!(greeting.starts_with("220 mx.athens.test ESMTP") || greeting.starts_with("220 mx.athens.test LMTP"));
         terminal
+    }
+
+    /// Says one thing and takes every line of the reply.
+    pub(crate) async fn ask_all(&mut self, text: &str) -> Vec<String> {
+        self.say(&format!("{text}\r\n")).await;
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).await.unwrap();
+            lines.push(line.trim_end().to_owned());
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return lines;
+            }
+        }
     }
 
     /// Says one thing and takes the last line of the reply.

@@ -69,7 +69,13 @@ async fn a_detail_names_a_mailbox_that_stands() {
     let anna = office.context.directory.open_as_operator(&crate::office::address("anna@athens.test")).await.unwrap();
     office.context.mailstore.open(&anna).await.unwrap().create("lists").await.unwrap();
     let mut client = Terminal::connect(office.smtp).await;
-    for (to, subject) in [("anna+lists@athens.test", "one"), ("anna+other@athens.test", "two")] {
+    for (to, subject) in [
+        ("anna+lists@athens.test", "one"),
+        ("anna+other@athens.test", "two"),
+        ("anna+Trash@athens.test", "trash"),
+        ("anna+junk@athens.test", "junk"),
+        ("anna+Sent@athens.test", "sent"),
+    ] {
         client.begin("a@b.test", &[to]).await;
         client.say(&format!("Subject: {subject}\r\n\r\n")).await;
         assert!(client.ask(".").await.starts_with("250"));
@@ -77,7 +83,10 @@ async fn a_detail_names_a_mailbox_that_stands() {
     let lists = office.letters("anna@athens.test", "lists").await;
     let inbox = office.letters("anna@athens.test", "INBOX").await;
     assert!(lists.len() == 1 && lists[0].contains("Subject: one"));
-    assert!(inbox.len() == 1 && inbox[0].contains("Subject: two"));
+    assert!(inbox.len() == 4 && inbox[0].contains("Subject: two"), "a stranger puts nothing into Trash and the like");
+    for mailbox in ["Trash", "Junk", "Sent"] {
+        assert!(office.letters("anna@athens.test", mailbox).await.is_empty(), "{mailbox}");
+    }
 }
 
 #[tokio::test]

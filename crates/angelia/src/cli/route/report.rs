@@ -55,7 +55,7 @@ pub(super) async fn gather(
         notes: Vec::new(),
     };
     let path = ForwardPath::Address(recipient.clone());
-    let asking = Asking { sender: from, relay: Some(RelayAllowed::for_operator()), local: None };
+    let asking = Asking { sender: from, relay: Some(RelayAllowed::for_operator()), local: None, local_only: false };
     let ways = recipients::resolve(&context, &path, Options::default(), asking).await;
     let ways = match ways {
         Ok((_, ways)) => ways,

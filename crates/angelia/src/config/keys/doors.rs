@@ -14,6 +14,20 @@ pub(super) const KEYS: &[Key] = &[
               networks of `relay.networks`. An empty list closes the door.",
     },
     Key {
+        name: "smtp.vrfy",
+        kind: Kind::Choice(&["252", "answer", "off"]),
+        default: is("\"252\"", "Whoever gathers addresses for spam asks so."),
+        doc: "What VRFY answers (RFC 5321 section 3.5): `252` to everybody, which says nothing; `answer` tells those who have \
+              signed in, and `relay.networks`, whether an address is here, and others 252; `off` refuses the command.",
+    },
+    Key {
+        name: "smtp.expn",
+        kind: Kind::Choice(&["off", "answer"]),
+        default: is("\"off\"", "Who is on a list is the affair of the list."),
+        doc: "Whether EXPN shows where an alias leads, to those who have signed in and to `relay.networks`; others are refused \
+              in any case.",
+    },
+    Key {
         name: "submission.listen",
         kind: Kind::Addresses,
         default: is("[\"[::]:587\"]", LISTEN_WHY),

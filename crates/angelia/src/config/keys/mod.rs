@@ -4,8 +4,10 @@
 
 mod dns;
 mod doors;
+mod forward;
 mod journal;
 mod limits;
+mod lmtp;
 mod outbound;
 mod queue;
 mod relay;
@@ -68,6 +70,8 @@ const ROOMS: &[&[Key]] = &[
     doors::KEYS,
     tls::KEYS,
     relay::KEYS,
+    forward::KEYS,
+    lmtp::KEYS,
     limits::KEYS,
     dns::KEYS,
     outbound::KEYS,

@@ -18,10 +18,11 @@ pub struct ListenSettings {
     pub address: SocketAddr,
 }
 
-const DOORS: [(&str, Service); 7] = [
+const DOORS: [(&str, Service); 8] = [
     ("smtp.listen", Service::Smtp),
     ("submission.listen", Service::Submission),
     ("submissions.listen", Service::Submissions),
+    ("lmtp.listen", Service::Lmtp),
     ("imap.listen", Service::Imap),
     ("imaps.listen", Service::Imaps),
     ("pop3.listen", Service::Pop3),

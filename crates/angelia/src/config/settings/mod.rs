@@ -3,6 +3,7 @@
 mod dns;
 mod doors;
 mod journal;
+mod lmtp;
 mod outbound;
 mod queue;
 mod reader;
@@ -17,10 +18,12 @@ use std::path::{Path, PathBuf};
 use ::queue::Backoff;
 use directory::{DomainSet, TrustedNetworks};
 use envelope::{Address, Domain};
+use mhs::mta::inbound::Vrfy;
 
 pub use self::dns::Dnssec;
 pub use self::doors::ListenSettings;
 pub use self::journal::JournalFormat;
+use self::lmtp::{ForwardSettings, LmtpSettings};
 pub use self::outbound::OutboundSettings;
 pub use self::route::{RouteSettings, table};
 pub use self::storage::{Bodies, Engine};
@@ -51,6 +54,14 @@ pub struct Settings {
     pub relay_networks: TrustedNetworks,
     /// Whose mail we take from anybody, and carry on.
     pub relay_domains: DomainSet,
+    /// What becomes of letters that are sent on.
+    pub forward: ForwardSettings,
+    /// Mail that another server has received.
+    pub lmtp: LmtpSettings,
+    /// What VRFY answers.
+    pub vrfy: Vrfy,
+    /// Whether EXPN answers.
+    pub expn: bool,
     /// SIZE, in octets.
     pub message_octets_max: u64,
     /// Recipients of one message.
@@ -97,6 +108,10 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         signin_without_tls: reader.bool("signin.without_tls"),
         relay_networks: reader.networks("relay.networks"),
         relay_domains: reader.domains("relay.domains"),
+        forward: reader.forward(),
+        lmtp: reader.lmtp(),
+        vrfy: reader.choice("smtp.vrfy").and_then(|word| word.parse().ok()).unwrap_or_default(),
+        expn: reader.choice("smtp.expn") == Some("answer"),
         message_octets_max: reader.size("limits.message_size"),
         recipients_max: reader.count("limits.recipients"),
         connections_max: reader.count("limits.connections"),

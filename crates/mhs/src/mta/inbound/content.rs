@@ -51,11 +51,11 @@ impl Visit {
         };
         Received {
             helo: &helo,
-            peer: Some(self.peer),
+            peer: (!self.is_unix()).then_some(self.peer),
             peer_name: None,
             by: &self.context.settings.hostname,
             with: With {
-                lmtp: false,
+                lmtp: self.policy == Policy::Store,
                 extended,
                 tls: tls.is_some(),
                 signed_in: self.who.is_some(),

@@ -1,14 +1,14 @@
 //! DATA: the body streams to disk while it arrives. Only the header is held in memory, until it is whole and judged.
 
 use bytes::Bytes;
-use envelope::{BodyType, MailId, Reply};
+use envelope::{Address, BodyType, MailId, Reply};
 use message::header::Header;
 use storage::Stage;
 
 use super::Policy;
 use super::header::{Gatherer, Progress};
 use super::serve::Visit;
-use crate::acceptance::{self, Letter};
+use crate::acceptance::{self, Letter, circle_reply};
 use crate::limits::HEADER_OCTETS_MAX;
 use crate::msa::strip;
 
@@ -93,7 +93,8 @@ impl Visit {
         let subject = format!("<{}>", letter.reverse_path);
         let id = letter.id;
         match self.accept(intake, letter).await {
-            Ok(text) => self.session().accept_message(&text),
+            Ok((text, over)) if self.policy == Policy::Store => self.answer_each(id, &text, &over),
+            Ok((text, _)) => self.session().accept_message(&text),
             Err(reply) => {
                 self.session().refuse(&reply);
                 let event = journal::Event::Rejected { phase: "DATA".to_owned(), subject, reply };
@@ -102,7 +103,25 @@ impl Visit {
         }
     }
 
-    async fn accept(&mut self, mut intake: Intake, mut letter: Letter) -> Result<String, Reply> {
+    /// Each recipient has his own reply (RFC 2033 section 4.2): that of one for whom nothing is left of the letter does
+    /// not concern the others.
+    fn answer_each(&mut self, id: MailId, text: &str, over: &[(Address, bool)]) {
+        let reply = |over: &bool| if *over { circle_reply() } else { Reply::new(250, (2, 1, 5), text) };
+        let replies: Vec<Reply> = over.iter().map(|(_, over)| reply(over)).collect();
+        self.session().answer_each(&replies);
+        for (recipient, _) in over.iter().filter(|(_, over)| *over) {
+            let (phase, subject) = ("DATA".to_owned(), format!("<{recipient}>"));
+            let event = journal::Event::Rejected { phase, subject, reply: circle_reply() };
+            self.context.record(Some(self.id), Some(id), event);
+        }
+    }
+
+    /// Answers the words of the 250, and for each recipient whether nothing was left for him.
+    async fn accept(
+        &mut self,
+        mut intake: Intake,
+        mut letter: Letter,
+    ) -> Result<(String, Vec<(Address, bool)>), Reply> {
         if let Some(refusal) = intake.refusal.take() {
             return Err(refusal);
         }
@@ -110,11 +129,15 @@ impl Visit {
             // A letter without a body, or without an end to its header.
             self.header_done(&mut intake.stage, &mut letter, gatherer).await?;
         }
+        let mut over = Vec::new();
+        if self.policy == Policy::Store {
+            over = letter.take_circles();
+        }
         let id = letter.id;
         let trouble = |error| self.store_trouble(id, &error);
         let ready = letter.ready(&self.context, intake.stage).await.map_err(trouble)?;
         let accepted = acceptance::accept(&self.context, ready).await.map_err(trouble)?;
-        Ok(accepted.reply_text())
+        Ok((accepted.reply_text(), over))
     }
 
     /// The session refused the body itself.

@@ -1,7 +1,8 @@
-//! The SMTP doors: reception of mail for our own people (port 25), and submission by them (587, 465).
+//! The SMTP doors: reception of mail for our own people (port 25), submission by them (587, 465), and LMTP for what
+//! another server of the operator's has received (RFC 2033).
 //!
 //! One loop drives the session; each phase has its file: [`connect`], [`hello`], [`mail`], [`rcpt`], [`data`],
-//! [`content`]. The two doors differ by their [`Policy`], which each phase asks. A letter is refused inside the session
+//! [`content`]; [`names`] has VRFY and EXPN. The doors differ by their [`Policy`], which each phase asks. A letter is refused inside the session
 //! where it can be, never accepted and bounced to a stranger.
 
 mod connect;
@@ -10,16 +11,18 @@ mod data;
 mod header;
 mod hello;
 mod mail;
+mod names;
 mod rcpt;
 mod serve;
 
+pub use names::{Vrfy, VrfyError};
 pub(crate) use serve::Visit;
 
 use std::sync::Arc;
 
 use journal::Service;
 use net::{Door, Incoming};
-use protocol::smtp::server::{Auth, BareLineEnds, Config};
+use protocol::smtp::server::{Auth, BareLineEnds, Config, Mode};
 
 use crate::Context;
 
@@ -30,6 +33,8 @@ pub enum Policy {
     Reception,
     /// Takes letters from our own people, signed in, under their own names, for anybody (RFC 6409).
     Submission,
+    /// Takes letters for our own addresses from servers that the operator trusts to bring them, and relays nothing.
+    Store,
 }
 
 /// One door: what stands behind a listener.
@@ -57,13 +62,19 @@ impl Inbound {
         Self::new(context, Policy::Submission, Service::Submissions, true)
     }
 
+    /// LMTP, for another server in front of us (RFC 2033). A Unix socket, this machine, and the networks that are named.
+    pub fn lmtp(context: &Arc<Context>) -> Arc<Self> {
+        Self::new(context, Policy::Store, Service::Lmtp, false)
+    }
+
     fn new(context: &Arc<Context>, policy: Policy, service: Service, implicit_tls: bool) -> Arc<Self> {
         let settings = &context.settings;
         let submission = policy == Policy::Submission;
         let config = Config {
             starttls: settings.tls.is_some() && !implicit_tls,
             auth: Auth { enabled: submission, before_tls: settings.cleartext_sign_in, required: submission },
-            bare_line_ends: if submission { BareLineEnds::Normalise } else { BareLineEnds::Refuse },
+            mode: if policy == Policy::Store { Mode::Lmtp } else { Mode::Smtp },
+            bare_line_ends: if policy == Policy::Reception { BareLineEnds::Refuse } else { BareLineEnds::Normalise },
             message_octets_max: settings.message_octets_max,
             recipients_max: settings.recipients_max,
             ..Config::new(settings.hostname.as_str())

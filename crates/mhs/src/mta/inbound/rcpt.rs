@@ -16,7 +16,7 @@ impl Visit {
         let Some(letter) = &self.letter else {
             return self.reject("RCPT", subject, Reply::new(503, (5, 5, 1), "MAIL first"));
         };
-        let asking = Asking { sender: &letter.reverse_path, relay, local };
+        let asking = Asking { sender: &letter.reverse_path, relay, local, local_only: self.policy == Policy::Store };
         let resolved = recipients::resolve(&self.context, &asked.forward_path, options, asking).await;
         match resolved {
             Ok((recipient, ways)) => {
@@ -44,7 +44,7 @@ impl Visit {
     pub(super) fn relay_allowed(&self) -> Option<RelayAllowed> {
         match (self.policy, &self.who) {
             (Policy::Submission, Some(who)) => Some(RelayAllowed::for_signed_in(who)),
-            (Policy::Submission, None) => None,
+            (Policy::Submission, None) | (Policy::Store, _) => None,
             (Policy::Reception, _) => RelayAllowed::for_network(self.peer, &self.context.settings.trusted),
         }
     }

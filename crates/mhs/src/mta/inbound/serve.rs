@@ -121,9 +121,14 @@ impl Visit {
             Event::SignInFailed { user, mechanism, reason } => {
                 self.sign_in_failed(&user, mechanism, &reason, Refusal::Credentials).await;
             }
-            Event::Verify(_) => self.session().answer(&Reply::new(252, (2, 1, 5), "send it and see")),
-            Event::Expand(_) => self.session().answer(&Reply::new(502, (5, 5, 1), "lists are not shown here")),
+            Event::Verify(name) => self.verify(&name).await,
+            Event::Expand(name) => self.expand(&name).await,
         }
+    }
+
+    /// Whether it came by a Unix socket, and has no address.
+    pub(super) fn is_unix(&self) -> bool {
+        self.peer.is_unspecified()
     }
 
     pub(crate) fn session(&mut self) -> &mut Server {

@@ -28,7 +28,7 @@ pub(super) async fn bring_home(outbound: &Outbound, group: Group) {
     let mut home = Vec::new();
     for job in group.jobs {
         let to = recipient(&job);
-        let asking = Asking { sender: &mail.reverse_path, relay: None, local: None };
+        let asking = Asking { sender: &mail.reverse_path, relay: None, local: None, local_only: false };
         let options = Options { notify: to.notify, original: to.original.clone() };
         match recipients::resolve(context, &ForwardPath::Address(to.address), options, asking).await {
             Ok((to, ways)) => {
