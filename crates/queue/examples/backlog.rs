@@ -132,7 +132,13 @@ async fn main() {
     queue.attach(desk.clone());
     queue.recover(NOW).await.unwrap();
     told("start: open the store, take leases back", began, ());
+    idle(&queue).await;
+    busy(&queue).await;
+    by_hand(&queue).await;
+}
 
+/// Nothing is due, and what is parked is found.
+async fn idle(queue: &Queue) {
     let began = Instant::now();
     let claimed = queue.claim_due(NOW, 100).await.unwrap();
     assert!(claimed.claims.is_empty());
@@ -154,23 +160,29 @@ async fn main() {
         }
     }
     told(&format!("walk over {count} destinations with parked rows"), began, ());
+}
 
+/// Destinations have room.
+async fn busy(queue: &Queue) {
     let (mut lane, mut count) = (None, 0);
     let began = Instant::now();
     for _ in 0..100 {
         let claimed = queue.claim_parked("d0.test", lane, 100, NOW).await.unwrap();
         lane = claimed.lane;
         count += claimed.claims.len();
-        settle(&queue, &claimed).await;
+        settle(queue, &claimed).await;
     }
     told(&format!("claim and settle {count} of the busiest destination, 100 each time"), began, ());
     let began = Instant::now();
     for n in 0..1000 {
         let claimed = queue.claim_parked(&format!("d{}.test", n * 2 + 1), None, 1, NOW).await.unwrap();
-        settle(&queue, &claimed).await;
+        settle(queue, &claimed).await;
     }
     told("claim and settle one of each of 1000 destinations", began, ());
+}
 
+/// The operator, and the clock.
+async fn by_hand(queue: &Queue) {
     let began = Instant::now();
     queue.rest("d1.test", NOW, NOW.plus(Duration::from_secs(600)), 1, &Reply::plain(421, "busy")).await.unwrap();
     told("a rest", began, ());

@@ -4,7 +4,7 @@
 //!   [`directory::RelayAllowed`].
 //! - The [`Desk`] carries mail out. [`Queue::prepare`] asks it for room before a letter is accepted: what it has room for is
 //!   handed over right after the commit, what it has none for waits in its destination's own queue.
-//! - [`Queue::claim`] hands out recipients that are due, with a lease and a fence. Nothing is held in memory but what
+//! - [`Queue::claim_due`] hands out recipients that are due, with a lease and a fence. Nothing is held in memory but what
 //!   is claimed, however long the backlog.
 //! - [`Queue::settle`] ends claims; the fence in the statement decides, never a lock, so whoever lost a lease changes
 //!   nothing.
@@ -15,7 +15,6 @@
 mod accept;
 mod backoff;
 mod claim;
-mod claim_full;
 mod clock;
 mod desk;
 mod error;
@@ -36,9 +35,8 @@ mod sites;
 mod take;
 mod types;
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use envelope::{Address, MailId, ReversePath, Timestamp};
 use storage::{Store, Transaction};
@@ -56,8 +54,6 @@ pub use site::{Rest, Scope};
 pub use sites::{Site, Suspension, Suspensions};
 pub use types::{Claim, Claimed, Lane, Mail, NewMail, NewRecipient, Settlement, Verdict};
 
-use claim_full::{Cursors, Wanted};
-
 /// The queue. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
 pub struct Queue {
@@ -74,8 +70,6 @@ struct Inner {
     clock: Mutex<clock::Clock>,
     first_bucket: Mutex<i64>,
     bell: Bell,
-    cursors: Mutex<Cursors>,
-    pulled_back: Mutex<Option<Instant>>,
 }
 
 impl Queue {
@@ -91,8 +85,6 @@ impl Queue {
             clock: Mutex::default(),
             first_bucket: Mutex::default(),
             bell: Bell::new(),
-            cursors: Mutex::default(),
-            pulled_back: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -156,74 +148,6 @@ impl Queue {
         let poll = Duration::from_millis(limits::POLL_MILLISECONDS);
         // A poll that ran out is as good as a bell.
         let _ = tokio::time::timeout(poll, self.inner.bell.notified()).await;
-    }
-
-    /// Claims up to `count_max` recipients that are due at `now` for the time of `lease`, at most `each_max` of one
-    /// destination, and none of the destinations in `full`.
-    pub async fn claim(
-        &self,
-        now: Timestamp,
-        count_max: usize,
-        each_max: usize,
-        lease: Duration,
-        full: Arc<HashSet<String>>,
-    ) -> Result<Vec<Claim>, Error> {
-        self.pull_back(now).await?;
-        if count_max == 0 || !self.is_anything_due(now).await? {
-            return Ok(Vec::new());
-        }
-        let node = self.inner.node.to_string();
-        let wanted = Wanted { now, until: now.plus(lease), node, count_max, each_max, full };
-        for _ in 0..8 {
-            let (claims, goes_on) = self.claim_once(wanted.clone()).await?;
-            if !claims.is_empty() || !goes_on {
-                return Ok(claims);
-            }
-            // Nothing but rows whose destination has no room, and the cursors are midway: on at once, in another
-            // transaction, so that a long backlog for one destination delays nobody else by a poll each time.
-        }
-        Ok(Vec::new())
-    }
-
-    async fn claim_once(&self, wanted: Wanted) -> Result<(Vec<Claim>, bool), Error> {
-        let cursors = lock(&self.inner.cursors).clone();
-        let write = self.inner.store.write(move |tx| {
-            // The closure may run again: each run begins where the last claim ended.
-            let mut moved = cursors.clone();
-            let (claims, goes_on) = claim_full::claim(tx, &wanted, &mut moved)?;
-            Ok((claims, goes_on, moved))
-        });
-        let ((claims, goes_on, moved), _) = write.await?;
-        *lock(&self.inner.cursors) = moved;
-        Ok((claims, goes_on))
-    }
-
-    /// A glance on a reader, so that an idle queue costs no transaction.
-    async fn is_anything_due(&self, now: Timestamp) -> Result<bool, Error> {
-        const SQL: &str = "SELECT due_at FROM queue_recipient WHERE held = 0 AND parked IS NULL AND bucket = $1 AND due_at <= $2 LIMIT 1";
-        let glance = self.inner.store.read(move |q| {
-            for bucket in 0..limits::DUE_BUCKETS {
-                if q.query_one(SQL, &[bucket.into(), now.0.into()])?.is_some() {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        });
-        Ok(glance.await?)
-    }
-
-    async fn pull_back(&self, now: Timestamp) -> Result<(), Error> {
-        let every = Duration::from_millis(limits::PULL_BACK_MILLISECONDS);
-        let present = Instant::now();
-        if lock(&self.inner.pulled_back).is_some_and(|last| present.duration_since(last) < every) {
-            return Ok(());
-        }
-        *lock(&self.inner.pulled_back) = Some(present);
-        let (pulled, _) = self.inner.store.write(move |tx| claim_full::pull_back(tx, now)).await?;
-        if pulled > 0 {
-            tracing::warn!(pulled, "the clock was set back; letters due far ahead are due now");
-        }
-        Ok(())
     }
 
     /// Prolongs leases; answers the claims (letter and number) that are lost.

@@ -131,7 +131,7 @@ pub(crate) fn fixed_columns(fixed: &Fixed) -> [Value; 6] {
 macro_rules! recipient_columns {
     () => {
         "mail_id, number, address, destination, notify, original, seal, fence, attempts, delay_told, held, claimed_by, \
-         due_at, last_reply, asked, lane, parked, hold_reason"
+         due_at, last_reply, lane, parked, hold_reason"
     };
 }
 pub(crate) use recipient_columns;
@@ -147,8 +147,6 @@ pub(crate) struct RecipientRow {
     pub(crate) claimed: bool,
     pub(crate) due: Timestamp,
     pub(crate) last_reply: Option<String>,
-    /// When the operator asked for an attempt, if he did since the last one.
-    pub(crate) asked: Option<Timestamp>,
     pub(crate) lane: Lane,
     /// The queue it is parked in.
     pub(crate) parked: Option<String>,
@@ -178,10 +176,9 @@ impl RecipientRow {
             claimed: row.maybe_text(11)?.is_some(),
             due: Timestamp(row.int(12)?),
             last_reply: row.maybe_text(13)?.map(str::to_owned),
-            asked: Some(row.int(14)?).filter(|asked| *asked != 0).map(Timestamp),
-            lane: Lane(row.int(15)?),
-            parked: row.maybe_text(16)?.map(str::to_owned),
-            hold_reason: row.maybe_text(17)?.map(str::to_owned),
+            lane: Lane(row.int(14)?),
+            parked: row.maybe_text(15)?.map(str::to_owned),
+            hold_reason: row.maybe_text(16)?.map(str::to_owned),
         })
     }
 }
