@@ -114,6 +114,8 @@ fn commands_out_of_order() {
          S: 501 5.1.7
          C: MAIL FROM:<a@b> FOO=BAR
          S: 555 5.5.4
+         C: MAIL FROM:<a@b> REQUIRETLS
+         S: 555 5.5.4
          C: VRFY anna
          S: 252 2.1.5 perhaps anna
          C: EXPN all

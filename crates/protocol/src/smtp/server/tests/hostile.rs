@@ -140,3 +140,17 @@ fn nothing_is_kept_across_starttls() {
     assert!(answers.starts_with("503") && answers.ends_with("503 5.5.1 TLS is on already\r\n"));
     assert!(!answers.contains("STARTTLS"));
 }
+
+/// What came in the clear so far cannot be promised to stay secret (RFC 8689 section 2).
+#[test]
+fn requiretls_only_under_tls() {
+    let mut door = Door::open(Config { starttls: true, ..plain() });
+    door.say(b"EHLO a\r\nMAIL FROM:<a@b> REQUIRETLS\r\n");
+    let answers = door.heard();
+    assert!(!answers.contains("REQUIRETLS") && answers.contains("\r\n555 5.5.4 "), "{answers}");
+    door.say(b"STARTTLS\r\n");
+    door.heard();
+    door.say(b"EHLO a\r\nMAIL FROM:<a@b> REQUIRETLS\r\n");
+    let answers = door.heard();
+    assert!(answers.contains("250-REQUIRETLS\r\n") && answers.lines().last().unwrap().starts_with("250 "), "{answers}");
+}
