@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use access::{imap, pop3};
 use journal::{Journal, Service};
-use mhs::limits::{OUTBOUND_REST_FIRST, OUTBOUND_REST_MAX};
 use mhs::mta::inbound::Inbound;
 use mhs::mta::outbound::Outbound;
 use net::{DnsError, Door, Incoming, Resolver, Roots, SecureResolver, ServerTls, Shutdown};
@@ -110,9 +109,9 @@ pub(crate) fn way_out(
         policies: Some(transport.policies()),
         doors: doors(settings),
         backoff: settings.backoff.clone(),
-        // A destination that nobody answers for rests no longer than a letter would wait.
-        rest_first: OUTBOUND_REST_FIRST.min(settings.backoff.first),
-        rest_longest: OUTBOUND_REST_MAX.min(settings.backoff.longest),
+        rest_first: settings.outbound.rests.0,
+        rest_longest: settings.outbound.rests.1,
+        double_bounce: settings.outbound.double_bounce,
         sources: settings.outbound.sources,
         prefer: settings.outbound.prefer,
         routes: Arc::new(table(&settings.routes)),

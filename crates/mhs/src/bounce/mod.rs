@@ -4,6 +4,7 @@
 //! that has the null reverse-path itself is never answered (RFC 5321 section 6.1). [`Notice::send`] writes it in one
 //! transaction with the rows that it is about, so that no sender is told twice, or not at all.
 
+mod double;
 mod letter;
 mod unsent;
 
@@ -25,6 +26,8 @@ use crate::acceptance::{Ready, circle_reply};
 use crate::limits::{NOTICE_LETTER_OCTETS, NOTICE_LETTER_OCTETS_MAX};
 use crate::msa::post::{self, Post, PostError};
 
+pub use self::double::DoubleBounce;
+pub(crate) use self::double::prepare as prepare_double;
 use self::letter::Letter;
 pub(crate) use self::letter::after_return_path;
 pub use self::unsent::{Unsent, unsent};
@@ -65,18 +68,19 @@ pub async fn prepare(
         return Ok(None);
     }
     let letter = letter::read(context, about, full_octets_max(about, noticed)).await?;
-    prepare_with(context, about, noticed, &letter).await
+    prepare_with(context, about, noticed, &letter, "").await
 }
 
-/// The same with what is returned of the letter.
+/// The same with what is returned of the letter, and how the Message-ID of the notice begins.
 async fn prepare_with(
     context: &Context,
     about: &Mail,
     noticed: &[Noticed<'_>],
     letter: &Letter,
+    mark: &str,
 ) -> Result<Option<Notice>, storage::Error> {
     let (Some(to), Some(first)) = (about.reverse_path.address(), noticed.first()) else { return Ok(None) };
-    let Some(post) = write(context, about, to, noticed, letter) else { return Ok(None) };
+    let Some(post) = write(context, about, to, noticed, letter, mark) else { return Ok(None) };
     let event = Event::Notified {
         to: about.reverse_path.clone(),
         kind: first.action.as_str().to_owned(),
@@ -136,7 +140,7 @@ pub(crate) async fn circles(context: &Context, ready: &Ready) -> Result<Option<N
     let reply = circle_reply();
     let noticed: Vec<Noticed<'_>> =
         wanted.map(|to| own(&to.address, to.original.as_deref(), Action::Failed, &reply)).collect();
-    prepare_with(context, &ready.about(), &noticed, &letter::of_header(&letter.circled_header)).await
+    prepare_with(context, &ready.about(), &noticed, &letter::of_header(&letter.circled_header), "").await
 }
 
 /// Tells the sender of recipients who have the letter, in their mailbox or as a group, and for whom he asked to be told
@@ -177,12 +181,19 @@ fn own<'a>(address: &'a Address, original: Option<&'a str>, action: Action, repl
 }
 
 /// The notice as a letter. `None` when we have no name to write it under.
-fn write(context: &Context, about: &Mail, to: &Address, noticed: &[Noticed<'_>], letter: &Letter) -> Option<Post> {
+fn write(
+    context: &Context,
+    about: &Mail,
+    to: &Address,
+    noticed: &[Noticed<'_>],
+    letter: &Letter,
+    mark: &str,
+) -> Option<Post> {
     let hostname = &context.settings.hostname;
     let from = Address::parse(&format!("MAILER-DAEMON@{hostname}")).ok()?;
     let recipients: Vec<_> = noticed.iter().map(report).collect();
     let id = MailId::random();
-    let message_id = format!("{id}@{hostname}");
+    let message_id = format!("{mark}{id}@{hostname}");
     let seed = id.to_string();
     let report = Report {
         reporting_mta: hostname,
@@ -266,14 +277,4 @@ impl Letter {
             _ => BodyType::EightBitMime,
         }
     }
-}
-
-/// What becomes of a notice of ours that cannot be delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DoubleBounce {
-    /// The postmaster here is told.
-    #[default]
-    Postmaster,
-    /// It is dropped; the journal says so.
-    Drop,
 }

@@ -62,6 +62,22 @@ async fn a_bounce_is_never_bounced() {
     assert_eq!(world.bodies().await, 0);
 }
 
+/// The sender cannot be told, so the postmaster is; once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_cannot_be_delivered_goes_to_the_postmaster() {
+    let world = World::new().await;
+    let _peer = Peer::start(world.at(1), refusing()).await;
+    world.send_as(ReversePath::Address(address("maria@patras.test")), vec![recipient(None)]).await;
+    world.until_empty().await;
+    assert_eq!(world.attempts(), ["550 5.7.1", "550 5.7.1"]);
+    let letters = world.letters().await;
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    for part in ["Return-Path: <>\r\n", "maria@patras.test", "Message-ID: <double-bounce.", "Action: failed"] {
+        assert!(letter.contains(part), "{part} is missing in {letter}");
+    }
+    assert_eq!(world.events("notified").len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_wants_to_hear_nothing_hears_nothing() {
     let world = World::new().await;

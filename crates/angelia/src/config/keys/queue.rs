@@ -28,4 +28,24 @@ pub(super) const KEYS: &[Key] = &[
         default: is("\"4h\"", "Long enough that a passing trouble makes no noise."),
         doc: "After so long the sender is told, once, that the letter still waits.",
     },
+    Key {
+        name: "queue.double_bounce",
+        kind: Kind::Choice(&["postmaster", "drop"]),
+        default: is("\"postmaster\"", "Somebody should know that a sender could not be told."),
+        doc: "What becomes of a notice of ours that cannot be delivered: the postmaster here gets a letter about it, or it is \
+              dropped. The journal says so either way.",
+    },
+    Key {
+        name: "queue.rest_first",
+        kind: Kind::Duration,
+        default: is("\"1m\"", "A server that restarts is back by then; nearly nobody waits for longer than he must."),
+        doc: "How long a destination that nobody answered for is left alone. Then one letter asks; each further rest is twice \
+              as long.",
+    },
+    Key {
+        name: "queue.rest_longest",
+        kind: Kind::Duration,
+        default: is("\"1h\"", "One probe an hour costs nothing, and mail flows within an hour when a server is back."),
+        doc: "No rest of a destination is longer.",
+    },
 ];

@@ -1,6 +1,9 @@
 //! Mail out: connections to other mail servers.
 
+use std::time::Duration;
+
 use envelope::Domain;
+use mhs::bounce::DoubleBounce;
 use mhs::mta::outbound::tls::TlsPolicy;
 use mhs::route::{Prefer, Sources};
 
@@ -19,6 +22,10 @@ pub struct OutboundSettings {
     pub hello_name: Option<Domain>,
     /// Whether letters travel encrypted.
     pub tls: TlsPolicy,
+    /// How long a dead destination is left alone, at first and at most.
+    pub rests: (Duration, Duration),
+    /// What becomes of notices that cannot be delivered.
+    pub double_bounce: DoubleBounce,
 }
 
 impl Reader<'_> {
@@ -34,7 +41,25 @@ impl Reader<'_> {
             },
             hello_name: self.domain("outbound.hello_name"),
             tls: self.tls_policy("outbound.tls").unwrap_or_default(),
+            rests: self.rests(),
+            double_bounce: match self.choice("queue.double_bounce") {
+                Some("drop") => DoubleBounce::Drop,
+                _ => DoubleBounce::Postmaster,
+            },
         }
+    }
+
+    /// Never longer than letters wait themselves: where an operator is impatient with letters he is so with servers.
+    fn rests(&mut self) -> (Duration, Duration) {
+        let (first, longest) = (self.duration("queue.rest_first"), self.duration("queue.rest_longest"));
+        let (retry_first, retry_longest) = (self.duration("queue.retry_first"), self.duration("queue.retry_longest"));
+        if first.is_zero() && self.problems.is_empty() {
+            self.problem("queue.rest_first", 0, "must be longer than nothing");
+        }
+        if longest < first {
+            self.problem("queue.rest_longest", 0, "is shorter than `queue.rest_first`");
+        }
+        (first.min(retry_first), longest.min(retry_longest))
     }
 
     pub(super) fn tls_policy(&mut self, name: &'static str) -> Option<TlsPolicy> {

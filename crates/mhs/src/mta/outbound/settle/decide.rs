@@ -1,6 +1,6 @@
 //! What becomes of a claim: a pure function of how it ended, the clock, and what is known of the letter.
 
-use envelope::{Notify, Outcome, Reply, Timestamp};
+use envelope::{Notify, Outcome, Reply, ReversePath, Timestamp};
 use message::dsn::Action;
 use queue::{Backoff, Claim, Verdict};
 
@@ -82,9 +82,9 @@ fn of_outcome(
             let told = wishes.success && !dsn_offered;
             Decision { verdict: Verdict::Done, notice: told.then(|| (Action::Relayed, reply.clone())) }
         }
-        Outcome::Failed(reply) => failed(&wishes, reply.clone()),
+        Outcome::Failed(reply) => failed(claim, reply.clone()),
         Outcome::Deferred(reply) if patience.gives_up(accepted, now, claim.attempts + 1) => {
-            failed(&wishes, expired(reply))
+            failed(claim, expired(reply))
         }
         Outcome::Deferred(reply) => {
             let tell = is_late(patience, now, claim) && wishes.delay;
@@ -116,7 +116,7 @@ fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> De
     };
     let over = |at: Timestamp| at.since(accepted) >= patience.lifetime;
     if over(now) && tried_at.is_some_and(over) {
-        return failed(&wishes, expired(&reply));
+        return failed(claim, expired(&reply));
     }
     let late = is_late(patience, now, claim);
     let tell = late && wishes.delay;
@@ -125,8 +125,10 @@ fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> De
     Decision { verdict, notice: tell.then_some((Action::Delayed, reply)) }
 }
 
-fn failed(wishes: &Notify, reply: Reply) -> Decision {
-    Decision { verdict: Verdict::Done, notice: wishes.failure.then_some((Action::Failed, reply)) }
+/// Its sender is told. When it is a notice of ours the postmaster is: see [`crate::bounce::DoubleBounce`].
+fn failed(claim: &Claim, reply: Reply) -> Decision {
+    let told = wishes(claim).failure || claim.mail.reverse_path == ReversePath::Null;
+    Decision { verdict: Verdict::Done, notice: told.then_some((Action::Failed, reply)) }
 }
 
 /// When a letter is tried again after this answer. Where that was greylisting it is wanted again within minutes, however

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use envelope::{MailId, Outcome, Reply, Timestamp};
+use envelope::{MailId, Outcome, Reply, ReversePath, Timestamp};
 use message::dsn::Action;
 use net::clock;
 use queue::{Settlement, Verdict};
@@ -165,7 +165,13 @@ impl Settler {
         let noticed = self.noticed(about, now);
         let rows: Vec<Settlement> =
             about.iter().map(|told| settlement(&told.ended.job, told.verdict.clone())).collect();
-        match bounce::prepare(&self.context, mail, &noticed).await {
+        let prepared = match (&mail.reverse_path, first.action) {
+            (ReversePath::Null, Action::Failed) => {
+                bounce::prepare_double(&self.context, mail, &noticed, self.settings.double_bounce).await
+            }
+            _ => bounce::prepare(&self.context, mail, &noticed).await,
+        };
+        match prepared {
             Ok(Some(notice)) => {
                 let (queue, ends) = (self.context.queue.clone(), rows.clone());
                 let settled = notice.send(&self.context, move |tx| {

@@ -12,6 +12,7 @@ mod net;
 mod office;
 mod post;
 mod runs;
+mod settle;
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

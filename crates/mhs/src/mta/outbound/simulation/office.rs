@@ -7,15 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use directory::RelayAllowed;
 use envelope::{Address, BodyType, MailId, Outcome, Recipient, ReversePath};
-use message::dsn::Action;
-use queue::{Lane, NewMail, NewRecipient, Prepared, Queue, Settlement, Verdict};
+use queue::{Lane, NewMail, NewRecipient, Prepared, Queue};
 use storage::{Store, Transaction};
 use tempfile::TempDir;
 
 use super::super::book::{Attempt, Job, Key, Rest, Ruling};
 use super::super::desk::Desk;
 use super::super::fill::Fetching;
-use super::super::settle::{End, Ended, Waits, decide};
+use super::super::settle::{End, Ended, Waits};
 use super::super::{Attempted, Batch, Settings, trouble};
 use super::net::{HOUR, MINUTE, Manner, Played, SECOND, Server};
 use super::post::{Item, Post};
@@ -58,21 +57,21 @@ pub(super) struct Office {
     events: BinaryHeap<Reverse<(i64, u64, u32, Event)>>,
     events_made: u64,
     life: u32,
-    store: Store,
-    queue: Queue,
+    pub(super) store: Store,
+    pub(super) queue: Queue,
     desk: Arc<Desk>,
     fetching: Fetching,
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     pub(super) servers: BTreeMap<String, Server>,
     under_way: BTreeMap<u64, UnderWay>,
-    ended: Vec<Ended>,
+    pub(super) ended: Vec<Ended>,
     pub(super) post: Post,
     pub(super) happened: usize,
     pub(super) kills: usize,
     pub(super) jumps: usize,
     pub(super) double_bounces: usize,
     wakes_at: i64,
-    settles: bool,
+    pub(super) settles: bool,
     _folder: TempDir,
 }
 
@@ -277,102 +276,13 @@ impl Office {
         }
     }
 
-    /// What has ended is written down, each with the notice about it in one transaction.
-    async fn settle(&mut self) {
-        self.settles = false;
-        let now = virtual_now();
-        let mut plain = Vec::new();
-        for ended in std::mem::take(&mut self.ended) {
-            let decision = decide(&self.settings.backoff, now.wall, &ended.job.claim, &ended);
-            match decision.notice {
-                None => plain.push((ended, decision.verdict)),
-                Some((action, _)) => self.settle_one(&ended, &decision.verdict, Some(action)).await,
-            }
-        }
-        self.settle_plain(plain).await;
-    }
-
-    /// Those without a notice, in one transaction.
-    async fn settle_plain(&mut self, plain: Vec<(Ended, Verdict)>) {
-        if plain.is_empty() {
-            return;
-        }
-        let end = |(ended, verdict): &(Ended, Verdict)| {
-            let (mail, number) = key(&ended.job);
-            Settlement { mail, number, fence: ended.job.fence(), verdict: verdict.clone() }
-        };
-        let ends: Vec<Settlement> = plain.iter().map(end).collect();
-        let ours = self.queue.settle(ends.clone()).await.unwrap();
-        for (((ended, verdict), end), ours) in plain.iter().zip(ends).zip(ours) {
-            match ours {
-                true => {
-                    ended.job.settled(end.fence);
-                    self.note(ended, verdict, None);
-                }
-                false => self.settle_one(ended, verdict, None).await,
-            }
-        }
-    }
-
-    /// A row that we claimed once more ourselves is settled under its new fence.
-    async fn settle_one(&mut self, ended: &Ended, verdict: &Verdict, notice: Option<Action>) {
-        let claim = &ended.job.claim;
-        let told = claim.mail.reverse_path.address().filter(|_| notice.is_some()).cloned();
-        let bounce = match told {
-            Some(to) => Some((self.chance.id(), to, self.stage().await)),
-            None => None,
-        };
-        for _ in 0..3 {
-            let fence = ended.job.fence();
-            let end = Settlement { mail: claim.mail.id, number: claim.number, fence, verdict: verdict.clone() };
-            let (queue, bounce_too, now) = (self.queue.clone(), bounce.clone(), virtual_now().wall);
-            let prepared = match &bounce {
-                Some((_, to, _)) => Some(Arc::new(self.prepare(&ReversePath::Null, std::slice::from_ref(to)).await)),
-                None => None,
-            };
-            let ready = prepared.clone();
-            let write = self.store.write(move |tx| {
-                let ours = queue.settle_in(tx, std::slice::from_ref(&end))? == [true];
-                if let (true, Some((mail, to, staged)), Some(ready)) = (ours, &bounce_too, &ready) {
-                    let letter = Letter { mail: *mail, from: ReversePath::Null, to: vec![to.clone()] };
-                    accept(tx, &queue, ready, &letter, staged, now)?;
-                }
-                Ok(ours)
-            });
-            if write.await.unwrap().0 {
-                ended.job.settled(fence);
-                if let (Some(prepared), Some((mail, to, _))) = (prepared, bounce) {
-                    let item = Item { to: to.to_string(), is_notice: true, ..Item::default() };
-                    self.post.items.insert((mail, 0), item);
-                    prepared.hand_over();
-                }
-                return self.note(ended, verdict, notice);
-            }
-            if ended.job.fence() == fence {
-                // Somebody else has it now.
-                return;
-            }
-        }
-    }
-
-    fn note(&mut self, ended: &Ended, verdict: &Verdict, notice: Option<Action>) {
-        let item = self.post.item(&key(&ended.job));
-        let delivered = matches!(&ended.end, End::Outcome(Outcome::Delivered(_)));
-        assert!(!delivered || item.delivered > 0, "we believe that {} has it: {item:?}", item.to);
-        item.late += u32::from(notice == Some(Action::Delayed));
-        if *verdict == Verdict::Done && !delivered {
-            item.failed += 1;
-            self.double_bounces += usize::from(item.is_notice);
-        }
-    }
-
-    async fn stage(&self) -> storage::StagedBody {
+    pub(super) async fn stage(&self) -> storage::StagedBody {
         let mut stage = self.store.stage();
         stage.append(Bytes::from_static(b"Subject: s\r\n\r\nx\r\n")).await.unwrap();
         stage.finish(Bytes::new()).await.unwrap()
     }
 
-    async fn prepare(&self, from: &ReversePath, to: &[Address]) -> Prepared {
+    pub(super) async fn prepare(&self, from: &ReversePath, to: &[Address]) -> Prepared {
         let to: Vec<&Address> = to.iter().collect();
         self.queue.prepare(from, Lane::of(from), &to, virtual_now().wall).await.unwrap()
     }
@@ -473,13 +383,13 @@ impl Office {
 }
 
 /// A letter on its way in.
-struct Letter {
-    mail: MailId,
-    from: ReversePath,
-    to: Vec<Address>,
+pub(super) struct Letter {
+    pub(super) mail: MailId,
+    pub(super) from: ReversePath,
+    pub(super) to: Vec<Address>,
 }
 
-fn accept(
+pub(super) fn accept(
     tx: &dyn Transaction,
     queue: &Queue,
     prepared: &Prepared,
@@ -509,6 +419,6 @@ fn accept(
     queue.accept_in(tx, &new, prepared)
 }
 
-fn key(job: &Job) -> Key {
+pub(super) fn key(job: &Job) -> Key {
     (job.claim.mail.id, job.claim.number)
 }
