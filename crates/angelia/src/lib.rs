@@ -5,6 +5,7 @@
 
 mod cli;
 pub mod config;
+mod dropbox;
 mod lab;
 mod privileges;
 mod signals;

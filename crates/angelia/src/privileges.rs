@@ -37,6 +37,25 @@ impl User {
         }
     }
 
+    /// The name of a user by his number; `None` when he has none.
+    pub(crate) fn name_of(uid: u32) -> anyhow::Result<Option<String>> {
+        let mut space = vec![0 as libc::c_char; 16 * 1024];
+        let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
+        let mut found: *mut libc::passwd = std::ptr::null_mut();
+        // SAFETY: as above; the name that the entry points to lies in the buffer, and is copied before that goes.
+        let (error, name) = unsafe {
+            let error = libc::getpwuid_r(uid, entry.as_mut_ptr(), space.as_mut_ptr(), space.len(), &raw mut found);
+            let name = (!found.is_null())
+                .then(|| CStr::from_ptr(entry.assume_init_ref().pw_name).to_string_lossy().into_owned());
+            (error, name)
+        };
+        match (error, name) {
+            (_, Some(name)) => Ok(Some(name)),
+            (0 | libc::ENOENT | libc::ESRCH, None) => Ok(None),
+            (error, None) => Err(std::io::Error::from_raw_os_error(error)).context("asking for a user"),
+        }
+    }
+
     /// Whether a folder is the user's.
     pub(crate) fn owns(self, path: &Path) -> bool {
         use std::os::unix::fs::MetadataExt as _;
@@ -67,6 +86,18 @@ pub(crate) fn can_write(folder: &Path) -> bool {
 pub(crate) fn is_root() -> bool {
     // SAFETY: it only asks.
     unsafe { libc::geteuid() == 0 }
+}
+
+/// Who this process is.
+pub(crate) fn own_uid() -> u32 {
+    // SAFETY: it only asks.
+    unsafe { libc::geteuid() }
+}
+
+/// Files that this process makes from now on are its user's alone: the data folder lets people pass to the drop box.
+pub(crate) fn keep_private() {
+    // SAFETY: it only sets a mask of this process.
+    unsafe { libc::umask(0o077) };
 }
 
 /// From root to the named user, with its groups. Who is not root stays who he is.
@@ -115,6 +146,8 @@ mod tests {
     fn users_are_found_by_name() {
         assert_eq!(User::find("root").unwrap(), Some(User { uid: 0, gid: 0 }));
         assert_eq!(User::find("no such user here").unwrap(), None);
+        assert_eq!(User::name_of(0).unwrap().as_deref(), Some("root"));
+        assert_eq!(User::name_of(3_999_999_999).unwrap(), None);
         assert!(become_user("no such user here").is_err() || !is_root());
     }
 }

@@ -314,7 +314,7 @@ fn what_is_wrong_is_said() {
         (2, &["account", "add", "no address"], "invalid value"),
         (2, &["acount", "list"], "unrecognized subcommand"),
         (2, &["queue", "show", "x"], "26 letters and digits"),
-        (2, &["send"], "to whom?"),
+        (64, &["send"], "to whom?"),
         (1, &["queue", "retry"], "say which"),
     ];
     for (code, arguments, wanted) in table {
@@ -403,7 +403,7 @@ fn sent_as_sendmail_does() {
     house.done(&["send", "-t", "-oi", "-f", "anna@athens.test"], letter);
     house.done(&["send", "-F", "Cron Daemon", "root"], "Subject: it ran\n\nfine\n.\nnot this\n");
     let refused = house.angelia(&["send", "nobody@athens.test"], "\nx\n");
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(67));
     assert!(text(&refused.stderr).contains("nobody@athens.test: 550 5.1.1"));
     let life: serde_json::Value =
         serde_json::from_str(&house.done(&["trace", "anna@athens.test", "--json"], "")).unwrap();

@@ -77,6 +77,13 @@ pub enum Event {
     Rejected { phase: String, subject: String, reply: Reply },
     /// A letter was accepted and is durable.
     Accepted { reverse_path: ReversePath, recipients: Vec<Address>, octets: u64, message_id: String, service: Service },
+    /// A user of this machine handed it in. `replaced` is the sender that he asked for and may not use.
+    HandedIn {
+        login: String,
+        uid: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced: Option<String>,
+    },
     /// A letter stands in a mailbox.
     Delivered { recipient: Address, account: Address, mailbox: String, uid: u32 },
     /// A letter waits in the queue for a recipient.
@@ -135,6 +142,7 @@ impl Event {
             Self::SignInRefused { .. } => "sign-in-refused",
             Self::Rejected { .. } => "rejected",
             Self::Accepted { .. } => "accepted",
+            Self::HandedIn { .. } => "handed-in",
             Self::Delivered { .. } => "delivered",
             Self::Queued { .. } => "queued",
             Self::SentOn { .. } => "sent-on",

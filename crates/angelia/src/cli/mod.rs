@@ -8,7 +8,6 @@ mod alias;
 mod checks;
 mod config;
 mod domain;
-mod letter;
 mod output;
 mod password;
 mod queue;
@@ -20,11 +19,12 @@ mod serve;
 mod tlsrpt;
 mod trace;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config as configuration;
 use crate::config::Settings;
@@ -91,7 +91,9 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let line = match Line::try_parse_from(send::as_sendmail(std::env::args_os())) {
+    let mut args = send::as_sendmail(std::env::args_os());
+    let words = send::split(&mut args);
+    let line = match Line::try_parse_from(args) {
         Ok(line) => line,
         Err(error) => {
             let _ = error.print();
@@ -99,7 +101,7 @@ pub fn main() -> ExitCode {
         }
     };
     let outcome = runtime(&line.command).map_err(anyhow::Error::from).and_then(|runtime| {
-        let outcome = runtime.block_on(run(line));
+        let outcome = runtime.block_on(run(line, words));
         // What still runs on blocking threads has nothing to say any more.
         runtime.shutdown_background();
         outcome
@@ -119,13 +121,13 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     builder.enable_all().build()
 }
 
-async fn run(line: Line) -> anyhow::Result<ExitCode> {
+async fn run(line: Line, words: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let config = line.config.as_deref();
     match line.command {
         Command::Lab(args) => return crate::lab::run(args).await,
         Command::Quickstart(args) => return quickstart::run(args).await,
         Command::Config(command) => return config::run(command, config).await,
-        Command::Send(args) => return send::run(args, config).await,
+        Command::Send(_) => return Ok(send::run(words, config).await),
         Command::Verify(args) => return records::verify(args, config).await,
         Command::Rebuild(args) => return records::rebuild(args, config).await,
         Command::Serve(args) => serve::run(args, config).await?,
@@ -139,6 +141,15 @@ async fn run(line: Line) -> anyhow::Result<ExitCode> {
         Command::Version => output::print(&format!("angelia {}\n", env!("CARGO_PKG_VERSION")))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The help of `send`, whose words clap does not read.
+fn send_help() {
+    let mut line = Line::command();
+    line.build();
+    if let Some(command) = line.find_subcommand_mut("send") {
+        let _ = command.print_help();
+    }
 }
 
 /// Reads the configuration.
@@ -176,6 +187,7 @@ async fn open(settings: &Settings) -> anyhow::Result<Ground> {
             settings.data.display()
         );
     }
+    crate::privileges::keep_private();
     Ground::open(settings).await.with_context(|| format!("opening the store in {}", settings.data.display()))
 }
 

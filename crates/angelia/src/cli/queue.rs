@@ -90,6 +90,12 @@ impl Command {
         let which = Which { mail: None, domain: None, recipient: None, sender: None, held: false };
         Self::List { which, json: Json { json: false } }
     }
+
+    /// `angelia queue retry --all`, which is what `sendmail -q` means.
+    pub(super) fn retry_all() -> Self {
+        let which = Which { mail: None, domain: None, recipient: None, sender: None, held: false };
+        Self::Retry(Selection { which, all: true })
+    }
 }
 
 impl Which {

@@ -30,6 +30,7 @@ pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()
     } else if privileges::is_root() {
         eprintln!("angelia: runs as root; set `user` in {} to give that up after binding", path.display());
     }
+    privileges::keep_private();
     let mut office = Office::open(settings, doors, None).await?;
     loop {
         match signals.next().await {

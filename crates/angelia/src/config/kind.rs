@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Address,
     /// A domain name.
     Domain,
+    /// Names of users of this machine; `"*"` for all.
+    Users,
     /// `true` or `false`.
     Bool,
     /// A whole number.
@@ -55,6 +57,7 @@ impl Kind {
             Self::Paths => "path, or list of paths".into(),
             Self::Address => "mail address".into(),
             Self::Domain => "domain name".into(),
+            Self::Users => "list of users such as \"www-data\"; \"*\" for all".into(),
             Self::Bool => "true or false".into(),
             Self::Number { min, max } => format!("number, {min} to {max}"),
             Self::Size { said, .. } => format!("size: octets, or a text such as \"50 MiB\"; {said} at least"),

@@ -16,8 +16,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use settings::{
-    Bodies, Dnssec, Engine, JournalFormat, ListenSettings, OutboundSettings, RouteSettings, Settings, TlsSettings,
-    table,
+    Bodies, Dnssec, DropSettings, Engine, JournalFormat, ListenSettings, OutboundSettings, RouteSettings, Settings,
+    TlsSettings, table,
 };
 
 /// One thing that is wrong with the file.

@@ -102,6 +102,10 @@ fn about_letter(event: &Event) -> String {
             octets(*count),
             if message_id.is_empty() { "none" } else { message_id },
         ),
+        Event::HandedIn { login, uid, replaced: None } => format!("by the local user {login} (uid {uid})"),
+        Event::HandedIn { login, uid, replaced: Some(asked) } => {
+            format!("by the local user {login} (uid {uid}), who may not send as <{asked}> (drop.trusted_users)")
+        }
         Event::Delivered { recipient, account, mailbox, uid } if recipient == account => {
             format!("{recipient}: into {mailbox}, UID {uid}")
         }

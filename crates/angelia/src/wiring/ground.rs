@@ -43,6 +43,7 @@ impl Ground {
             queue::MIGRATIONS,
             mhs::MIGRATIONS,
             crate::sinks::MIGRATIONS,
+            crate::dropbox::MIGRATIONS,
         ];
         let store = match &settings.storage {
             Engine::Embedded => Store::open_embedded_with(&settings.data, &migrations, options).await?,

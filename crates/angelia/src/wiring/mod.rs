@@ -4,6 +4,7 @@
 //! office: doors, services, the journal. Several can run in one process.
 
 mod doors;
+mod dropbox;
 mod ground;
 mod memory;
 mod office;

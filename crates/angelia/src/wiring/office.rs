@@ -10,6 +10,7 @@ use net::{Listener, ServerTls, Shutdown};
 use tokio::task::JoinHandle;
 
 use super::doors::{Doors, Doorway, Places};
+use super::dropbox::DropBox;
 use super::ground::{Ground, certificates, make_data_folder};
 use super::memory;
 use super::services::{self, Parts, Services};
@@ -40,6 +41,8 @@ pub struct Office {
     background: Vec<JoinHandle<()>>,
     /// Mail out, and the signal of its end: a reload restarts it apart from the rest.
     outbound: (Shutdown, JoinHandle<()>),
+    /// What users of this machine hand in.
+    drop_box: Option<DropBox>,
 }
 
 /// A door that is being served.
@@ -69,11 +72,13 @@ impl Office {
         let shutdown = Shutdown::new();
         let parts = Parts { settings: &settings, ground: &ground, tls: &tls, journal: &journal, shutdown: &shutdown };
         let services = Arc::new(ArcSwap::from_pointee(Services::new(&parts)?));
+        let drop_box = Some(DropBox::start(&parts, None));
         let outbound = Shutdown::new();
         let carrying = tokio::spawn(services::outbound(&parts, outbound.clone())?);
         let (places, warning) = Places::new(&settings, privileges::raise_file_limit());
         let mut office = Self {
             outbound: (outbound, carrying),
+            drop_box,
             background: Vec::new(),
             doors: Vec::new(),
             settings,
@@ -175,6 +180,7 @@ impl Office {
         let services = Services::new(&parts)?;
         let shutdown = Shutdown::new();
         let outbound = services::outbound(&parts, shutdown.clone())?;
+        let drop_box = DropBox::start(&parts, self.drop_box.take());
         // A door that only changes its service frees its address first.
         self.doors.retain(|open| {
             let stays = settings.listen.contains(&open.asked);
@@ -184,6 +190,7 @@ impl Office {
             stays
         });
         self.services.store(Arc::new(services));
+        self.drop_box = Some(drop_box);
         self.restart_outbound(outbound, shutdown);
         self.places.set_limits(&settings);
         self.tls.store(Arc::new(tls));
@@ -217,6 +224,9 @@ impl Office {
     pub async fn stop(self, patience: Duration) {
         self.record(Event::Stopping);
         self.shutdown.begin();
+        if let Some(drop_box) = self.drop_box {
+            drop_box.stop().await;
+        }
         let (signal, carrying) = self.outbound;
         signal.begin();
         for door in self.doors {

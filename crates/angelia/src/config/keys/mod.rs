@@ -4,6 +4,7 @@
 
 mod dns;
 mod doors;
+mod drop;
 mod forward;
 mod journal;
 mod limits;
@@ -78,6 +79,7 @@ const ROOMS: &[&[Key]] = &[
     route::KEYS,
     tlsrpt::KEYS,
     queue::KEYS,
+    drop::KEYS,
     storage::KEYS,
     journal::KEYS,
 ];

@@ -2,6 +2,7 @@
 
 mod dns;
 mod doors;
+mod drop;
 mod journal;
 mod lmtp;
 mod outbound;
@@ -22,6 +23,7 @@ use mhs::mta::inbound::Vrfy;
 
 pub use self::dns::Dnssec;
 pub use self::doors::ListenSettings;
+pub use self::drop::DropSettings;
 pub use self::journal::JournalFormat;
 use self::lmtp::{ForwardSettings, LmtpSettings};
 pub use self::outbound::OutboundSettings;
@@ -82,6 +84,8 @@ pub struct Settings {
     pub tls_reports: Option<Address>,
     /// The queue's patience.
     pub backoff: Backoff,
+    /// Letters of this machine's users.
+    pub drop: DropSettings,
     /// The store.
     pub storage: Engine,
     /// How the journal looks on stderr.
@@ -100,6 +104,7 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
     let listen = reader.doors();
     let backoff = reader.backoff();
     let dns_server = reader.socket_address("dns.server");
+    let drop = reader.drop_box(data.as_deref());
     Some(Settings {
         user: reader.text("user"),
         postmaster: reader.address("postmaster"),
@@ -122,6 +127,7 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         routes: reader.routes(),
         tls_reports: reader.tls_reports(),
         backoff,
+        drop,
         journal_format: reader.journal_format(),
         journal_days: u32::try_from(reader.number("journal.days")).unwrap_or(30),
         storage: storage?,

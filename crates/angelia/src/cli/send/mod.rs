@@ -1,0 +1,290 @@
+//! `angelia send`: hands in a letter from stdin, with the options of sendmail, since every program that sends mail knows
+//! those. Installed under the names `sendmail`, `mailq` and `newaliases` it is these.
+//!
+//! Who may write the store puts the letter there, and hears at once who does not exist. Everybody else puts it into the
+//! drop box ([`crate::dropbox`]), where the server finds it. Exit code 0 means in both cases that the letter is safe.
+//! The exit codes are those of sysexits.h, which callers of sendmail know.
+
+mod hand;
+mod letter;
+mod talk;
+mod words;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use envelope::{Domain, MailId};
+
+use self::letter::Letter;
+use self::words::{Task, Words};
+use crate::config::{self, ConfigError, Settings};
+use crate::dropbox::{self, DropFolder, Form, unqualified};
+use crate::privileges;
+
+/// The arguments are sendmail's, which clap cannot read: `words` does. This is for the help.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true, override_usage = "angelia send [OPTIONS] [RECIPIENT]...", after_help = HELP)]
+pub(super) struct Args {}
+
+const HELP: &str = "\
+Options, as sendmail has them:
+  -t           Take recipients from To, Cc and Bcc, and take Bcc out
+  -i, -oi      A line with nothing but a dot does not end the letter
+  -f ADDRESS   The sender, to whom bounces go; <> for nobody (-r is the same)
+  -F NAME      The sender's name, for a letter without From
+  -N WHEN      Tell the sender: never, or of success,failure,delay
+  -R PART      What a bounce returns: full or hdrs
+  -V ID        A name for this letter, which bounces repeat
+  -v           Say under which id the letter was taken
+  -bs          Speak SMTP on stdin and stdout
+  -bp          List the queue (mailq);  -q: try what waits in it
+  --drop DIR   The drop box, wherever else it may be
+All other options of sendmail are taken and mean nothing here.
+
+Examples:
+  printf 'Subject: Hello\\n\\nIt works.\\n' | angelia send -f anna@example.org kostas@patras.test
+  angelia send -t -i < letter.eml
+  ln -s $(which angelia) /usr/sbin/sendmail
+
+A letter without Date, From or Message-ID gets them. Exit codes: 0 the letter is safe, 64 wrong usage, 65 wrong letter,
+67 nobody gets it, 75 try again later, 77 not allowed, 78 wrong configuration. docs/sendmail.md says more.";
+
+/// Exit codes of sysexits.h.
+mod exit {
+    pub(super) const USAGE: u8 = 64;
+    pub(super) const DATA: u8 = 65;
+    pub(super) const NO_USER: u8 = 67;
+    pub(super) const UNAVAILABLE: u8 = 69;
+    pub(super) const IO: u8 = 74;
+    pub(super) const TEMPORARY: u8 = 75;
+    pub(super) const NOT_ALLOWED: u8 = 77;
+    pub(super) const CONFIG: u8 = 78;
+}
+
+/// Why it did not come to it: the exit code, and the words for stderr.
+#[derive(Debug)]
+struct Failed {
+    code: u8,
+    text: String,
+}
+
+impl Failed {
+    fn new(code: u8, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// Under its sendmail names the program's arguments are those of `send`.
+pub(super) fn as_sendmail(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.collect();
+    let name =
+        args.first().and_then(|name| Path::new(name).file_name()).map(|name| name.to_string_lossy().into_owned());
+    let inserted: &[&str] = match name.as_deref() {
+        Some("sendmail") => &["send"],
+        Some("mailq") => &["send", "-bp"],
+        Some("newaliases") => &["send", "-bi"],
+        _ => &[],
+    };
+    let at = args.len().min(1);
+    args.splice(at..at, inserted.iter().map(OsString::from));
+    args
+}
+
+/// What stands behind `send` is taken off, when that is the command.
+pub(super) fn split(args: &mut Vec<OsString>) -> Vec<OsString> {
+    let mut at = 1;
+    while let Some(word) = args.get(at) {
+        at += 1;
+        match word.to_str() {
+            Some("--config") => at += 1,
+            Some("send") => return args.split_off(at),
+            Some(word) if word.starts_with("--config=") => {}
+            _ => break,
+        }
+    }
+    Vec::new()
+}
+
+pub(super) async fn run(words: Vec<OsString>, config: Option<&Path>) -> ExitCode {
+    match dispatch(words, config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            for line in failed.text.lines() {
+                eprintln!("angelia: {line}");
+            }
+            ExitCode::from(failed.code)
+        }
+    }
+}
+
+async fn dispatch(words: Vec<OsString>, config: Option<&Path>) -> Result<(), Failed> {
+    let (task, words) = Words::parse(words).map_err(|problem| Failed::new(exit::USAGE, problem))?;
+    let named = config.map(Path::to_owned).or_else(|| words.config.clone());
+    let operator = |command| {
+        let named = named.clone();
+        async move {
+            let done = super::queue::run(command, named.as_deref()).await;
+            done.map_err(|error| {
+                Failed::new(exit::NOT_ALLOWED, format!("{error:#} (only who may write the store may do this)"))
+            })
+        }
+    };
+    match task {
+        Task::Nothing => Ok(()),
+        Task::Help => {
+            super::send_help();
+            Ok(())
+        }
+        Task::List => operator(super::queue::Command::all()).await,
+        Task::Retry => operator(super::queue::Command::retry_all()).await,
+        Task::Send | Task::Talk => {
+            let settings = settings(named)?;
+            let folder = folder(&words, settings.as_ref());
+            if task == Task::Talk {
+                return talk::talk(&folder, std::io::stdin().lock(), std::io::stdout().lock());
+            }
+            send(words, settings, &folder).await
+        }
+    }
+}
+
+async fn send(mut words: Words, settings: Option<Settings>, folder: &DropFolder) -> Result<(), Failed> {
+    let mut input = std::io::stdin().lock();
+    let mut letter = Letter::read(&mut input, words.dots)?;
+    if words.from_header {
+        // With -t, recipients on the command line are added to those of the letter, as Postfix has it.
+        words.form.recipients.extend(recipients(&mut letter)?);
+    }
+    if words.form.recipients.is_empty() {
+        return Err(Failed::new(exit::DATA, "the letter names no recipient in To, Cc or Bcc"));
+    }
+    let wants_box = words.drop.is_some() || std::env::var_os("ANGELIA_DROP").is_some();
+    match settings.filter(|settings| !wants_box && may_write(settings)) {
+        Some(settings) => {
+            let mut body = Vec::new();
+            letter.copy_body(&mut input, &mut body, settings.message_octets_max)?;
+            hand::straight(&settings, words.form, letter.into_header(), &body, words.verbose).await
+        }
+        None => into_box(folder, &words.form, letter, &mut input, words.verbose),
+    }
+}
+
+fn into_box(
+    folder: &DropFolder,
+    form: &Form,
+    mut letter: Letter,
+    input: &mut impl std::io::BufRead,
+    verbose: bool,
+) -> Result<(), Failed> {
+    let notice = folder.notice();
+    let octets_max = notice.map_or(dropbox::limits::LETTER_OCTETS, |notice| notice.octets_max);
+    let name = MailId::random();
+    let mut deposit = folder.deposit(name).map_err(|error| no_box(folder, &error))?;
+    let written = deposit.write_all(&form.encode()).and_then(|()| deposit.write_all(letter.header()));
+    written.map_err(|error| Failed::new(exit::TEMPORARY, format!("writing the letter: {error}")))?;
+    letter.copy_body(input, &mut deposit, octets_max)?;
+    deposit.finish().map_err(|error| Failed::new(exit::TEMPORARY, format!("writing the letter: {error}")))?;
+    if verbose {
+        eprintln!("angelia: handed in as {}", dropbox::letter_id(name, privileges::own_uid()));
+    }
+    let is_served = notice.is_some_and(|notice| notice.is_served);
+    if !is_served && (verbose || std::io::stderr().is_terminal()) {
+        eprintln!("angelia: no server runs; the letter waits in {} until one does", folder.path().display());
+    }
+    Ok(())
+}
+
+fn no_box(folder: &DropFolder, error: &std::io::Error) -> Failed {
+    let path = folder.path().display();
+    if !folder.exists() {
+        let text = format!(
+            "there is no drop box at {path}: the server makes it when it starts (`drop.path`; if it is elsewhere, an \
+             operator links /etc/angelia/drop to it)"
+        );
+        return Failed::new(exit::TEMPORARY, text);
+    }
+    Failed::new(exit::TEMPORARY, format!("the letter cannot be put into {path}: {error}"))
+}
+
+/// Of the letter's header. Each must be an address, once it has a domain.
+fn recipients(letter: &mut Letter) -> Result<Vec<String>, Failed> {
+    let names = letter.take_recipients();
+    let here = Domain::parse("here.invalid").map_err(|error| Failed::new(exit::USAGE, error.to_string()))?;
+    for name in &names {
+        unqualified(name, &here).map_err(|problem| Failed::new(exit::DATA, problem))?;
+    }
+    Ok(names)
+}
+
+/// The configuration, if we may read one. Under a name of sendmail only the machine's own counts: programs call it from
+/// whatever folder they stand in.
+fn settings(named: Option<PathBuf>) -> Result<Option<Settings>, Failed> {
+    let by_name = std::env::args_os().next().is_some_and(|name| {
+        Path::new(&name).file_name().is_some_and(|name| name == "sendmail" || name == "mailq" || name == "newaliases")
+    });
+    let is_named = named.is_some();
+    let path = match named {
+        Some(path) => Ok(path),
+        None if by_name => Ok(PathBuf::from("/etc/angelia/angelia.toml")),
+        None => config::locate(None),
+    };
+    match path.and_then(|path| config::read(&path)) {
+        Ok(settings) => Ok(Some(settings)),
+        Err(ConfigError::NoFile(_) | ConfigError::Unreadable { .. }) if !is_named => Ok(None),
+        Err(error @ ConfigError::Unreadable { .. }) => Err(Failed::new(exit::NOT_ALLOWED, error.to_string())),
+        Err(error) => Err(Failed::new(exit::CONFIG, error.to_string())),
+    }
+}
+
+/// Where the drop box is.
+fn folder(words: &Words, settings: Option<&Settings>) -> DropFolder {
+    if let Some(path) = &words.drop {
+        return DropFolder::at(path);
+    }
+    if let Some(path) = std::env::var_os("ANGELIA_DROP") {
+        return DropFolder::at(Path::new(&path));
+    }
+    if let Some(settings) = settings {
+        return DropFolder::at(&settings.drop.path);
+    }
+    let linked = DropFolder::at(Path::new("/etc/angelia/drop"));
+    if linked.exists() { linked } else { DropFolder::at(Path::new("/var/lib/angelia/drop")) }
+}
+
+/// Whether the store is ours to write.
+fn may_write(settings: &Settings) -> bool {
+    privileges::is_root() || privileges::can_write(&settings.data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_its_sendmail_names() {
+        let of = |words: &[&str]| as_sendmail(words.iter().map(OsString::from)).join(std::ffi::OsStr::new(" "));
+        assert_eq!(of(&["/usr/sbin/sendmail", "-t", "-i"]), "/usr/sbin/sendmail send -t -i");
+        assert_eq!(of(&["mailq"]), "mailq send -bp");
+        assert_eq!(of(&["newaliases"]), "newaliases send -bi");
+        assert_eq!(of(&["angelia", "serve"]), "angelia serve");
+        assert_eq!(of(&[]), "");
+    }
+
+    #[test]
+    fn its_words_are_its_own() {
+        for (line, clap, own) in [
+            ("angelia send -t --help", "angelia send", "-t --help"),
+            ("angelia --config a.toml send -oi x", "angelia --config a.toml send", "-oi x"),
+            ("angelia --config=a.toml send", "angelia --config=a.toml send", ""),
+            ("angelia queue list send", "angelia queue list send", ""),
+            ("angelia", "angelia", ""),
+        ] {
+            let mut args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let words = split(&mut args);
+            let join = |words: &[OsString]| words.join(std::ffi::OsStr::new(" ")).into_string().unwrap();
+            assert_eq!((join(&args).as_str(), join(&words).as_str()), (clap, own));
+        }
+    }
+}

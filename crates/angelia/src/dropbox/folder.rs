@@ -1,0 +1,313 @@
+//! The folder itself, from both sides: `angelia send` puts letters in, the server takes them out.
+//!
+//! Its mode is 3733: everybody may make files, nobody may list them, nobody may touch another's (sticky), and each file
+//! gets the group of the server (setgid), which reads it through that. A letter is written under a temporary name with
+//! mode 0600, synced, opened to the group, and renamed; its name is the id of a letter.
+
+use std::ffi::CString;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use envelope::MailId;
+
+use super::limits::{FREE_OCTETS_MIN, LETTER_OCTETS, LISTED_MAX, UNFINISHED};
+
+/// Everybody writes, nobody lists, nobody touches another's; files get the group of the folder.
+const MODE: u32 = 0o3733;
+
+/// What a letter's name begins with until it is whole.
+const UNFINISHED_PREFIX: &str = ".new-";
+
+/// What the server tells those who put letters in. It holds a lock on it while it runs.
+const NOTICE: &str = ".angelia";
+
+/// What the server cannot open is left under a name that begins so.
+const ASIDE_PREFIX: &str = ".aside-";
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub(crate) struct DropFolder {
+    path: PathBuf,
+}
+
+/// What the server has said about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// The longest letter that it takes.
+    pub(crate) octets_max: u64,
+    /// Whether it runs.
+    pub(crate) is_served: bool,
+}
+
+/// A letter on its way into the folder. Without [`Deposit::finish`] nothing of it stays.
+#[derive(Debug)]
+pub(crate) struct Deposit {
+    file: File,
+    temporary: PathBuf,
+    name: PathBuf,
+    is_done: bool,
+}
+
+/// What the folder holds.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// Letters: name, owner.
+    pub(super) letters: Vec<(MailId, u32)>,
+    /// What is no letter: names.
+    pub(super) odd: Vec<std::ffi::OsString>,
+}
+
+/// A letter, opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: File,
+    /// Whose.
+    pub(super) uid: u32,
+}
+
+impl DropFolder {
+    /// At this path, whatever is there.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Whether there is one.
+    pub(crate) fn exists(&self) -> bool {
+        self.path.is_dir()
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the server has said; `None` when it never has. What others wrote in its place does not count.
+    pub(crate) fn notice(&self) -> Option<Notice> {
+        let file = open(&self.path.join(NOTICE)).ok()?;
+        let (found, folder) = (file.metadata().ok()?, self.path.metadata().ok()?);
+        if !found.is_file() || found.uid() != folder.uid() {
+            return None;
+        }
+        let mut text = String::new();
+        (&file).take(1024).read_to_string(&mut text).ok()?;
+        let octets_max = text.lines().find_map(|line| line.strip_prefix("octets_max ")?.parse().ok());
+        // Whoever gets the lock knows that no server holds it.
+        let is_served = matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock));
+        Some(Notice { octets_max: octets_max.unwrap_or(LETTER_OCTETS), is_served })
+    }
+
+    /// Begins a letter.
+    ///
+    /// # Errors
+    /// No folder, no right to write there, no room.
+    pub(crate) fn deposit(&self, mail: MailId) -> io::Result<Deposit> {
+        if free_octets(&self.path)? < FREE_OCTETS_MIN {
+            let text = format!("the file system of {} is nearly full", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+        }
+        let temporary = self.path.join(format!("{UNFINISHED_PREFIX}{mail}"));
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&temporary)?;
+        Ok(Deposit { file, temporary, name: self.path.join(mail.to_string()), is_done: false })
+    }
+
+    /// Makes the folder ready for the server. `data` is the data folder: where the folder lies in it, people may pass
+    /// through, and everything else in there is closed to them.
+    pub(super) fn make(&self, data: &Path) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let found = self.path.symlink_metadata()?;
+        if !found.is_dir() {
+            return Err(io::Error::other(format!("{} is no folder", self.path.display())));
+        }
+        if found.mode() & 0o7777 != MODE {
+            std::fs::set_permissions(&self.path, Permissions::from_mode(MODE))?;
+        }
+        if self.path.parent() == Some(data) {
+            self.let_people_pass(data)?;
+        }
+        Ok(())
+    }
+
+    fn let_people_pass(&self, data: &Path) -> io::Result<()> {
+        let mode = data.metadata()?.mode() & 0o7777;
+        // Where the group could look in before, it was meant to.
+        let closed = if mode & 0o060 == 0 { 0o077 } else { 0o007 };
+        for entry in std::fs::read_dir(data)? {
+            let entry = entry?;
+            let found = entry.metadata()?;
+            if entry.path() != self.path && !found.is_symlink() && found.mode() & closed != 0 {
+                std::fs::set_permissions(entry.path(), Permissions::from_mode(found.mode() & 0o7777 & !closed))?;
+            }
+        }
+        let wanted = mode & !closed | 0o011;
+        if wanted != mode {
+            std::fs::set_permissions(data, Permissions::from_mode(wanted))?;
+        }
+        Ok(())
+    }
+
+    /// Tells those who put letters in, and answers the file whose lock says that the server runs.
+    pub(super) fn announce(&self, octets_max: u64) -> io::Result<File> {
+        let path = self.path.join(NOTICE);
+        let ours = self.path.metadata()?.uid();
+        if path.symlink_metadata().is_ok_and(|found| !found.is_file() || found.uid() != ours) {
+            std::fs::remove_file(&path)?;
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o644).custom_flags(libc::O_NOFOLLOW);
+        let mut file = options.open(&path)?;
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        // Somebody may hold it, whom we do not wait for.
+        let _ = file.try_lock();
+        file.set_len(0)?;
+        file.write_all(format!("angelia-drop 1\noctets_max {octets_max}\n").as_bytes())?;
+        Ok(file)
+    }
+
+    /// What is there, and removes what somebody began long ago and never ended.
+    pub(super) fn list(&self) -> io::Result<Listing> {
+        let mut listing = Listing::default();
+        for entry in std::fs::read_dir(&self.path)?.take(LISTED_MAX) {
+            let entry = entry?;
+            let name = entry.file_name();
+            let text = name.to_string_lossy();
+            let Ok(found) = entry.metadata() else { continue };
+            match text.parse::<MailId>() {
+                _ if text == NOTICE || text.starts_with(ASIDE_PREFIX) => {}
+                Ok(mail) if found.is_file() && mail.to_string() == text => listing.letters.push((mail, found.uid())),
+                _ if text.starts_with(UNFINISHED_PREFIX) && found.is_file() => {
+                    if is_older(&found, UNFINISHED) {
+                        std::fs::remove_file(entry.path())?;
+                    }
+                }
+                _ => listing.odd.push(name),
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Opens a letter. A link, a pipe or whatever else is no letter is [`io::ErrorKind::InvalidData`].
+    pub(super) fn open(&self, mail: MailId) -> io::Result<Opened> {
+        let file = open(&self.path.join(mail.to_string()))?;
+        let found = file.metadata()?;
+        if !found.is_file() || found.nlink() != 1 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file of its own"));
+        }
+        Ok(Opened { uid: found.uid(), file })
+    }
+
+    /// Removes letters, for good.
+    pub(super) fn remove(&self, letters: &[MailId]) -> io::Result<()> {
+        for mail in letters {
+            match std::fs::remove_file(self.path.join(mail.to_string())) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        File::open(&self.path)?.sync_all()
+    }
+
+    /// Removes what is no letter; of a file the beginning is kept in `aside`. Answers where.
+    pub(super) fn put_aside(&self, name: &std::ffi::OsStr, aside: &Path) -> io::Result<Option<PathBuf>> {
+        let path = self.path.join(name);
+        let found = path.symlink_metadata()?;
+        if found.is_dir() {
+            return std::fs::remove_dir(&path).map(|()| None);
+        }
+        let kept = match found.is_file() {
+            true => Some(keep(&path, aside, name)?),
+            false => None,
+        };
+        std::fs::remove_file(&path)?;
+        Ok(kept.flatten())
+    }
+
+    /// Gives what we may not read another name, under which it is left alone. Answers that.
+    pub(super) fn leave_alone(&self, mail: MailId) -> io::Result<PathBuf> {
+        let aside = self.path.join(format!("{ASIDE_PREFIX}{mail}"));
+        std::fs::rename(self.path.join(mail.to_string()), &aside).map(|()| aside)
+    }
+}
+
+/// Without waiting for the other end of a pipe, and without following a link.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+}
+
+/// The beginning of a file. `None` when there are too many of them already.
+fn keep(path: &Path, aside: &Path, name: &std::ffi::OsStr) -> io::Result<Option<PathBuf>> {
+    use super::limits::{ASIDE_MAX, ASIDE_OCTETS};
+    match DirBuilder::new().mode(0o700).create(aside) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    if std::fs::read_dir(aside)?.take(ASIDE_MAX).count() >= ASIDE_MAX {
+        return Ok(None);
+    }
+    let kept = aside.join(name);
+    let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&kept)?;
+    io::copy(&mut open(path)?.take(ASIDE_OCTETS), &mut copy)?;
+    copy.sync_all()?;
+    Ok(Some(kept))
+}
+
+/// By the time that nobody can set.
+fn is_older(found: &std::fs::Metadata, age: Duration) -> bool {
+    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(found.ctime()).unwrap_or_default());
+    SystemTime::now().duration_since(changed).is_ok_and(|passed| passed > age)
+}
+
+fn free_octets(path: &Path) -> io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: both pointers are valid for the call, and the structure is read only when the call says that it filled it.
+    unsafe {
+        if libc::statvfs(path.as_ptr(), found.as_mut_ptr()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let found = found.assume_init_ref();
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+}
+
+impl Write for Deposit {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Deposit {
+    /// The letter is safe on return.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        // The group is the server's, by the folder.
+        self.file.set_permissions(Permissions::from_mode(0o640))?;
+        std::fs::rename(&self.temporary, &self.name)?;
+        self.is_done = true;
+        // Who may not look into the folder cannot sync it; but the journal of the file system, which holds the new name,
+        // goes to disk with the file's own.
+        match self.name.parent().map(File::open) {
+            Some(Ok(folder)) => folder.sync_all(),
+            _ => self.file.sync_all(),
+        }
+    }
+}
+
+impl Drop for Deposit {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}

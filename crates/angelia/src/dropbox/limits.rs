@@ -1,0 +1,37 @@
+//! Limits of the drop box, with their reasons.
+
+use std::time::Duration;
+
+/// How often the server looks. An empty folder costs one system call.
+pub(crate) const POLL: Duration = Duration::from_millis(500);
+
+/// After a failure of ours (no disk, no directory), so that the log is not filled.
+pub(crate) const PAUSE: Duration = Duration::from_secs(10);
+
+/// Octets of the envelope before a letter: a thousand recipients of 320 octets, and the rest.
+pub(crate) const FORM_OCTETS_MAX: usize = 512 * 1024;
+
+/// Entries of the folder that one look takes in, about 100 octets each. The others have their turn when these are gone.
+pub(crate) const LISTED_MAX: usize = 20_000;
+
+/// Letters of one user that one pass takes, before others have their turn.
+pub(crate) const OF_ONE_USER: usize = 50;
+
+/// Letters that are taken at once: they share the commit.
+pub(crate) const AT_ONCE: usize = 8;
+
+/// How long a temporary name is left alone. Whoever has not ended his letter by then has died.
+pub(crate) const UNFINISHED: Duration = Duration::from_secs(3600);
+
+/// Files that are put aside, at most; beyond that the journal alone tells of them.
+pub(crate) const ASIDE_MAX: usize = 1000;
+
+/// Octets of a file that is put aside: enough to see what it is.
+pub(crate) const ASIDE_OCTETS: u64 = 64 * 1024;
+
+/// What must be free on the file system for a letter to be put there, beside the letter: a program that writes letters in
+/// a circle fails before the machine does.
+pub(crate) const FREE_OCTETS_MIN: u64 = 64 * 1024 * 1024;
+
+/// Octets of a letter, where the server has not said.
+pub(crate) const LETTER_OCTETS: u64 = 50 * 1024 * 1024;
