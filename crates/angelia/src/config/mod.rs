@@ -15,6 +15,7 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub(crate) use kind::duration as parse_duration;
 pub use settings::{
     Bodies, Dnssec, DropSettings, Engine, JournalFormat, ListenSettings, OutboundSettings, RouteSettings, Settings,
     TlsSettings, table,
