@@ -1,4 +1,4 @@
-//! `angelia account add|list|remove|password`.
+//! `angelia account add|list|remove|password|forward|moved`.
 
 use std::path::Path;
 
@@ -48,6 +48,10 @@ pub(super) enum Command {
         #[command(flatten)]
         password: password::Args,
     },
+    /// Let the letters of an account go on to other addresses
+    Forward(super::forward::ForwardArgs),
+    /// Say that somebody is to be found elsewhere
+    Moved(super::forward::MovedArgs),
 }
 
 #[derive(Serialize)]
@@ -58,6 +62,8 @@ struct Listed {
 
 pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Result<()> {
     match command {
+        Command::Forward(args) => super::forward::forward(args, config).await,
+        Command::Moved(args) => super::forward::moved(args, config).await,
         Command::Add { address, password } => {
             let (secret, shown) = password.get()?;
             let ground = super::ground_to_begin(config).await?;

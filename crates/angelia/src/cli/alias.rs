@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
-use directory::{AliasSource, Directory};
+use directory::{AliasSource, Directory, Senders, Terms};
 use envelope::{Address, Domain};
 use serde::Serialize;
 
@@ -13,13 +13,23 @@ use super::output::{self, Json};
 pub(super) enum Command {
     /// Let an address lead to others; a second call adds further ones
     #[command(after_help = "Examples:\n  angelia alias add sales@example.org anna@example.org kostas@example.org\n  \
-                            angelia alias add @example.org anna@example.org     (every address that nobody has)")]
+                            angelia alias add @example.org anna@example.org     (every address that nobody has)\n  \
+                            angelia alias add list@example.org a@one.example b@two.example --owner anna@example.org --senders members")]
     Add {
         /// The address, or @domain for every one that nobody has
         source: AliasSource,
-        /// Where it leads
-        #[arg(required = true)]
+        /// Where it leads; none where only the owner or the senders of one that stands change
+        #[arg(required_unless_present_any = ["owner", "no_owner", "senders"])]
         targets: Vec<Address>,
+        /// Copies travel under this address, so that bounces come to it and not to the sender
+        #[arg(long, value_name = "ADDRESS", conflicts_with = "no_owner")]
+        owner: Option<Address>,
+        /// Copies travel under the sender's address again
+        #[arg(long)]
+        no_owner: bool,
+        /// Who may write to it: anybody, local (our own people), members
+        #[arg(long, value_name = "WHO")]
+        senders: Option<Senders>,
         /// Also when the address is an account's, whose mail then goes to the targets only
         #[arg(long)]
         yes: bool,
@@ -66,12 +76,21 @@ async fn diverted(directory: &Directory, source: &AliasSource, targets: &[Addres
 struct Listed {
     source: String,
     targets: Vec<String>,
+    owner: Option<String>,
+    senders: String,
 }
 
 pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Result<()> {
     let ground = super::ground(config).await?;
     match command {
-        Command::Add { source, targets, yes } => {
+        Command::Add { source, targets, owner, no_owner, senders, yes } => {
+            let owner = if no_owner { Some(None) } else { owner.map(Some) };
+            let terms = Terms { owner, senders };
+            if targets.is_empty() {
+                ground.directory.set_group(&source, &terms).await?;
+                eprintln!("the terms of {source} are changed");
+                return Ok(());
+            }
             if !yes && let Some(account) = diverted(&ground.directory, &source, &targets).await? {
                 let targets: Vec<String> = targets.iter().map(Address::to_string).collect();
                 anyhow::bail!(
@@ -80,7 +99,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
                     targets.join(", ")
                 );
             }
-            ground.directory.add_alias(&source, &targets).await?;
+            ground.directory.add_group(&source, &targets, &terms).await?;
             let texts: Vec<String> = targets.iter().map(Address::to_string).collect();
             eprintln!("{source} leads to {}", texts.join(", "));
         }
@@ -98,10 +117,15 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
                 .map(|one| Listed {
                     source: one.source.to_string(),
                     targets: one.targets.iter().map(Address::to_string).collect(),
+                    owner: one.owner.as_ref().map(Address::to_string),
+                    senders: one.senders.to_string(),
                 })
                 .collect();
-            let row = |one: &Listed| vec![one.source.clone(), one.targets.join(", ")];
-            output::list(&json, &["alias", "leads to"], &listed, row)?;
+            let row = |one: &Listed| {
+                let owner = one.owner.clone().unwrap_or_default();
+                vec![one.source.clone(), one.targets.join(", "), owner, one.senders.clone()]
+            };
+            output::list(&json, &["alias", "leads to", "owner", "senders"], &listed, row)?;
         }
     }
     Ok(())

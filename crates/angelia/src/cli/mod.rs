@@ -8,6 +8,7 @@ mod alias;
 mod checks;
 mod config;
 mod domain;
+mod forward;
 mod output;
 mod password;
 mod queue;
