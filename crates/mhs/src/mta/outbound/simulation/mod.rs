@@ -2,8 +2,9 @@
 //! Internet that is slow, hangs, greylists, refuses, dies amid a letter, is full, counts connections and letters, answers
 //! each recipient for itself, has no names, comes and goes; and a machine of our own that is killed and whose clock jumps.
 //!
-//! One thread, one list of events, one seed: a run is the same each time. What fails prints its seed; run that again with
-//! `ANGELIA_SEED=… cargo nextest run -p mhs -E 'test(simulation)'`, and write it into [`runs::SEEDS`], which are always run.
+//! One thread, one list of events, one seed: a run is the same each time. A fixed list of seeds is always run.
+//! `ANGELIA_SIMULATION_RUNS=300 cargo nextest run -p mhs -E 'test(simulation_of_trouble)'` runs as many fresh ones by hand. What fails
+//! prints its seed: `ANGELIA_SEED=…` runs that again; it then belongs into the list, in [`runs`].
 //!
 //! - [`net`]: the servers. [`post`]: what was accepted, and what must have become of it. [`office`]: our side.
 //! - [`runs`]: the tests, with what they promise.

@@ -1,16 +1,13 @@
 //! The runs, and what they promise.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Chance;
 use super::net::{HOUR, MINUTE, Manner, SECOND};
 use super::office::{Event, Office};
 
-/// Seeds that once failed: always run.
-pub(super) const SEEDS: &[u64] = &[1, 2, 3];
-
-/// How long the run over fresh seeds lasts, of real time.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// The seeds that are always run, the same everywhere and on every day: one that once failed, and some more.
+const SEEDS: &[u64] = &[868_642_957_382_954_706, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20];
 
 /// After the last server is well, everything is delivered within this time: the longest wait of a letter (4.4 h) behind the
 /// longest rest of a destination (1.1 h), and some for the work.
@@ -89,24 +86,25 @@ fn run(seed: u64) -> i64 {
     }
 }
 
+/// A number that was given to the tests.
+fn given(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
 #[test]
 fn simulation_of_trouble() {
-    if let Some(seed) = std::env::var("ANGELIA_SEED").ok().and_then(|text| text.parse().ok()) {
-        run(seed);
-        return;
-    }
+    let seeds: Vec<u64> = match (given("ANGELIA_SEED"), given("ANGELIA_SIMULATION_RUNS")) {
+        (Some(seed), _) => vec![seed],
+        (None, Some(runs)) => {
+            let present = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            let mut chance = Chance(present.as_secs());
+            (0..runs).map(|_| chance.next()).collect()
+        }
+        (None, None) => SEEDS.to_vec(),
+    };
     let begin = Instant::now();
-    let mut hours: i64 = SEEDS.iter().map(|seed| run(*seed)).sum();
-    // Other seeds each day, and the same all day long.
-    let day = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
-    let mut chance = Chance(day);
-    let mut runs = SEEDS.len();
-    while begin.elapsed() < PATIENCE {
-        hours += run(chance.next());
-        runs += 1;
-    }
-    println!("{runs} runs, {hours} hours in {:?}", begin.elapsed());
-    assert!(hours > 100, "{hours} hours");
+    let hours: i64 = seeds.iter().map(|seed| run(*seed)).sum();
+    println!("{} runs, {hours} hours in {:?}", seeds.len(), begin.elapsed());
 }
 
 #[test]
