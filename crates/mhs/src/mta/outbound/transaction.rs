@@ -213,7 +213,9 @@ impl Progress<'_> {
             connection.reused = false;
             self.host = Some(connection.host.name.clone());
             self.dsn_offered = connection.extensions.dsn;
-            self.dialogue = Some(dialogue_with(&mut connection));
+            // Nobody asks what was said where all went well.
+            let went_well = report.problem.is_none() && report.recipients.iter().all(Reply::is_positive);
+            self.dialogue = (!went_well).then(|| dialogue_with(&mut connection));
             self.note(&connection, &open, &report);
             if let Some(problem) = report.problem {
                 return Carried::Broken(Box::new(connection), problem.to_string());

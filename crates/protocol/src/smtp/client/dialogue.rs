@@ -5,26 +5,51 @@
 //! masked), nor the letter itself.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::smtp::limits::{DIALOGUE_FIRST_OCTETS, DIALOGUE_LAST_OCTETS, DIALOGUE_LINE_OCTETS};
 
-/// The lines so far.
+/// The lines so far, as they came: they become text when somebody asks, which is seldom.
 #[derive(Debug)]
 pub(super) struct Dialogue {
     begun: Instant,
-    /// Whole lines, until there is no more room.
-    first: String,
+    /// Until there is no more room.
+    first: Vec<Line>,
+    first_octets: usize,
     is_first_full: bool,
-    last: VecDeque<String>,
+    last: VecDeque<Line>,
     last_octets: usize,
     left_out: usize,
 }
 
+/// One line.
+#[derive(Debug)]
+struct Line {
+    after: Duration,
+    who: &'static str,
+    octets: Vec<u8>,
+}
+
+/// What stands before and behind the octets of a line.
+const AROUND_OCTETS: usize = "   0.000 S: \n".len();
+
+impl Line {
+    fn cost(&self) -> usize {
+        self.octets.len() + AROUND_OCTETS
+    }
+
+    fn text(&self) -> String {
+        let seconds = self.after.as_secs_f64();
+        let text = String::from_utf8_lossy(&self.octets);
+        let clean: String = text.trim_end().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        format!("{seconds:8.3} {} {clean}\n", self.who)
+    }
+}
+
 impl Dialogue {
     pub(super) fn new(now: Instant) -> Self {
-        let (first, last) = (String::new(), VecDeque::new());
-        Self { begun: now, first, is_first_full: false, last, last_octets: 0, left_out: 0 }
+        let (first, last) = (Vec::new(), VecDeque::new());
+        Self { begun: now, first, first_octets: 0, is_first_full: false, last, last_octets: 0, left_out: 0 }
     }
 
     /// Commands of ours: whole lines.
@@ -44,41 +69,55 @@ impl Dialogue {
         self.push(now, "--", what.as_bytes());
     }
 
-    fn push(&mut self, now: Instant, who: &str, line: &[u8]) {
-        let seconds = now.saturating_duration_since(self.begun).as_secs_f64();
-        let line = line.get(..DIALOGUE_LINE_OCTETS.min(line.len())).unwrap_or(line);
-        let text = String::from_utf8_lossy(line);
-        let clean: String = text.trim_end().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        let line = format!("{seconds:8.3} {who} {clean}\n");
-        self.is_first_full |= self.first.len() + line.len() > DIALOGUE_FIRST_OCTETS;
+    fn push(&mut self, now: Instant, who: &'static str, line: &[u8]) {
+        let octets = line.get(..DIALOGUE_LINE_OCTETS.min(line.len())).unwrap_or(line).trim_ascii_end().to_vec();
+        let line = Line { after: now.saturating_duration_since(self.begun), who, octets };
+        self.is_first_full |= self.first_octets + line.cost() > DIALOGUE_FIRST_OCTETS;
         if !self.is_first_full {
-            self.first.push_str(&line);
+            self.first_octets += line.cost();
+            self.first.push(line);
             return;
         }
-        self.last_octets += line.len();
+        self.last_octets += line.cost();
         self.last.push_back(line);
         while self.last_octets > DIALOGUE_LAST_OCTETS {
             let Some(gone) = self.last.pop_front() else { break };
-            self.last_octets -= gone.len();
+            self.last_octets -= gone.cost();
             self.left_out += 1;
         }
     }
 
-    /// The text: at most 4 KiB.
+    /// The text: at most 4 KiB, though octets that are no UTF-8 take three times their room.
     pub(super) fn text(&self) -> String {
-        let mut text = self.first.clone();
-        if self.left_out > 0 {
-            text.push_str(&format!("         ({} lines are left out)\n", self.left_out));
+        let mut left_out = self.left_out;
+        let mut first = String::new();
+        for line in self.first.iter().map(Line::text) {
+            if first.len() + line.len() > DIALOGUE_FIRST_OCTETS {
+                left_out += 1;
+            } else {
+                first.push_str(&line);
+            }
         }
-        text.extend(self.last.iter().map(String::as_str));
-        text
+        let mut last = VecDeque::new();
+        let mut octets = 0;
+        for line in self.last.iter().rev().map(Line::text) {
+            octets += line.len();
+            if octets > DIALOGUE_LAST_OCTETS {
+                left_out += 1;
+            } else {
+                last.push_front(line);
+            }
+        }
+        if left_out > 0 {
+            first.push_str(&format!("         ({left_out} lines are left out)\n"));
+        }
+        first.extend(last);
+        first
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
