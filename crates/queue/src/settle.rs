@@ -1,4 +1,5 @@
-//! The end of claims. The fence in the statement decides: whoever lost a lease changes nothing.
+//! The end of claims. The fence in the statement decides: whoever lost a lease changes nothing. Each end raises it, so
+//! that a renewal that comes late brings nothing back to life, and the same end written twice counts once.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +33,7 @@ pub(crate) fn settle(tx: &dyn Transaction, ends: &[Settlement]) -> Result<Vec<bo
 
 fn one(tx: &dyn Transaction, end: &Settlement) -> Result<bool, Error> {
     const DONE: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND fence = $3";
-    const PARK: &str = "UPDATE queue_recipient SET parked = destination, claimed_by = NULL, asked = 0, wake_at = $4, \
+    const PARK: &str = "UPDATE queue_recipient SET parked = destination, fence = fence + 1, claimed_by = NULL, asked = 0, wake_at = $4, \
                         due_at = accepted_at, delay_told = CASE WHEN $5 = 1 THEN 1 ELSE delay_told END \
                         WHERE mail_id = $1 AND number = $2 AND fence = $3";
     let key = [end.mail.to_bytes().into(), end.number.into(), end.fence.into()];
@@ -49,7 +50,7 @@ fn one(tx: &dyn Transaction, end: &Settlement) -> Result<bool, Error> {
 }
 
 fn later(tx: &dyn Transaction, key: [Value; 3], verdict: &Verdict) -> Result<u64, Error> {
-    const SQL: &str = "UPDATE queue_recipient SET due_at = $4, parked = NULL, claimed_by = NULL, asked = 0, attempts = attempts + $5, \
+    const SQL: &str = "UPDATE queue_recipient SET due_at = $4, fence = fence + 1, parked = NULL, claimed_by = NULL, asked = 0, attempts = attempts + $5, \
                        last_reply = CASE WHEN $5 = 1 THEN $6 ELSE last_reply END, \
                        delay_told = CASE WHEN $7 = 1 THEN 1 ELSE delay_told END, dialogue = COALESCE($8, dialogue) \
                        WHERE mail_id = $1 AND number = $2 AND fence = $3";
@@ -71,7 +72,7 @@ fn reroute(tx: &dyn Transaction, key: [Value; 3], destination: &str, due: Timest
         recipient_columns!(),
         " FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND fence = $3"
     );
-    const WRITE: &str = "UPDATE queue_recipient SET destination = $4, seal = $5, due_at = $6, claimed_by = NULL, \
+    const WRITE: &str = "UPDATE queue_recipient SET destination = $4, seal = $5, due_at = $6, fence = fence + 1, claimed_by = NULL, \
                          parked = NULL WHERE mail_id = $1 AND number = $2 AND fence = $3";
     let Some(row) = tx.query_one(READ, &key)? else { return Ok(0) };
     let fixed = Fixed { destination: destination.to_owned(), ..RecipientRow::read(&row)?.fixed };

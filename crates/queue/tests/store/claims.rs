@@ -90,6 +90,23 @@ pub async fn the_fence_decides(house: House) {
     assert!(house.queue.show(slow.mail.id, NOW).await.is_err());
 }
 
+pub async fn a_settled_row_stays_settled(house: House) {
+    let park = Verdict::Park { wake_at: at(9000), delay_told: false };
+    let reroute = Verdict::Reroute { destination: "smtp:hub.test:25".into(), due: at(300) };
+    for verdict in [later(at(300)), park, reroute] {
+        let mail = house.accept(&["a@x.test"]).await;
+        let claim = house.claim(NOW, 1).await.remove(0);
+        assert_eq!(house.queue.settle(vec![end(&claim, verdict.clone())]).await.unwrap(), [true]);
+        let settled = house.queue.show(mail, NOW).await.unwrap();
+        // A renewal that was under way, and the same verdict once more because its outcome was unknown.
+        let lost = house.queue.renew(vec![(mail, claim.number, claim.fence)], at(900)).await.unwrap();
+        assert_eq!(lost, [(mail, claim.number)], "{verdict:?}");
+        assert_eq!(house.queue.settle(vec![end(&claim, verdict.clone())]).await.unwrap(), [false], "{verdict:?}");
+        assert_eq!(house.queue.show(mail, NOW).await.unwrap(), settled, "{verdict:?}");
+        house.queue.drop_rows(Filter::default(), NOW).await.unwrap();
+    }
+}
+
 pub async fn a_lease_can_be_renewed(house: House) {
     house.accept(&["a@x.test"]).await;
     let claim = house.claim(NOW, 1).await.remove(0);

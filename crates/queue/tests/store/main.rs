@@ -79,6 +79,7 @@ checks! {
     claims::the_last_recipient_takes_the_body_along,
     claims::a_claim_is_exclusive_until_its_lease_ends,
     claims::the_fence_decides,
+    claims::a_settled_row_stays_settled,
     claims::a_lease_can_be_renewed,
     claims::a_restarted_node_takes_its_leases_back,
     claims::later_means_later,

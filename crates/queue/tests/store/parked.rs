@@ -216,9 +216,9 @@ pub async fn a_row_goes_another_way(house: House) {
     let claim = desk.handed_over().remove(0);
     let reroute = Verdict::Reroute { destination: "smtp:hub.test:25".into(), due: at(5) };
     assert_eq!(house.queue.settle(vec![end(&claim, reroute.clone())]).await.unwrap(), [true]);
-    assert_eq!(house.queue.settle(vec![end(&claim, reroute)]).await.unwrap(), [true], "it changes nothing");
+    assert_eq!(house.queue.settle(vec![end(&claim, reroute)]).await.unwrap(), [false], "it is settled");
     let moved = house.queue.claim_due(at(5), 10).await.unwrap().claims.remove(0);
-    assert_eq!((moved.destination.as_str(), moved.fence, moved.attempts), ("smtp:hub.test:25", 2, 0));
+    assert_eq!((moved.destination.as_str(), moved.fence, moved.attempts), ("smtp:hub.test:25", 3, 0));
     assert_eq!(moved.address, claim.address);
     // The fence decides here too.
     let back = Verdict::Reroute { destination: "x.test".into(), due: at(6) };

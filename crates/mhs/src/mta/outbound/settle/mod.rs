@@ -104,20 +104,29 @@ impl Settler {
     }
 
     /// Writes what needs no notice, again and again if need be: a letter that was delivered must not stay.
-    async fn write(&self, mut ends: Vec<(&Job, Verdict)>) {
+    async fn write(&self, ends: Vec<(&Job, Verdict)>) {
+        let rows = settlements(&ends);
+        self.write_rows(ends, rows, false).await;
+    }
+
+    /// The same; `in_doubt` when an earlier writing under these fences may have counted. Until that is known, they stay
+    /// the same: under a newer one it would count twice.
+    async fn write_rows(&self, mut ends: Vec<(&Job, Verdict)>, mut rows: Vec<Settlement>, mut in_doubt: bool) {
         let mut pause = Duration::from_secs(1);
         let mut last_attempts = OUTBOUND_SETTLE_ATTEMPTS;
         while !ends.is_empty() && last_attempts > 0 {
-            let rows: Vec<Settlement> = ends.iter().map(|(job, verdict)| settlement(job, verdict.clone())).collect();
             match self.context.queue.settle(rows.clone()).await {
                 Ok(ours) => {
-                    let ours: Vec<bool> = ended_under(&rows, &ours, &ends);
-                    let mut ours = ours.into_iter();
-                    ends.retain(|_| !ours.next().unwrap_or(true));
+                    let mut ended = ended_under(&rows, &ours, &ends, in_doubt).into_iter();
+                    ends.retain(|_| !ended.next().unwrap_or(true));
+                    (rows, in_doubt) = (settlements(&ends), false);
                     continue;
                 }
                 Err(queue::Error::Storage(error)) if is_of_a_row(&error) => return self.write_each(&ends).await,
-                Err(error) => self.context.fault(None, None, "queue", &error),
+                Err(error) => {
+                    in_doubt |= matches!(&error, queue::Error::Storage(storage::Error::OutcomeUnknown(_)));
+                    self.context.fault(None, None, "queue", &error);
+                }
             }
             if self.context.shutdown.is_draining() {
                 last_attempts -= 1;
@@ -127,6 +136,9 @@ impl Settler {
                 let _ = tokio::time::timeout(pause, self.context.shutdown.draining()).await;
             }
             pause = (pause * 2).min(OUTBOUND_SETTLE_PAUSE_MAX);
+            if !in_doubt {
+                rows = settlements(&ends);
+            }
         }
     }
 
@@ -183,11 +195,11 @@ impl Settler {
                 match settled.await {
                     Ok(()) => about.iter().zip(&rows).for_each(|(told, row)| told.ended.job.settled(row.fence)),
                     Err(storage::Error::Refused(_)) => return false,
-                    Err(error) => self.untold(about, &error, now).await,
+                    Err(error) => self.untold(about, rows, &error, now).await,
                 }
             }
             Ok(None) => self.write(about.iter().map(|told| (&told.ended.job, told.verdict.clone())).collect()).await,
-            Err(error) => self.untold(about, &error, now).await,
+            Err(error) => self.untold(about, rows, &error, now).await,
         }
         true
     }
@@ -210,8 +222,8 @@ impl Settler {
     }
 
     /// The notice cannot be written. What failed or is late is tried again, and told then; what was delivered is done,
-    /// with or without a word, since it must not go out twice.
-    async fn untold(&self, about: &[Told<'_>], error: &storage::Error, now: Timestamp) {
+    /// with or without a word, since it must not go out twice. `rows` were written, or not, when that is not known.
+    async fn untold(&self, about: &[Told<'_>], mut rows: Vec<Settlement>, error: &storage::Error, now: Timestamp) {
         let backoff = &self.settings.backoff;
         let verdict = |told: &Told<'_>| {
             let claim = &told.ended.job.claim;
@@ -231,7 +243,12 @@ impl Settler {
             let mail = Some(first.ended.job.claim.mail.id);
             self.context.fault(None, mail, "notice", &format_args!("a notice {what}: {error}"));
         }
-        self.write(about.iter().map(|told| (&told.ended.job, verdict(told))).collect()).await;
+        let in_doubt = matches!(error, storage::Error::OutcomeUnknown(_));
+        let ends: Vec<(&Job, Verdict)> = about.iter().map(|told| (&told.ended.job, verdict(told))).collect();
+        for (row, (_, verdict)) in rows.iter_mut().zip(&ends) {
+            row.verdict = verdict.clone();
+        }
+        self.write_rows(ends, rows, in_doubt).await;
     }
 }
 
@@ -242,13 +259,17 @@ impl Told<'_> {
 }
 
 /// Which of them have ended: settled, or lost to somebody else. Those that we claimed once more ourselves go on.
-fn ended_under(rows: &[Settlement], ours: &[bool], ends: &[(&Job, Verdict)]) -> Vec<bool> {
+///
+/// `in_doubt`: whose fence has moved may have been moved by the earlier writing, and be claimed since. It begins anew then;
+/// but what was delivered would be gone if that one had counted, so it must go under the new fence.
+fn ended_under(rows: &[Settlement], ours: &[bool], ends: &[(&Job, Verdict)], in_doubt: bool) -> Vec<bool> {
     let each = rows.iter().zip(ours).zip(ends);
-    let ended = each.map(|((row, ours), (job, _))| {
-        if *ours {
+    let ended = each.map(|((row, ours), (job, verdict))| {
+        let settled = *ours || (in_doubt && *verdict != Verdict::Done);
+        if settled {
             job.settled(row.fence);
         }
-        *ours || job.fence() == row.fence
+        settled || job.fence() == row.fence
     });
     ended.collect()
 }
@@ -267,4 +288,42 @@ fn is_of_a_row(error: &storage::Error) -> bool {
 
 fn settlement(job: &Job, verdict: Verdict) -> Settlement {
     Settlement { mail: job.claim.mail.id, number: job.claim.number, fence: job.fence(), verdict }
+}
+
+fn settlements(ends: &[(&Job, Verdict)]) -> Vec<Settlement> {
+    ends.iter().map(|(job, verdict)| settlement(job, verdict.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::book::tests::{begin, book, claim};
+    use super::*;
+
+    /// A job of a row that we have claimed once more since, under fence 3.
+    fn claimed_again(mail: MailId) -> (super::super::book::Book, Job) {
+        let (mut book, now) = (book(), begin());
+        let (job, _) = book.hold(claim(mail, 0, "a@x.test"), now).unwrap();
+        let again = queue::Claim { fence: 3, ..claim(mail, 0, "a@x.test") };
+        assert!(book.hold(again, now).is_none());
+        (book, job)
+    }
+
+    #[test]
+    fn what_may_have_counted_does_not_count_under_a_newer_fence() {
+        let park = Verdict::Park { wake_at: Timestamp(9), delay_told: false };
+        for (verdict, in_doubt, ended, begins) in [
+            // The writing whose outcome is unknown has counted: the claim of since then begins.
+            (park.clone(), true, true, 1),
+            // Nothing had counted: our lease ran out, and it is settled under the new fence.
+            (park, false, false, 0),
+            // It would be gone if that had counted.
+            (Verdict::Done, true, false, 0),
+        ] {
+            let (mut book, job) = claimed_again(MailId::random());
+            let row = Settlement { fence: 1, ..settlement(&job, verdict.clone()) };
+            assert_eq!(ended_under(&[row], &[false], &[(&job, verdict)], in_doubt), [ended]);
+            drop(job);
+            assert_eq!(book.start(begin()).len(), begins);
+        }
+    }
 }
