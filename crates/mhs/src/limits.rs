@@ -141,6 +141,13 @@ pub const OUTBOUND_HOSTS_MAX: usize = 10;
 /// How long the attempts under way have to end in order when the server stops.
 pub const OUTBOUND_DRAIN: Duration = Duration::from_secs(20);
 
+/// The same when the settings change and others go on meanwhile: nearly as long as a server may take for its last word
+/// (RFC 5321 section 4.5.3.2.6), and less than what is left of a lease at least, two thirds of [`OUTBOUND_LEASE`].
+pub const OUTBOUND_DRAIN_BESIDE: Duration = Duration::from_secs(9 * 60);
+
+/// How long letters that were being accepted when mail out was told to end may take to be handed over.
+pub const OUTBOUND_HANDED_OVER_LATE: Duration = Duration::from_secs(5);
+
 /// Attempts to settle what an attempt came to once the server is stopping, a second and more apart. Before that there is
 /// no end of them: what was delivered and is not settled goes out twice.
 pub const OUTBOUND_SETTLE_ATTEMPTS: u32 = 10;

@@ -99,6 +99,15 @@ impl Queue {
         self.inner.desk.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
+    /// The end of this desk: of another one that was attached since, nothing is changed.
+    pub fn detach_this(&self, desk: &Arc<dyn Desk>) {
+        let mut attached = self.inner.desk.write().unwrap_or_else(PoisonError::into_inner);
+        // By address alone: the table of functions of one type may stand in several places.
+        if attached.as_ref().is_some_and(|other| std::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(desk))) {
+            attached.take();
+        }
+    }
+
     pub(crate) fn desk(&self) -> Option<Arc<dyn Desk>> {
         self.inner.desk.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

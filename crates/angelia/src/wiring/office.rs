@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use journal::{Entry, Event, Journal, Service};
+use mhs::limits::OUTBOUND_DRAIN;
 use net::{Listener, ServerTls, Shutdown};
 use tokio::task::JoinHandle;
 
@@ -21,7 +22,7 @@ use crate::sinks::{self, Format, Sinks};
 /// How often certificate files are looked at. A renewal is in use within this; SIGHUP makes it at once.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(60);
 
-/// How long mail out may take to end. It has a patience of its own, which is shorter.
+/// How long mail out may take to end once it is cut off: what it knows is written down.
 const OUTBOUND_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long tasks that were cut off may take to notice.
@@ -39,8 +40,10 @@ pub struct Office {
     places: Arc<Places>,
     doors: Vec<OpenDoor>,
     background: Vec<JoinHandle<()>>,
-    /// Mail out, and the signal of its end: a reload restarts it apart from the rest.
+    /// Mail out, and the signal of its end: another takes over where a reload changes how it goes.
     outbound: (Shutdown, JoinHandle<()>),
+    /// Those before it, which end what they had begun.
+    ending: Vec<(Shutdown, JoinHandle<()>)>,
     /// What users of this machine hand in.
     drop_box: Option<DropBox>,
 }
@@ -74,10 +77,11 @@ impl Office {
         let services = Arc::new(ArcSwap::from_pointee(Services::new(&parts)?));
         let drop_box = Some(DropBox::start(&parts, None));
         let outbound = Shutdown::new();
-        let carrying = tokio::spawn(services::outbound(&parts, outbound.clone())?);
+        let carrying = tokio::spawn(services::outbound(&parts, outbound.clone(), true)?);
         let (places, warning) = Places::new(&settings, privileges::raise_file_limit());
         let mut office = Self {
             outbound: (outbound, carrying),
+            ending: Vec::new(),
             drop_box,
             background: Vec::new(),
             doors: Vec::new(),
@@ -179,7 +183,8 @@ impl Office {
         };
         let services = Services::new(&parts)?;
         let shutdown = Shutdown::new();
-        let outbound = services::outbound(&parts, shutdown.clone())?;
+        let outbound = services::outbound(&parts, shutdown.clone(), false)?;
+        let goes_another_way = services::goes_another_way(&self.settings, &settings);
         let drop_box = DropBox::start(&parts, self.drop_box.take());
         // A door that only changes its service frees its address first.
         self.doors.retain(|open| {
@@ -191,7 +196,9 @@ impl Office {
         });
         self.services.store(Arc::new(services));
         self.drop_box = Some(drop_box);
-        self.restart_outbound(outbound, shutdown);
+        if goes_another_way {
+            self.replace_outbound(outbound, shutdown);
+        }
         self.places.set_limits(&settings);
         self.tls.store(Arc::new(tls));
         self.settings = settings;
@@ -204,20 +211,29 @@ impl Office {
         Ok(())
     }
 
-    /// The old one ends before the new one begins: both have the same name in the queue, and the second would take the
-    /// letters out of the hands of the first.
-    fn restart_outbound(&mut self, new: impl Future<Output = ()> + Send + 'static, shutdown: Shutdown) {
-        // Of several reloads in a row each waits for the one before.
-        let (begin, begun) = tokio::sync::oneshot::channel::<JoinHandle<()>>();
-        let carrying = tokio::spawn(async move {
-            if let Ok(old) = begun.await {
-                let _ = old.await;
-            }
-            new.await;
-        });
-        let (signal, old) = std::mem::replace(&mut self.outbound, (shutdown, carrying));
-        signal.begin();
-        let _ = begin.send(old);
+    /// The old one ends the letters that it has begun, and gives back the others; the new one goes on at once. A letter whose
+    /// last word the other side has not said yet is not cut off, or it would arrive twice.
+    fn replace_outbound(&mut self, new: impl Future<Output = ()> + Send + 'static, shutdown: Shutdown) {
+        let old = std::mem::replace(&mut self.outbound, (shutdown, tokio::spawn(new)));
+        old.0.begin();
+        self.ending.retain(|(_, task)| !task.is_finished());
+        self.ending.push(old);
+    }
+
+    /// Ends mail out, the one before it too: what is under way has a while.
+    async fn stop_outbound(outbound: Vec<(Shutdown, JoinHandle<()>)>) {
+        for (signal, _) in &outbound {
+            signal.begin();
+        }
+        let (signals, tasks): (Vec<Shutdown>, Vec<JoinHandle<()>>) = outbound.into_iter().unzip();
+        let mut carrying = tokio::task::JoinSet::new();
+        tasks.into_iter().for_each(|task| drop(carrying.spawn(task)));
+        let ended = async { while carrying.join_next().await.is_some() {} };
+        if tokio::time::timeout(OUTBOUND_DRAIN, ended).await.is_err() {
+            signals.iter().for_each(Shutdown::cut_off);
+            let ended = async { while carrying.join_next().await.is_some() {} };
+            let _ = tokio::time::timeout(OUTBOUND_PATIENCE, ended).await;
+        }
     }
 
     /// Ends in order: no new connections, what was begun is finished within `patience`, then the journal is written.
@@ -227,13 +243,13 @@ impl Office {
         if let Some(drop_box) = self.drop_box {
             drop_box.stop().await;
         }
-        let (signal, carrying) = self.outbound;
-        signal.begin();
+        let mut outbound = self.ending;
+        outbound.push(self.outbound);
+        outbound.iter().for_each(|(signal, _)| signal.begin());
         for door in self.doors {
             let _ = door.accepting.await;
         }
-        let carried = tokio::time::timeout(OUTBOUND_PATIENCE, carrying);
-        let (drained, _) = tokio::join!(self.shutdown.drained(patience), carried);
+        let (drained, ()) = tokio::join!(self.shutdown.drained(patience), Self::stop_outbound(outbound));
         if !drained {
             let reason = format!("{} connections were cut off", self.shutdown.under_way());
             record(&*self.journal, Event::Fault { place: "shutdown".to_owned(), reason });

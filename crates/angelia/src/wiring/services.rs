@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use access::{imap, pop3};
 use journal::{Journal, Service};
+use mhs::limits::OUTBOUND_DRAIN_BESIDE;
 use mhs::mta::inbound::Inbound;
 use mhs::mta::outbound::Outbound;
 use net::{DnsError, Door, Incoming, Resolver, Roots, SecureResolver, ServerTls, Shutdown};
@@ -85,11 +86,37 @@ impl Doors {
     }
 }
 
-/// Mail out, as the settings have it; it runs until `shutdown`, which is its own.
-pub(super) fn outbound(parts: &Parts<'_>, shutdown: Shutdown) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+/// Mail out, as the settings have it; it runs until `shutdown`, which is its own, and then as long as its letters under way
+/// need, unless it is cut off. The first one takes back what an earlier process had in hand; one that follows another leaves
+/// that one its letters.
+pub(super) fn outbound(
+    parts: &Parts<'_>,
+    shutdown: Shutdown,
+    is_first: bool,
+) -> anyhow::Result<impl Future<Output = ()> + use<>> {
     let context = transfer(parts.settings, parts.ground, None, Arc::clone(parts.journal), shutdown);
-    let (own, transport) = way_out(parts.settings, &context)?;
-    Ok(transport.beside(Outbound::run(context, own)))
+    let (mut own, transport) = way_out(parts.settings, &context)?;
+    own.drain = OUTBOUND_DRAIN_BESIDE;
+    let carrying = async move {
+        match is_first {
+            true => Outbound::run(context, own).await,
+            false => Outbound::take_over(context, own).await,
+        }
+    };
+    Ok(transport.beside(carrying))
+}
+
+/// Whether a reload changes anything of mail out.
+pub(super) fn goes_another_way(old: &Settings, new: &Settings) -> bool {
+    let part = |settings: &Settings| {
+        let Settings { hostname, listen, dns_server, dnssec, outbound, routes, tls_reports, backoff, .. } =
+            settings.clone();
+        let (octets, forward) = (settings.message_octets_max, settings.forward.clone());
+        let own = (hostname, listen, dns_server, dnssec, outbound, routes, tls_reports, backoff);
+        // As text: the settings have no other use for being compared.
+        format!("{own:?} {octets} {forward:?} {:?}", settings.tls.authorities)
+    };
+    part(old) != part(new)
 }
 
 /// How mail goes out: for the server that carries it, and for the operator who asks where it would go.

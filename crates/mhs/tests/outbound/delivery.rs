@@ -1,5 +1,7 @@
 //! Letters arrive: whole, once, over few connections.
 
+use std::time::Duration;
+
 use envelope::{Domain, Recipient, ReversePath};
 use journal::Event;
 use mhs::mta::outbound::Outbound;
@@ -110,4 +112,35 @@ async fn a_domain_that_has_become_ours_is_delivered_here() {
     let letters = world.letters().await;
     assert!(letters.iter().any(|letter| letter.contains("\r\n.hello\r\n") && letter.starts_with("Return-Path: <anna")));
     assert!(letters.iter().any(|letter| letter.contains("Final-Recipient: rfc822; nobody@later.test")));
+}
+
+/// A reload in the middle of a letter: the old one waits for the other side's last word, the new one goes on at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_cuts_nothing_off() {
+    let mut world = World::new().await;
+    let slow = |count: usize| {
+        if count == 0 {
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+        "250 2.0.0 taken"
+    };
+    let peer = Peer::start(world.at(1), Manner { body: slow, ..Manner::default() }).await;
+    world.send(&["first@patras.test"]).await;
+    let is_at_data = async || peer.seen.lock().unwrap().commands.iter().any(|line| line == "DATA");
+    world.until("the body of the first", is_at_data).await;
+    let (old, of_old) = (world.running.take().unwrap(), world.context.shutdown.clone());
+    let own = &*world.context;
+    let (queue, store) = (own.queue.clone(), own.store.clone());
+    let (people, boxes, journal) = (own.directory.clone(), own.mailstore.clone(), own.journal.clone());
+    let next = mhs::Context::new(store, people, boxes, queue, journal, own.settings.clone(), Shutdown::new());
+    of_old.begin();
+    world.running = Some(tokio::spawn(Outbound::take_over(next, world.settings.clone())));
+    for n in 0..20 {
+        world.send(&[&format!("r{n}@patras.test")]).await;
+    }
+    old.await.unwrap();
+    world.until_empty().await;
+    let first: Vec<_> = peer.letters().into_iter().filter(|letter| letter.to[0].contains("first@")).collect();
+    assert_eq!((first.len(), peer.letters().len()), (1, 21));
+    world.running.take().unwrap().abort();
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use envelope::{Outcome, Reply};
 use net::clock;
@@ -16,7 +16,7 @@ use super::fill::Fetching;
 use super::settle::{End, Ended, Settler, Waits};
 use super::{Connections, Settings, target, work};
 use crate::Context;
-use crate::limits::{OUTBOUND_DRAIN, OUTBOUND_LEASE, OUTBOUND_WINDOW};
+use crate::limits::{OUTBOUND_HANDED_OVER_LATE, OUTBOUND_LEASE, OUTBOUND_WINDOW};
 
 /// Mail out.
 pub struct Outbound {
@@ -32,15 +32,20 @@ impl Outbound {
     /// Carries mail out until the end of work is called. What is under way then has a while to end; what waits goes
     /// back to the queue.
     pub async fn run(context: Arc<Context>, settings: Settings) {
+        if let Err(error) = context.queue.recover(clock::now()).await {
+            context.fault(None, None, "queue", &error);
+        }
+        Self::take_over(context, settings).await;
+    }
+
+    /// The same beside one that was told to end and has letters under way: these stay its own.
+    pub async fn take_over(context: Arc<Context>, settings: Settings) {
         let _busy = context.shutdown.busy();
         let settings = Arc::new(settings);
         let (ended, outcomes) = mpsc::channel(OUTBOUND_WINDOW);
         let desk = Arc::new(Desk::new(settings.clone(), now));
         let settler = Settler::new(context.clone(), settings.clone(), desk.changed.clone());
         let settling = tokio::spawn(settler.run(outcomes));
-        if let Err(error) = context.queue.recover(clock::now()).await {
-            context.fault(None, None, "queue", &error);
-        }
         let connections = Connections::new(settings.clone());
         let outbound = Arc::new(Self { connections, context, settings, desk, ended });
         outbound.work().await;
@@ -76,16 +81,39 @@ impl Outbound {
                 _ = renewal.tick() => self.renew().await,
             }
         }
-        self.context.queue.detach();
+        self.finish(workers).await;
+        self.connections.close().await;
+    }
+
+    /// What waits goes back; what is under way ends as it ends, unless that takes too long.
+    async fn finish(&self, mut workers: JoinSet<()>) {
+        let desk: Arc<dyn queue::Desk> = self.desk.clone();
+        self.context.queue.detach_this(&desk);
+        drop(desk);
+        self.give_back().await;
+        // Whoever has reserved a place at the desk holds it; what he hands over goes back as well.
+        let late = clock::instant() + OUTBOUND_HANDED_OVER_LATE;
+        while Arc::strong_count(&self.desk) > 1 && clock::instant() < late {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.give_back().await;
+        let drained = async { while workers.join_next().await.is_some() {} };
+        let in_time = tokio::select! {
+            () = drained => true,
+            () = tokio::time::sleep(self.settings.drain) => false,
+            () = self.context.shutdown.is_cut_off() => false,
+        };
+        if !in_time {
+            workers.shutdown().await;
+        }
+        self.give_back().await;
+    }
+
+    async fn give_back(&self) {
         let waiting = self.desk.book().take_everything();
         for job in waiting {
             self.end(Ended::unspoken(job, End::Back)).await;
         }
-        let drained = async { while workers.join_next().await.is_some() {} };
-        if tokio::time::timeout(OUTBOUND_DRAIN, drained).await.is_err() {
-            workers.shutdown().await;
-        }
-        self.connections.close().await;
     }
 
     /// Every attempt that may begin gets a worker.

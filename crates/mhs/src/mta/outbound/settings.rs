@@ -12,7 +12,7 @@ use queue::Backoff;
 use super::SiteLimits;
 use super::tls::{Policies, TlsPolicy};
 use crate::bounce::DoubleBounce;
-use crate::limits::{OUTBOUND_CONNECT_PATIENCE, OUTBOUND_REST_FIRST, OUTBOUND_REST_MAX};
+use crate::limits::{OUTBOUND_CONNECT_PATIENCE, OUTBOUND_DRAIN, OUTBOUND_REST_FIRST, OUTBOUND_REST_MAX};
 use crate::route::{Prefer, Sources, Table};
 
 /// Shared by everything that carries mail out.
@@ -54,6 +54,8 @@ pub struct Settings {
     pub connect_patience: Duration,
     /// How long to wait for answers.
     pub patience: Patience,
+    /// How long attempts under way may go on once the end of work is called.
+    pub drain: Duration,
 }
 
 impl Settings {
@@ -78,6 +80,7 @@ impl Settings {
             verifying_tls: ClientTls::verifying(roots),
             connect_patience: OUTBOUND_CONNECT_PATIENCE,
             patience: Patience::default(),
+            drain: OUTBOUND_DRAIN,
         }
     }
 
