@@ -71,6 +71,9 @@ pub const OUTBOUND_WALK_STEP: usize = 500;
 /// See [`OUTBOUND_WALK_STEP`].
 pub const OUTBOUND_WALK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often what is due by the clock is looked for: retries, letters of other processes and nodes, leases that ran out.
+pub const OUTBOUND_DUE_EVERY: Duration = Duration::from_secs(1);
+
 /// How often letters are looked for that nobody tries and that are late or over their lifetime.
 pub const OUTBOUND_OVERDUE_EVERY: Duration = Duration::from_secs(10);
 

@@ -11,15 +11,17 @@ use super::book::{Now, Refused, Rest};
 use super::desk::{Desk, now};
 use super::settle::{End, Ended, Waits};
 use crate::limits::{
-    OUTBOUND_CLAIM_MAX, OUTBOUND_CLAIMS_A_TURN, OUTBOUND_FORGET_EVERY, OUTBOUND_OVERDUE_EVERY, OUTBOUND_WALK_EVERY,
-    OUTBOUND_WALK_STEP,
+    OUTBOUND_CLAIM_MAX, OUTBOUND_CLAIMS_A_TURN, OUTBOUND_DUE_EVERY, OUTBOUND_FORGET_EVERY, OUTBOUND_OVERDUE_EVERY,
+    OUTBOUND_WALK_EVERY, OUTBOUND_WALK_STEP,
 };
 
 /// Where it goes on.
 #[derive(Debug)]
 pub(super) struct Fetching {
-    /// Something may be due.
+    /// There was more that is due than there was room for, or somebody says that something is.
     rung: bool,
+    /// When it is looked for anyway. It outlives whatever happens meanwhile, so that no traffic puts it off.
+    due_at: Option<Instant>,
     /// Where the walk over parked destinations is.
     walked: Option<String>,
     walks_at: Option<Instant>,
@@ -29,7 +31,7 @@ pub(super) struct Fetching {
 
 impl Default for Fetching {
     fn default() -> Self {
-        Self { rung: true, walked: None, walks_at: None, overdue_at: None, forgets_at: None }
+        Self { rung: true, due_at: None, walked: None, walks_at: None, overdue_at: None, forgets_at: None }
     }
 }
 
@@ -50,10 +52,15 @@ impl Fetching {
         self.rung = true;
     }
 
+    /// When the next round is, though nothing happens until then.
+    pub(super) fn wakes_at(&self) -> Option<Instant> {
+        self.due_at
+    }
+
     /// One round.
     pub(super) async fn fetch(&mut self, queue: &Queue, desk: &Desk, now: Now) -> Result<Fetched, queue::Error> {
         let mut fetched = Fetched::default();
-        if self.rung {
+        if is_time(&mut self.due_at, OUTBOUND_DUE_EVERY, now.instant) || self.rung {
             self.due(queue, desk, now, &mut fetched).await?;
         }
         if is_time(&mut self.walks_at, OUTBOUND_WALK_EVERY, now.instant) {

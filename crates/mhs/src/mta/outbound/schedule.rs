@@ -66,7 +66,7 @@ impl Outbound {
             self.fill(&mut fetching).await;
             self.start(&mut workers).await;
             while workers.try_join_next().is_some() {}
-            let wakes_at = self.desk.book().wakes_at();
+            let wakes_at = self.desk.book().wakes_at().into_iter().chain(fetching.wakes_at()).min();
             tokio::select! {
                 () = self.context.shutdown.draining() => {}
                 () = self.context.queue.woken() => fetching.ring(),

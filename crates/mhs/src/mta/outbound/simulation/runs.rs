@@ -145,3 +145,19 @@ fn simulation_of_a_list_and_a_person() {
         }
     });
 }
+
+/// Letters come and go without a pause of a second: one that was put off is tried again all the same.
+#[test]
+fn simulation_of_steady_traffic() {
+    runtime().block_on(async {
+        let servers =
+            [("home.test".to_owned(), Manner::Healthy), ("gray.test".to_owned(), Manner::Greylisting(MINUTE))];
+        let mut office = Office::new(11, &servers).await;
+        let gray = office.write("anna@home.test", &["kostas@gray.test".to_owned()]).await;
+        for letter in 0..6 * MINUTE / 300 {
+            office.run_until(letter * 300).await;
+            office.write("anna@home.test", &["eleni@home.test".to_owned()]).await;
+        }
+        assert_eq!(office.post.item(&(gray, 0)).delivered, 1, "the letter that was put off waits for a quiet second");
+    });
+}
