@@ -224,15 +224,16 @@ impl Transaction {
             Some(Due::Data) => self.data_reply(&reply),
             Some(Due::Chunk) => self.chunk_reply(&reply),
             Some(Due::Body(which)) => self.body_reply(which, reply),
+            // Nothing was asked. Whatever it says, it has not the whole letter.
             None => {
-                self.settle(&reply);
+                self.settle(&refusal(&reply));
                 self.broken = Some(reply);
             }
         }
     }
 
     fn refuse_mail(&mut self, reply: &Reply) {
-        self.settle(&not_3yz(reply));
+        self.settle(&refusal(reply));
         // What was sent along still gets its answers; without pipelining nothing more is said.
         self.say = Say::Nothing;
     }
@@ -241,10 +242,11 @@ impl Transaction {
         if let (true, Some(accepted)) = (reply.is_positive() && self.mail_taken, self.accepted.get_mut(index)) {
             *accepted = true;
         } else if let Some(verdict) = self.verdicts.get_mut(index) {
-            verdict.get_or_insert_with(|| not_3yz(&reply));
+            verdict.get_or_insert_with(|| refusal(&reply));
         }
     }
 
+    /// RFC 5321 section 4.3.2: 354, or a refusal. Anything else is no word about a letter that was not sent yet.
     fn data_reply(&mut self, reply: &Reply) {
         let wanted = self.accepted.contains(&true);
         match reply.code {
@@ -253,14 +255,19 @@ impl Transaction {
                 self.empty = true;
                 self.say = Say::Body;
             }
-            _ => self.settle(&not_3yz(reply)),
+            _ => {
+                self.settle(&refusal(reply));
+                if !is_refusal(reply) {
+                    self.broken = Some(refusal(reply));
+                }
+            }
         }
     }
 
     /// Each BDAT has a reply; the one to LAST is the letter's.
     fn chunk_reply(&mut self, reply: &Reply) {
         if !reply.is_positive() {
-            self.settle(&not_3yz(reply));
+            self.settle(&refusal(reply));
             self.say = Say::Nothing;
         }
     }
@@ -372,7 +379,7 @@ impl Transaction {
     pub(super) fn report(mut self, problem: Option<Problem>) -> Report {
         let phase = if problem.is_some() { self.furthest.max(self.phase()) } else { self.furthest };
         let reply = match &problem {
-            Some(Problem::Refused(reply)) => not_3yz(reply),
+            Some(Problem::Refused(reply)) => refusal(reply),
             Some(Problem::Closed) => Reply::new(451, (4, 4, 2), "the server closed the connection"),
             Some(Problem::Timeout) => Reply::new(451, (4, 4, 2), "the server did not answer in time"),
             Some(Problem::Malformed(why)) => {
@@ -388,8 +395,18 @@ impl Transaction {
 
 /// A reply that ends something has to be 2yz, 4yz or 5yz; a 3yz out of place is a failure for now.
 fn not_3yz(reply: &Reply) -> Reply {
-    if reply.code / 100 == 3 {
-        return Reply::new(451, (4, 5, 0), format!("the server answered out of turn: {reply}"));
-    }
-    reply.clone()
+    if reply.code / 100 == 3 { out_of_turn(reply) } else { reply.clone() }
+}
+
+/// Where nothing but a refusal is left: what is none is for later, and never a yes.
+fn refusal(reply: &Reply) -> Reply {
+    if is_refusal(reply) { reply.clone() } else { out_of_turn(reply) }
+}
+
+fn is_refusal(reply: &Reply) -> bool {
+    reply.is_transient() || reply.is_permanent()
+}
+
+fn out_of_turn(reply: &Reply) -> Reply {
+    Reply::new(451, (4, 5, 0), format!("the server answered out of turn: {reply}"))
 }

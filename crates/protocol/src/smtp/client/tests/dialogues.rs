@@ -342,3 +342,37 @@ fn a_peer_that_talks_without_end() {
     sender.pump();
     assert!(sender.closed && sender.lost.is_some());
 }
+
+/// A yes where the letter has not been sent is no yes: the letter stays ours.
+#[test]
+fn a_yes_before_the_letter_is_none() {
+    let sender = talk(
+        one(&["x@y"], "text"),
+        "S: 220 hello
+         C: EHLO athens.test
+         S: 250 hello
+         C: MAIL FROM:<a@b>
+         S: 250 ok
+         C: RCPT TO:<x@y>
+         S: 250 ok
+         C: DATA
+         S: 250 ok",
+    );
+    assert!(sender.fates()[0].starts_with("451 4.5.0 the server answered out of turn: 250 ok"), "{:?}", sender.fates());
+    // A reply too many: the second 250 of RCPT is taken for that of DATA.
+    let sender = talk(
+        one(&["x@y"], "text"),
+        "S: 220 hello
+         C: EHLO athens.test
+         S: 250-hello
+         S: 250 PIPELINING
+         C: MAIL FROM:<a@b>
+         C: RCPT TO:<x@y>
+         C: DATA
+         S: 250 ok
+         S: 250 ok
+         S: 250 ok
+         S: 354 go",
+    );
+    assert!(sender.fates()[0].starts_with("451 4.5.0 the server answered out of turn: 250 ok"), "{:?}", sender.fates());
+}
