@@ -25,6 +25,9 @@ pub enum TlsFault {
     DaneRequired,
     /// Anything else, such as a certificate that no TLSA record names.
     Validation,
+    /// The handshake did not come to its end: the connection broke, or there was no common ground. Of the certificate
+    /// nothing is known.
+    Broken,
 }
 
 impl TlsFault {
@@ -38,7 +41,7 @@ impl TlsFault {
             Self::TlsaInvalid => "tlsa-invalid",
             Self::DnssecInvalid => "dnssec-invalid",
             Self::DaneRequired => "dane-required",
-            Self::Validation => "validation-failure",
+            Self::Validation | Self::Broken => "validation-failure",
         }
     }
 

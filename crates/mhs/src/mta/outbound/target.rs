@@ -96,6 +96,8 @@ pub enum Found {
     Target(Target),
     /// Nowhere, now ([`Outcome::Deferred`]) or ever ([`Outcome::Failed`]).
     Nowhere(Outcome),
+    /// A trouble of ours: nothing is known of the destination.
+    Ours(envelope::Reply),
     /// No letter has this destination by the routes as they are now: it wants to be asked for anew
     /// ([`crate::route::Table::destination`]).
     Changed,
@@ -111,7 +113,7 @@ pub async fn find(context: &Context, settings: &Settings, destination: &str) -> 
             Err(error) => {
                 context.fault(None, None, "directory", &error);
                 let reply = envelope::Reply::new(451, (4, 3, 0), "our directory does not answer");
-                return Found::Nowhere(Outcome::Deferred(reply));
+                return Found::Ours(reply);
             }
         }
     }

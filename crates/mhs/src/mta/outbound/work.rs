@@ -48,6 +48,11 @@ impl Outbound {
         match found {
             Found::Target(target) => self.carry_to(attempt, target).await,
             Found::Nowhere(outcome) => self.nowhere(attempt, outcome).await,
+            // The destination is not judged by it.
+            Found::Ours(reply) => {
+                self.desk.book().ended(attempt.id, Feedback::Nothing, now());
+                self.end_all(attempt.group.jobs, &Outcome::Deferred(reply.clone())).await;
+            }
             Found::Changed => {
                 let waiting = self.waiting_behind(&attempt);
                 self.reroute(attempt.group.jobs.into_iter().chain(waiting)).await;

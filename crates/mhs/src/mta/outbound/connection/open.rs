@@ -206,8 +206,8 @@ async fn greet(conversation: &mut Conversation<Client>, encrypt: bool, demanded:
 fn untrusted(gone: Gone) -> Untrusted {
     match gone {
         Gone::Untrusted(why) => why,
-        Gone::Tls(reason) => Untrusted { fault: TlsFault::Validation, reason },
-        gone => Untrusted { fault: TlsFault::Validation, reason: gone.to_string() },
+        Gone::Tls(reason) => Untrusted { fault: TlsFault::Broken, reason },
+        gone => Untrusted { fault: TlsFault::Broken, reason: gone.to_string() },
     }
 }
 

@@ -100,9 +100,9 @@ fn of_outcome(
     }
 }
 
-/// Nobody tries it now. Its sender is told of the delay all the same, and it is given up like any other; but not while it
-/// has its turn to come, and behind a dead destination only when that has been tried since its lifetime was over: a clock
-/// that jumps bounces nothing.
+/// Nobody tries it now. Its sender is told of the delay all the same; it is given up only behind a dead destination, when
+/// that has been tried since its lifetime was over: a clock that jumps bounces nothing, and what an operator keeps back is
+/// kept until he lets it go. Then it is tried once more before it is given up.
 fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> Decision {
     let accepted = claim.mail.accepted_at;
     let wishes = wishes(claim);
@@ -110,7 +110,7 @@ fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> De
         Waits::Rest(rest) => (rest.reply.clone(), Some(rest.tried_at)),
         Waits::Operator => {
             let text = format!("mail for {} waits for the operator", claim.destination);
-            (Reply::new(451, (4, 3, 2), text), Some(now))
+            (Reply::new(451, (4, 3, 2), text), None)
         }
         Waits::Turn => (Reply::new(451, (4, 4, 5), format!("mail for {} waits for its turn", claim.destination)), None),
     };
@@ -285,7 +285,8 @@ mod tests {
         assert_eq!((gone.verdict, gone.notice.unwrap().0), (Verdict::Done, Action::Failed));
         // What the operator keeps back is late and given up too.
         assert_eq!(decide(late, Waits::Operator, false).notice.unwrap().0, Action::Delayed);
-        assert_eq!(decide(over, Waits::Operator, true).verdict, Verdict::Done);
+        // What the operator keeps back is kept, whatever the clock says.
+        assert!(matches!(decide(over, Waits::Operator, true).verdict, Verdict::Park { .. }));
         // What has its turn to come is not.
         assert_eq!(decide(late, Waits::Turn, false).notice.unwrap().0, Action::Delayed);
         assert!(matches!(decide(over, Waits::Turn, true).verdict, Verdict::Park { .. }));

@@ -306,6 +306,8 @@ impl Demand {
     pub(in crate::mta::outbound) fn unmet(&self, host: &str, why: &Untrusted) -> Reply {
         let (status, what) = match why.fault {
             TlsFault::StartTlsNotSupported => ((4, 7, 10), "TLS is required, and the server offers none".to_owned()),
+            // That says nothing of the host but that it is not to be had now.
+            TlsFault::Broken => ((4, 4, 2), format!("TLS with {host} failed: {}", why.reason)),
             _ => ((4, 7, 5), format!("TLS with {host} failed: {}", why.reason)),
         };
         Reply::new(451, status, format!("{what}{}", self.whose()))
