@@ -41,6 +41,10 @@ pub const OUTBOUND_WINDOW_BACKLOG: usize = 3000;
 /// Of these, for one destination at most, so that a large backlog for one leaves room for the others.
 pub const OUTBOUND_WINDOW_EACH: usize = 1000;
 
+/// A destination that sets a rate, or pauses, has no more in memory than goes within this time: the rest waits in the
+/// store, and leaves the window to those that can be served.
+pub const OUTBOUND_AHEAD: Duration = Duration::from_secs(10);
+
 /// Of these, for one destination after a rest: no more than one letter is risked before it is known to be alive.
 pub const OUTBOUND_PROBE_RECIPIENTS: usize = OUTBOUND_RECIPIENTS_MAX;
 

@@ -66,6 +66,8 @@ impl Fetching {
         if is_time(&mut self.walks_at, OUTBOUND_WALK_EVERY, now.instant) {
             self.walk(queue, desk, now).await?;
             suspend(queue, desk, now, &mut fetched).await?;
+            let paused = desk.book().take_paused(now).into_iter();
+            fetched.ended.extend(paused.map(|job| Ended::unspoken(job, End::Waits(Waits::Turn))));
         }
         self.hungry(queue, desk, now, &mut fetched).await?;
         if is_time(&mut self.overdue_at, OUTBOUND_OVERDUE_EVERY, now.instant) {

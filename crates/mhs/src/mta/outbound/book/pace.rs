@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use super::super::SiteLimits;
 use crate::limits::{
-    OUTBOUND_CEILING_KEPT, OUTBOUND_PAUSE_FIRST, OUTBOUND_PAUSE_MAX, OUTBOUND_PAUSES_MAX, OUTBOUND_WINDOW_FIRST,
+    OUTBOUND_AHEAD, OUTBOUND_CEILING_KEPT, OUTBOUND_PAUSE_FIRST, OUTBOUND_PAUSE_MAX, OUTBOUND_PAUSES_MAX,
+    OUTBOUND_RECIPIENTS_MAX, OUTBOUND_WINDOW_FIRST,
 };
 
 /// Thousandths of a connection: the window grows by parts of one.
@@ -67,6 +68,21 @@ impl Pace {
             Some(self.next_letter?.checked_sub(ahead).unwrap_or(now))
         });
         self.paused_until.max(rate).filter(|until| *until > now)
+    }
+
+    /// Recipients that are worth holding in memory: what may go soon, or one whole letter; nobody while a long pause lasts.
+    pub(super) fn worth(&self, now: Instant) -> usize {
+        if self.pauses_long(now) {
+            return 0;
+        }
+        let Some(rate) = self.limits.rate else { return usize::MAX };
+        let soon = OUTBOUND_AHEAD.as_nanos() / rate.interval().as_nanos().max(1);
+        usize::try_from(soon).unwrap_or(usize::MAX).max(rate.burst() as usize).max(OUTBOUND_RECIPIENTS_MAX)
+    }
+
+    /// It has asked to be left alone for longer than letters wait in memory.
+    pub(super) fn pauses_long(&self, now: Instant) -> bool {
+        self.paused_until.is_some_and(|until| until > now + OUTBOUND_AHEAD)
     }
 
     /// A letter begins.

@@ -78,7 +78,13 @@ impl Site {
             Some(_) => OUTBOUND_PROBE_RECIPIENTS,
             None => OUTBOUND_WINDOW_EACH,
         };
-        most.saturating_sub(self.used_count)
+        most.min(self.pace.worth(now)).saturating_sub(self.used_count)
+    }
+
+    /// Its part of what is `free`: it never has more than it leaves to others, so the more destinations want some, the
+    /// less each has, and there is always some for one more.
+    pub(super) fn part_of(&self, free: usize) -> usize {
+        free.saturating_sub(self.used_count).div_ceil(2)
     }
 
     /// The same for one lane.

@@ -8,6 +8,7 @@ use storage::BodyId;
 
 use super::*;
 use crate::limits::*;
+use crate::mta::outbound::Rate;
 
 /// A claim for one recipient of a letter.
 pub(in super::super) fn claim(mail: MailId, number: i64, to: &str) -> Claim {
@@ -372,4 +373,49 @@ fn what_is_lost_is_not_begun_and_what_is_idle_is_forgotten() {
     assert!(book.forget(now).is_empty());
     assert!(book.forget(later(now, 2 * OUTBOUND_SITE_KEPT.as_secs())).is_empty());
     assert!(book.sites.is_empty());
+}
+
+#[test]
+fn what_cannot_go_leaves_the_window_to_others() {
+    let slow = SiteLimits { connections_max: 20, rate: Some(Rate { letters: 60, per: Duration::from_secs(3600) }) };
+    let limits = move |destination: &str| if destination.starts_with('r') { slow } else { SiteLimits::default() };
+    let times = RestTimes { first: OUTBOUND_REST_FIRST, longest: OUTBOUND_REST_MAX };
+    let (mut book, now) = (Book::new(Box::new(limits), times), begin());
+    // Each of them has thousands in the store, and takes one a minute.
+    book.parked((0..4).map(|n| format!("r{n}.test")), now);
+    for (destination, wanted) in wanted(&mut book, OUTBOUND_WINDOW_BACKLOG, now) {
+        assert_eq!(wanted, OUTBOUND_RECIPIENTS_MAX);
+        book.add(many(&destination, wanted), now);
+    }
+    // And these are only slow: each leaves as much as it has.
+    for n in 0..5 {
+        book.parked([format!("s{n}.test")], now);
+        let count_max = book.backlog_room(now);
+        let (destination, wanted) = wanted(&mut book, count_max, now).pop().unwrap_or_else(|| panic!("none for {n}"));
+        book.add(many(&destination, wanted), now);
+    }
+    assert!(book.backlog_room(now) > OUTBOUND_WINDOW_BACKLOG / 50);
+    assert_eq!(book.room("new.test", Lane(1), 100, false, now), 100);
+}
+
+#[test]
+fn what_waits_for_a_pause_waits_in_the_store() {
+    let (mut book, mut now) = (book(), begin());
+    prove(&mut book, "x.test", now);
+    book.add(many("x.test", 500), now);
+    let slower = || Feedback::Slower(Reply::new(450, (4, 7, 28), "slow down"));
+    while book.take_paused(now).is_empty() {
+        if let Some(until) = book.wakes_at() {
+            now = Now { instant: until, ..now };
+        }
+        for attempt in book.start(now) {
+            assert!(matches!(book.ended(attempt.id, slower(), now), Ruling::Settle));
+        }
+    }
+    assert!(book.start(now).is_empty() && book.used() == 0);
+    assert_eq!(book.room("x.test", Lane(1), 1, false, now), 0);
+    assert!(book.hungry(1000, now).is_empty());
+    // It is fetched when the pause is over.
+    now = Now { instant: book.wakes_at().unwrap(), ..now };
+    assert_eq!(wanted(&mut book, 1000, now), [("x.test".to_owned(), OUTBOUND_WINDOW_EACH)]);
 }

@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use queue::Lane;
 
+use super::ledger::Job;
+use super::site::Site;
 use super::{Book, Now, Rest};
 use crate::limits::{
     OUTBOUND_LANE, OUTBOUND_PARKED_KEPT, OUTBOUND_SITE_KEPT, OUTBOUND_SITES_MAX, OUTBOUND_WINDOW,
@@ -41,7 +43,7 @@ impl Book {
         if asked {
             site.wake(now.instant);
         }
-        let room = wanted.min(in_all).min(of_lane).min(site.room_of(lane, now.instant));
+        let room = wanted.min(site.part_of(in_all)).min(of_lane).min(site.room_of(lane, now.instant));
         if room < wanted {
             site.parked = Some(now.instant);
         }
@@ -101,10 +103,34 @@ impl Book {
     /// Writes a destination down to be filled, when there is more of it in the store and room for it.
     pub(super) fn feed(&mut self, destination: &str, now: Instant) {
         let Some(site) = self.sites.get_mut(destination) else { return };
-        if site.parked.is_some() && !site.hungry && site.is_low() && site.room(now) > 0 {
+        if site.parked.is_none() || site.hungry || !site.is_low() {
+            return;
+        }
+        if site.room(now) > 0 {
             site.hungry = true;
             self.hungry.push_back(destination.to_owned());
+        } else if site.pace.pauses_long(now)
+            && let Some(until) = site.pace.blocked_until(now)
+        {
+            self.set_timer(destination, until);
         }
+    }
+
+    /// What waits in memory for destinations that have asked for a long pause: it waits in the store until that is over.
+    pub(in super::super) fn take_paused(&mut self, now: Now) -> Vec<Job> {
+        self.sweep(now.instant);
+        let mut waiting = Vec::new();
+        let pauses = |site: &Site| !site.waiting.is_empty() && site.pace.pauses_long(now.instant);
+        let paused: Vec<String> =
+            self.sites.iter().filter(|(_, site)| pauses(site)).map(|(name, _)| name.clone()).collect();
+        for destination in paused {
+            if let Some(site) = self.sites.get_mut(&destination) {
+                site.parked = Some(now.instant);
+                waiting.extend(site.take_all());
+            }
+            self.feed(&destination, now.instant);
+        }
+        waiting
     }
 
     /// There are rows of these destinations in the store.
@@ -124,15 +150,17 @@ impl Book {
     pub(in super::super) fn hungry(&mut self, count_max: usize, now: Now) -> Vec<Hungry> {
         self.sweep(now.instant);
         let mut left = count_max;
+        let mut free = OUTBOUND_WINDOW_BACKLOG.saturating_sub(self.used());
         let mut some = Vec::new();
         while left > 0
             && let Some(destination) = self.hungry.pop_front()
         {
             let Some(site) = self.sites.get_mut(&destination) else { continue };
             site.hungry = false;
-            let wanted = site.room(now.instant).min(left);
+            let wanted = site.room(now.instant).min(left).min(site.part_of(free));
             if wanted > 0 {
                 left -= wanted;
+                free -= wanted;
                 some.push(Hungry { destination, after: site.lane, wanted });
             }
         }
