@@ -11,6 +11,7 @@
 
 pub mod address;
 pub mod build;
+pub mod convert;
 pub mod date;
 pub mod dsn;
 pub mod encoding;

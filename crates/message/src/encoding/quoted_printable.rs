@@ -181,28 +181,37 @@ fn encode_line(line: &[u8], out: &mut Vec<u8>) {
     let mut column = 0;
     for (index, byte) in line.iter().enumerate() {
         let last = index + 1 == line.len();
-        let plain = match byte {
-            b'=' => false,
-            b' ' | b'\t' => !last,
-            // A dot at a line's start and a `From ` there are what gateways change.
-            b'.' => column > 0,
-            b'F' => column > 0 || line.get(index..index + 5) != Some(b"From "),
-            33..=126 => true,
-            _ => false,
-        };
+        let rest = line.get(index..).unwrap_or_default();
+        let mut plain = is_plain(rest, column == 0, index == 0);
         let width = if plain { 1 } else { 3 };
         if column + width > LINE_OCTETS_MAX - usize::from(!last) {
             out.extend_from_slice(b"=\r\n");
             column = 0;
+            plain = is_plain(rest, true, false);
         }
         if plain {
             out.push(*byte);
+            column += 1;
         } else {
             const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
             let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
             out.extend_from_slice(&[b'=', digit(byte >> 4), digit(byte & 15)]);
+            column += 3;
         }
-        column += width;
+    }
+}
+
+/// Whether the first octet of `rest`, up to the end of its line, may stand for itself at this place.
+fn is_plain(rest: &[u8], begins_line: bool, began_text: bool) -> bool {
+    match rest.first() {
+        None | Some(b'=') => false,
+        Some(b' ' | b'\t') => rest.len() > 1,
+        // A dot at a line's start and a `From ` there are what gateways change.
+        Some(b'.') => !begins_line,
+        Some(b'F') => !begins_line || !rest.starts_with(b"From "),
+        // Behind a soft line break it could begin what looks like a boundary, and was none before.
+        Some(b'-') => !begins_line || began_text,
+        Some(byte) => (33..=126).contains(byte),
     }
 }
 
@@ -231,6 +240,15 @@ mod tests {
         assert_eq!(encode_text(b"From me\n."), b"=46rom me\r\n=2E");
         assert_eq!(encode_text(&[b'a'; 77]), format!("{}=\r\naa", "a".repeat(75)).into_bytes());
         assert_eq!(encode_text(&[b'a'; 76]), "a".repeat(76).into_bytes());
+        // What a soft line break brings to a line's start is no boundary, no dot, and no `From `.
+        for (text, coded) in [("--x", "=2D-x"), (".x", "=2Ex"), ("From x", "=46rom x")] {
+            let long = format!("{}{text}", "a".repeat(75));
+            assert_eq!(
+                String::from_utf8(encode_text(long.as_bytes())).unwrap(),
+                format!("{}=\r\n{coded}", "a".repeat(75))
+            );
+        }
+        assert_eq!(encode_text(b"-- \nAnna"), b"--=20\r\nAnna");
     }
 
     proptest! {

@@ -9,4 +9,4 @@ mod tests;
 pub use collect::{HeaderCollector, Progress};
 pub use field::{Field, unfold};
 pub use section::Header;
-pub(crate) use section::{Line, classify};
+pub(crate) use section::{Line, classify, line_end_octets};

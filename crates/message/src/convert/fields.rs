@@ -1,0 +1,64 @@
+//! The header of a part whose encoding has changed.
+
+use super::{Converter, Inconvertible};
+use crate::Span;
+use crate::encoding::TransferEncoding;
+use crate::header::{Header, line_end_octets};
+use crate::limits::{FIELDS_MAX, HEADER_OCTETS_MAX};
+use crate::mime::Part;
+
+/// What else an encoded part has to say of itself.
+pub(super) struct Missing<'a> {
+    /// It is a message, so MIME-Version stands in its header (RFC 2045 section 4).
+    pub(super) is_message: bool,
+    /// Its body, as it came.
+    pub(super) body: &'a [u8],
+}
+
+impl Converter<'_, '_> {
+    /// Makes the header say that the body is in `encoding`. Of several Content-Transfer-Encoding fields one stays: the
+    /// first, which counts.
+    pub(super) fn label(
+        &mut self,
+        part: &Part,
+        encoding: &TransferEncoding,
+        missing: Option<Missing<'_>>,
+    ) -> Result<(), Inconvertible> {
+        let bytes = part.header.of(self.letter);
+        let header = Header::parse(bytes);
+        if bytes.len() > HEADER_OCTETS_MAX || header.fields().count() >= FIELDS_MAX {
+            return Err(Inconvertible::HeaderTooLong);
+        }
+        let mut line = format!("Content-Transfer-Encoding: {}", encoding.as_str());
+        for field in header.get_all("content-transfer-encoding") {
+            let whole = field.whole();
+            let mut text = std::mem::take(&mut line);
+            if !text.is_empty() && line_end_octets(whole) > 0 {
+                text.push_str("\r\n");
+            }
+            self.replace(field.span().shifted(part.header.start), text.as_bytes());
+        }
+        let Some(missing) = missing else { return Ok(()) };
+        let mut added = String::new();
+        if missing.is_message && header.get("mime-version").is_none() {
+            added.push_str("MIME-Version: 1.0\r\n");
+        }
+        if header.get("content-type").is_none() && !missing.body.is_ascii() {
+            // RFC 1428 section 3: the charset that it is known to be in, or else this word.
+            let charset = if std::str::from_utf8(missing.body).is_ok() { "utf-8" } else { "unknown-8bit" };
+            added.push_str(&format!("Content-Type: text/plain; charset={charset}\r\n"));
+        }
+        if !line.is_empty() {
+            added.push_str(&line);
+            added.push_str("\r\n");
+        }
+        let blank = if header.is_complete() { line_end_octets(bytes) } else { 0 };
+        if !header.is_complete() {
+            // A part that had no header, not even an empty one: its body began at once.
+            added.push_str("\r\n");
+        }
+        let at = part.header.end - blank;
+        self.replace(Span::new(at, at), added.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! What arrives in 7 bits is what was sent in 8.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::LINE_OCTETS_MAX;
+
+fn converted(letter: &[u8]) -> Vec<u8> {
+    to_seven_bit(letter).unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(letter))).into_owned()
+}
+
+fn shown(letter: impl AsRef<[u8]>) -> String {
+    String::from_utf8(converted(letter.as_ref())).unwrap()
+}
+
+#[test]
+fn a_letter_that_knows_no_mime() {
+    assert_eq!(
+        shown("From: a@b\r\n\r\ncafé\r\n"),
+        "From: a@b\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\r\ncaf=C3=A9\r\n"
+    );
+    assert!(
+        shown(b"From: a@b\n\ncaf\xe9")
+            .contains("\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=unknown-8bit\r\n")
+    );
+    // An empty header, and none: without its empty line all of it is header.
+    assert!(shown("\r\né").starts_with("MIME-Version: 1.0\r\n"));
+    assert!(matches!(to_seven_bit("é".as_bytes()), Ok(Cow::Borrowed(_))));
+    // Greek is shorter in base64.
+    assert!(
+        shown("A: b\r\n\r\nΚαλημέρα, τι κάνεις;\r\n")
+            .ends_with("\r\n\r\nzprOsc67zrfOvM6tz4HOsSwgz4TOuSDOus6szr3Otc65z4I7DQo=\r\n")
+    );
+}
+
+#[test]
+fn the_fields_that_were_there() {
+    let given = "MIME-Version: 1.0\r\nContent-Transfer-Encoding:\r\n 8bit\r\nContent-Type: text/html; charset=utf-8\r\n\
+                 Content-transfer-encoding: binary\r\nX: y\r\n\r\né";
+    assert_eq!(
+        shown(given),
+        "MIME-Version: 1.0\r\nContent-Transfer-Encoding: quoted-printable\r\n\
+         Content-Type: text/html; charset=utf-8\r\nX: y\r\n\r\n=C3=A9"
+    );
+    // A label that is too large for what it stands on, and nothing else.
+    assert_eq!(shown("Content-Transfer-Encoding: 8bit\r\n\r\nhello"), "Content-Transfer-Encoding: 7bit\r\n\r\nhello");
+    // Other octets than text, and text that holds NUL.
+    for (kind, body, wanted) in [
+        ("image/png", b"\x89PNG".as_slice(), "iVBORw==\r\n"),
+        ("text/plain", b"\0a", "AGE=\r\n"),
+        ("application/pdf", b"a\r\n\xff", "YQ0K/w==\r\n"),
+    ] {
+        let letter = [format!("Content-Type: {kind}\r\n\r\n").as_bytes(), body].concat();
+        assert!(shown(&letter).ends_with(&format!("Content-Transfer-Encoding: base64\r\n\r\n{wanted}")), "{kind}");
+    }
+}
+
+#[test]
+fn encodings_that_were_damaged_are_written_anew() {
+    let head = "Content-Transfer-Encoding: ";
+    assert_eq!(
+        shown(format!("{head}quoted-printable\n\né=3D")),
+        format!(
+            "{head}quoted-printable\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\n=C3=A9=3D"
+        )
+    );
+    let long = "QUJD".repeat(300);
+    let letter = shown(format!("Content-Type: a/b\r\n{head}base64\r\n\r\n{long}"));
+    assert!(
+        letter.contains(&format!("\r\n{head}base64\r\n")) && letter.lines().all(|line| line.len() <= 76),
+        "{letter}"
+    );
+    // A line feed that was escaped is no line end.
+    assert!(shown(format!("Content-Type: text/x\n{head}quoted-printable\n\né=0A")).ends_with("\nw6kK\r\n"));
+}
+
+const NESTED: &str = "Content-Type: multipart/mixed; boundary=x\r\nContent-Transfer-Encoding: 8bit\r\n\r\npré\r\n--x\r\n\
+    é\r\n--x\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: in\r\n\r\nè\r\n--x\r\n\
+    \r\nplain\r\n--x--\r\népi\r\n";
+
+#[test]
+fn parts_are_encoded_where_they_stand() {
+    assert_eq!(
+        shown(NESTED),
+        "Content-Type: multipart/mixed; boundary=x\r\nContent-Transfer-Encoding: 7bit\r\n\r\n--x\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A9\r\n--x\r\n\
+         Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\nSubject: in\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=C3=A8\r\n--x\r\n\
+         \r\nplain\r\n--x--\r\n"
+    );
+    // RFC 6532 section 3.7.
+    let global = shown("Content-Type: message/global\r\n\r\nSubject: é\r\n\r\nhi");
+    assert!(
+        global.ends_with("Content-Transfer-Encoding: quoted-printable\r\n\r\nSubject: =C3=A9\r\n\r\nhi"),
+        "{global}"
+    );
+}
+
+#[test]
+fn what_cannot_be_converted_is_refused() {
+    let part =
+        |kind: &str, body: &str| format!("Content-Type: {kind}; boundary=x\r\n\r\n--x\r\n\r\n{body}\r\n--x--\r\n");
+    let deep = "Content-Type: message/rfc822\r\n\r\n".repeat(60) + "\r\né";
+    for (letter, wanted) in [
+        (part("multipart/signed", "é"), Inconvertible::Sealed("multipart/signed".into())),
+        (part("multipart/encrypted", "é"), Inconvertible::Sealed("multipart/encrypted".into())),
+        ("Content-Type: message/partial\r\n\r\né".into(), Inconvertible::Opaque("message/partial".into())),
+        ("Content-Type: multipart/mixed\r\n\r\né".into(), Inconvertible::Opaque("multipart/mixed".into())),
+        ("Content-Transfer-Encoding: x-odd\r\n\r\né".into(), Inconvertible::Opaque("in the encoding x-odd".into())),
+        (part("multipart/mixed", "a\r\n--x é"), Inconvertible::Opaque("parted by a boundary in 8 bits".into())),
+        (deep, Inconvertible::TooNested),
+        (format!("X: {}\r\n\r\né", "a".repeat(300_000)), Inconvertible::HeaderTooLong),
+    ] {
+        assert_eq!(to_seven_bit(letter.as_bytes()), Err(wanted), "{:.80}", letter);
+    }
+    // The same without 8 bits in them.
+    for kind in ["multipart/signed", "multipart/encrypted"] {
+        assert!(matches!(to_seven_bit(part(kind, "e").as_bytes()), Ok(Cow::Borrowed(_))));
+    }
+}
+
+/// Type and decoded octets of every leaf; line ends of what is text are made one.
+fn leaves(letter: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let structure = Structure::parse(letter);
+    let leaf = |part: &&Part| part.kind == Kind::Leaf;
+    let text = |part: &Part, octets: &[u8]| match part.content.content_type.kind.as_str() {
+        "text" | "message" => lines(octets),
+        _ => octets.to_vec(),
+    };
+    let shown = |part: &Part| (part.content.content_type.to_string(), text(part, &part.decoded(letter)));
+    structure.parts().iter().filter(leaf).map(shown).collect()
+}
+
+fn lines(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (index, line) in octets.split(|b| *b == b'\n').enumerate() {
+        if index > 0 {
+            out.extend_from_slice(b"\r\n");
+        }
+        let more = out.len() + line.len() < octets.len() + index;
+        out.extend_from_slice(if more { line.strip_suffix(b"\r").unwrap_or(line) } else { line });
+    }
+    out
+}
+
+/// Converted, it says the same, and there is nothing left to convert.
+fn check(letter: &[u8]) {
+    let Ok(once) = to_seven_bit(letter) else { return };
+    let again = to_seven_bit(&once).unwrap();
+    assert!(
+        matches!(again, Cow::Borrowed(_)),
+        "{:?}\n{:?}",
+        String::from_utf8_lossy(&once),
+        String::from_utf8_lossy(&again)
+    );
+    let (before, after) = (leaves(letter), leaves(&once));
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(&after) {
+        // A message/global is a leaf once it is encoded.
+        if after.0 != "message/global" {
+            assert_eq!(before, after, "{:?}\n{:?}", String::from_utf8_lossy(letter), String::from_utf8_lossy(&once));
+        }
+    }
+}
+
+/// A part with its header, from what sending programs write.
+fn part() -> impl Strategy<Value = Vec<u8>> {
+    let kind = prop::sample::select(vec![
+        "",
+        "Content-Type: text/plain\r\n",
+        "Content-Type: image/png\r\n",
+        "Content-Type: message/delivery-status\r\n",
+    ]);
+    let label =
+        prop::sample::select(vec!["", "Content-Transfer-Encoding: 8bit\r\n", "Content-Transfer-Encoding: BINARY\r\n"]);
+    let octets = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        "[a-zé .=-]{0,60}(\r\n[ -~é]{0,90}){0,6}".prop_map(String::into_bytes),
+        (900usize..1200).prop_map(|count| vec![b'-'; count]),
+    ];
+    let leaf = (kind, label, octets)
+        .prop_map(|(kind, label, octets)| [kind.as_bytes(), label.as_bytes(), b"\r\n", &octets].concat());
+    leaf.prop_recursive(4, 20, 4, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|inside| [b"Content-Type: message/rfc822\r\n\r\n", &inside[..]].concat()),
+            (0u32..1000, prop::collection::vec(inner, 1..4), any::<bool>()).prop_map(|(number, inside, odd)| {
+                let boundary = format!("=_{number}_b");
+                let around = if odd { "å\r\n" } else { "" };
+                let mut out = format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{around}").into_bytes();
+                for part in inside {
+                    out.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
+                    out.extend_from_slice(&part);
+                    out.extend_from_slice(b"\r\n");
+                }
+                out.extend_from_slice(format!("--{boundary}--\r\n{around}").as_bytes());
+                out
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn letters_say_the_same(letter in part()) {
+        let once = converted(&letter);
+        prop_assert!(once.is_ascii() && !once.contains(&0));
+        prop_assert!(once.split(|b| *b == b'\n').all(|line| line.len() <= LINE_OCTETS_MAX + 1));
+        prop_assert!(once.len() <= letter.len() * 3 / 2 + 400 * (Structure::parse(&letter).parts().len() + 1));
+        check(&letter);
+    }
+
+    #[test]
+    fn rubbish_says_the_same(pieces in prop::collection::vec(prop::sample::select(vec![
+        "Content-Type: multipart/mixed; boundary=x\r\n", "Content-Type: multipart/digest; boundary=y\n", "--x\r\n", "--x--\r\n", "--y\n",
+        "--x", "\r\n", "\n", "\r", "é", "a", " ", "\0", "=", "=0A", "=\r\n", "Content-Type: message/rfc822\r\n", "Content-Type: text/html\r\n",
+        "Content-Type: message/global\r\n", "Content-Type: multipart/signed; boundary=y\r\n", "Content-Transfer-Encoding: 8bit\r\n",
+        "Content-Transfer-Encoding: base64\r\n", "Content-Transfer-Encoding: quoted-printable\r\n", "Content-Transfer-Encoding: binary\r\n",
+        "Content-Transfer-Encoding: x\n", "Content-Type: image/gif", "--y--", "QUJD", "junk é\r\n",
+    ]), 0..30)) {
+        check(pieces.concat().as_bytes());
+    }
+}
