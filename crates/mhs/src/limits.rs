@@ -197,6 +197,13 @@ pub const OUTBOUND_IDLE_PATIENCE: Duration = Duration::from_secs(8);
 /// Letters on one connection, before load balancing gets its turn. Where LIMITS names fewer, that counts.
 pub const OUTBOUND_MAILS_MAX: u64 = 100;
 
+/// A longer letter is not made one in 7 bits for a server that takes no other: it is held in memory for that. All that are
+/// converted or on their way converted share two and a half times as much.
+pub const OUTBOUND_CONVERTED_OCTETS_MAX: u64 = 64 * 1024 * 1024;
+
+/// How long a letter waits for that memory: a server hangs up on who says nothing for five minutes.
+pub const OUTBOUND_CONVERTING_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Octets of a letter that are read and sent at once.
 pub const OUTBOUND_PIECE_OCTETS: u64 = 128 * 1024;
 

@@ -10,6 +10,7 @@ mod require_tls;
 mod routes;
 mod secured;
 mod secured_peer;
+mod seven_bits;
 mod trouble;
 mod ways;
 #[path = "../../../net/tests/web/mod.rs"]

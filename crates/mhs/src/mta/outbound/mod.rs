@@ -4,7 +4,8 @@
 //!   letters are handed over, [`fill`] fetches what waits in the store, [`schedule`] is the loop around them, [`work`] carries.
 //! - [`SiteLimits`]: how many connections and letters a destination is asked to bear.
 //! - [`target`] asks [`crate::route`] where a destination's mail goes.
-//! - [`connection`], [`tls`], [`transaction`] speak with the next hop; connections are used again.
+//! - [`connection`], [`tls`], [`transaction`] speak with the next hop; connections are used again. [`letter`] is what it
+//!   gets, in 7 bits where it takes no 8.
 //! - [`trouble`] turns each failure into an [`Outcome`] by its blast radius.
 //! - [`settle`] ends the claims, and tells senders through [`crate::bounce`] in the same transaction.
 //!
@@ -15,6 +16,7 @@ mod book;
 mod connection;
 mod desk;
 mod fill;
+mod letter;
 mod local;
 mod require_tls;
 mod schedule;

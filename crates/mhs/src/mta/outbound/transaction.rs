@@ -2,31 +2,19 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use envelope::{Envelope, Outcome, Recipient, Reply, RequireTls};
 use journal::Event as Happened;
 use net::clock;
 use protocol::smtp::client::{Event, Phase, Problem, Report};
 use protocol::{Session, Step};
-use storage::Body;
 
 use super::connection::{Connection, Connections, Journaled};
+use super::letter::Letter;
 use super::target::word;
 use super::tls::policies;
 use super::trouble::{self, Verdict};
 use super::{Attempted, Batch, Host, Target, require_tls};
 use crate::Context;
-use crate::bounce::after_return_path;
-use crate::limits::{HEADER_OCTETS_MAX, OUTBOUND_PIECE_OCTETS};
-
-/// The letter's bytes.
-struct Letter {
-    /// Says which address of ours sent it on, so that it is known when it comes back.
-    delivered_to: Bytes,
-    body: Body,
-    /// Where it begins for others: a Return-Path is for our own mailboxes only (RFC 5321 section 4.4).
-    start: u64,
-}
 
 /// The host that is asked.
 #[derive(Clone, Copy)]
@@ -70,7 +58,7 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
         passed_over: Vec::new(),
         safe: require_tls::Asked::default(),
     };
-    let letter = match Letter::open(context, batch).await {
+    let mut letter = match Letter::open(context, batch).await {
         Ok(letter) => letter,
         Err(error) => {
             context.fault(None, Some(batch.mail.id), "store", &error);
@@ -86,36 +74,13 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
             break;
         }
         let hop = Hop { target, host, is_last: hosts.peek().is_none() };
-        reached |= progress.ask(connections, &journaled, &hop, &letter).await;
+        reached |= progress.ask(connections, &journaled, &hop, &mut letter).await;
     }
     progress.give_back();
     if reached {
         progress.tell_passed_over();
     }
     progress.finish(!reached)
-}
-
-impl Letter {
-    async fn open(context: &Context, batch: &Batch) -> Result<Self, storage::Error> {
-        let body = context.store.open(batch.mail.body).await?;
-        let start = after_return_path(&body).await?;
-        let field = batch.mail.delivered_to.as_ref().map(message::trace::delivered_to_field);
-        Ok(Self { delivered_to: field.unwrap_or_default().into(), body, start })
-    }
-
-    fn octets(&self) -> u64 {
-        self.delivered_to.len() as u64 + self.body.len() - self.start
-    }
-
-    /// Whether the header holds what only SMTPUTF8 may carry (RFC 6531 section 3.4).
-    async fn has_utf8_header(&self) -> Result<bool, storage::Error> {
-        let head = self.body.read(self.start..self.start + HEADER_OCTETS_MAX as u64).await?;
-        if !self.delivered_to.is_ascii() {
-            return Ok(true);
-        }
-        let end = head.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(head.len());
-        Ok(head.get(..end).is_some_and(|header| !header.is_ascii()))
-    }
 }
 
 impl Progress<'_> {
@@ -131,7 +96,7 @@ impl Progress<'_> {
         connections: &Connections,
         journaled: &Arc<Journaled>,
         hop: &Hop<'_>,
-        letter: &Letter,
+        letter: &mut Letter,
     ) -> bool {
         let Hop { target, host, is_last } = *hop;
         let demand = match policies::demand(&connections.settings, target, host, self.batch.mail.require_tls).await {
@@ -168,6 +133,11 @@ impl Progress<'_> {
             if demanded && !connection.extensions.require_tls {
                 self.last = self.safe.not_offered(&host.name);
                 self.passed_over.push((host.clone(), self.last.clone()));
+                connections.put(journaled, connection);
+                return true;
+            }
+            if let Err(reply) = letter.fit(&connections.converting, &connection.extensions).await {
+                self.unfit(host, reply, is_last);
                 connections.put(journaled, connection);
                 return true;
             }
@@ -246,7 +216,7 @@ impl Progress<'_> {
         Ok(Envelope {
             reverse_path: mail.reverse_path.clone(),
             recipients,
-            body: mail.body_type,
+            body: letter.body_type(mail.body_type),
             smtputf8,
             ret: mail.ret,
             envelope_id: mail.envelope_id.clone(),
@@ -302,6 +272,20 @@ impl Progress<'_> {
         for index in self.open() {
             self.settle(index, &host, None, Outcome::Failed(word.clone()));
         }
+    }
+
+    /// The host takes no such letter. It goes back when there is no other host to ask; for want of memory, of ours, it
+    /// waits.
+    fn unfit(&mut self, host: &Host, reply: Reply, is_last: bool) {
+        if is_last && reply.is_permanent() {
+            self.tell_passed_over();
+            for index in self.open() {
+                self.settle(index, host, None, Outcome::Failed(reply.clone()));
+            }
+        } else {
+            self.passed_over.push((host.clone(), reply.clone()));
+        }
+        self.last = reply;
     }
 
     /// Writes down the hosts that could not be talked to, now that one can be. Where none can, the caller tells.
@@ -361,17 +345,13 @@ async fn transact(connection: &mut Connection, envelope: Envelope, letter: &Lett
     let octets = letter.octets();
     let conversation = &mut connection.conversation;
     conversation.session().send(clock::instant(), envelope, Some(octets));
-    let mut at = letter.start;
-    let mut field = letter.delivered_to.clone();
+    let mut at = 0;
     loop {
         match conversation.next().await {
-            Ok(Some(Event::WantBody)) if !field.is_empty() => {
-                conversation.session().body(clock::instant(), &std::mem::take(&mut field), false);
-            }
             Ok(Some(Event::WantBody)) => {
-                let piece: Bytes = letter.body.read(at..at + OUTBOUND_PIECE_OCTETS).await?;
+                let piece = letter.piece(at).await?;
                 at += piece.len() as u64;
-                let last = at >= letter.body.len() || piece.is_empty();
+                let last = at >= octets || piece.is_empty();
                 conversation.session().body(clock::instant(), &piece, last);
             }
             Ok(Some(Event::Done(report))) => return Ok(report),

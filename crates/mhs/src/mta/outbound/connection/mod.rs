@@ -17,6 +17,7 @@ use journal::{Event as Happened, Service};
 use net::{Conversation, Stream, clock};
 use protocol::smtp::client::{Client, Extensions};
 
+use super::letter::Converting;
 use super::tls::demand::{Demand, Level};
 use super::tls::{self, TlsPolicy};
 use super::{Host, Place, Settings, Target};
@@ -77,6 +78,8 @@ pub(super) struct Connection {
 #[derive(Clone)]
 pub struct Connections {
     pub(super) settings: Arc<Settings>,
+    /// Memory for letters that go out in 7 bits.
+    pub(super) converting: Converting,
     idle: Arc<Mutex<Idle>>,
 }
 
@@ -93,7 +96,7 @@ struct Idle {
 impl Connections {
     /// An empty one.
     pub fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, idle: Arc::default() }
+        Self { settings, converting: Converting::default(), idle: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {
