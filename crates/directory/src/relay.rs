@@ -53,9 +53,14 @@ impl RelayAllowed {
     }
 
     /// The recipient is in a domain whose mail we take for others (a backup MX): anybody may send there, and it goes on to
-    /// the domain's own hosts. `None` when the domain is none of these. An address literal is never one.
+    /// the domain's own hosts. `None` when the domain is none of these. An address literal is never one. Nor is a local part
+    /// that names a way of its own (`x%elsewhere`, `elsewhere!x`, `"x@elsewhere"`): the domain's own hosts trust us, and an
+    /// old one would go that way.
     pub fn for_relay_domain(recipient: &Address, domains: &DomainSet) -> Option<Self> {
         let domain = recipient.host().name()?;
+        if recipient.local().as_str().contains(['%', '!', '@']) {
+            return None;
+        }
         domains.contains(domain).then_some(Self(Why::RelayDomain))
     }
 
@@ -287,6 +292,9 @@ mod tests {
         let domains = DomainSet::new(vec!["a.test".parse().unwrap(), ".b.test".parse().unwrap()]);
         for (recipient, wanted) in [
             ("x@a.test", true),
+            ("x%elsewhere.test@a.test", false),
+            ("elsewhere.test!x@a.test", false),
+            ("\"x@elsewhere.test\"@a.test", false),
             ("x@c.b.test", true),
             ("x@b.test", false),
             ("x@ca.test", false),

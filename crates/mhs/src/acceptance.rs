@@ -119,11 +119,24 @@ impl Letter {
             }
         }
         for copy in ways.remote {
-            if self.copies.insert((copy.recipient.address.clone(), None)) {
+            // By every way once: which of them are left is known when circles are broken.
+            let by = copy.onward.as_ref().map(|onward| onward.by.to_string());
+            if self.copies.insert((copy.recipient.address.clone(), by)) {
                 self.remote.push(copy);
             }
         }
         true
+    }
+
+    /// A next hop that the letter reaches by several ways gets one copy: as the sender named it, if he did.
+    fn keep_one_way(&mut self) {
+        let direct = self.remote.iter().filter(|copy| copy.onward.is_none());
+        let direct: HashSet<Address> = direct.map(|copy| copy.recipient.address.clone()).collect();
+        let mut seen = HashSet::new();
+        self.remote.retain(|copy| {
+            let address = &copy.recipient.address;
+            (copy.onward.is_none() || !direct.contains(address)) && seen.insert(address.clone())
+        });
     }
 
     /// Whether nobody gets it.
@@ -147,6 +160,7 @@ impl Letter {
     pub async fn ready(mut self, context: &Context, stage: Stage) -> Result<Ready, storage::Error> {
         // In ascending order, so that two letters for the same people never wait for each other in a circle.
         self.local.sort_by(|a, b| (a.account, &a.mailbox).cmp(&(b.account, &b.mailbox)));
+        self.keep_one_way();
         let octets = stage.len();
         let label = Label {
             mail: Some(self.id),

@@ -52,6 +52,13 @@ pub(super) async fn bring_home(outbound: &Outbound, group: Group) {
     // Whoever sent it on before its domain became ours does not again.
     let been = mail.delivered_to.iter().map(directory::canonical).collect();
     letter.break_circles_at(&been, b"");
+    if letter.has_no_recipients() {
+        let outcome = Outcome::Failed(crate::acceptance::circle_reply());
+        for job in home {
+            outbound.end_without_attempt(job, &outcome).await;
+        }
+        return;
+    }
     if let Err(error) = accept(outbound, letter, mail, &home).await {
         context.fault(None, Some(mail.id), "store", &error);
         let outcome = Outcome::Deferred(crate::acceptance::trouble(&error));
