@@ -94,6 +94,12 @@ pub(crate) fn own_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// The group that this process makes files with.
+pub(crate) fn own_gid() -> u32 {
+    // SAFETY: it only asks.
+    unsafe { libc::getegid() }
+}
+
 /// Files that this process makes from now on are its user's alone: the data folder lets people pass to the drop box.
 pub(crate) fn keep_private() {
     // SAFETY: it only sets a mask of this process.

@@ -10,6 +10,7 @@ mod cli;
 mod crash;
 mod dane;
 mod dovecot;
+mod drop;
 mod exim;
 mod fetchers;
 mod hostile;

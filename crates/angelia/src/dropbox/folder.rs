@@ -126,7 +126,13 @@ impl DropFolder {
         if !found.is_dir() {
             return Err(io::Error::other(format!("{} is no folder", self.path.display())));
         }
-        if found.mode() & 0o7777 != MODE {
+        // Made by another user, and given to ours without its group: files would come with a group that lets us read nothing.
+        // Giving it away takes the setgid bit off.
+        let is_others = found.gid() != crate::privileges::own_gid();
+        if is_others {
+            std::os::unix::fs::lchown(&self.path, None, Some(crate::privileges::own_gid()))?;
+        }
+        if is_others || found.mode() & 0o7777 != MODE {
             std::fs::set_permissions(&self.path, Permissions::from_mode(MODE))?;
         }
         if self.path.parent() == Some(data) {

@@ -135,6 +135,12 @@ async fn the_folder_is_for_all_and_the_rest_for_nobody() {
     let _notice = house.clerk.open().await.unwrap();
     assert_eq!(mode(&house.settings.drop.path), 0o3733);
     assert_eq!(mode(&house.settings.data), 0o711);
+    // Given to us without its group, it would be of no use.
+    if chown(&house.settings.drop.path, None, Some(65_534)).is_ok() {
+        let _notice = house.clerk.open().await.unwrap();
+        let found = house.settings.drop.path.metadata().unwrap();
+        assert_eq!((found.gid(), found.mode() & 0o7777), (house.settings.data.metadata().unwrap().gid(), 0o3733));
+    }
     for entry in std::fs::read_dir(&house.settings.data).unwrap() {
         let path = entry.unwrap().path();
         assert!(path == house.settings.drop.path || mode(&path) & 0o077 == 0, "{}", path.display());
