@@ -98,15 +98,17 @@ impl Clerk {
     pub(super) async fn open(self: &Arc<Self>) -> io::Result<std::fs::File> {
         let clerk = Arc::clone(self);
         let octets_max = self.context.settings.message_octets_max;
-        let (notice, listing) = blocking(move || {
+        let known = ledger::known(&self.context.store, &self.host).await.map_err(io::Error::other)?;
+        let (notice, gone) = blocking(move || {
             clerk.folder.make(&clerk.data)?;
-            Ok((clerk.folder.announce(octets_max)?, clerk.folder.list()?))
+            let notice = clerk.folder.announce(octets_max)?;
+            let mut gone: HashSet<String> = known.into_iter().collect();
+            clerk.folder.list(|name, uid| {
+                gone.remove(&letter_id(name, uid).to_string());
+            })?;
+            Ok((notice, gone.into_iter().collect::<Vec<String>>()))
         })
         .await?;
-        let there: HashSet<String> =
-            listing.letters.iter().map(|(name, uid)| letter_id(*name, *uid).to_string()).collect();
-        let known = ledger::known(&self.context.store, &self.host).await.map_err(io::Error::other)?;
-        let gone: Vec<String> = known.into_iter().filter(|name| !there.contains(name)).collect();
         if !gone.is_empty() {
             ledger::forget(&self.context.store, &self.host, gone).await.map_err(io::Error::other)?;
         }
@@ -116,7 +118,7 @@ impl Clerk {
     /// One look into the folder. Answers how long to wait before the next.
     pub(super) async fn pass(self: &Arc<Self>) -> Duration {
         let clerk = Arc::clone(self);
-        let listing = match blocking(move || clerk.folder.list()).await {
+        let listing = match blocking(move || clerk.folder.list(|_, _| {})).await {
             Ok(listing) => listing,
             Err(error) => {
                 self.fault(None, &format!("looking into {}: {error}", self.folder.path().display()));

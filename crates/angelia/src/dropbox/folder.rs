@@ -4,6 +4,7 @@
 //! gets the group of the server (setgid), which reads it through that. A letter is written under a temporary name with
 //! mode 0600, synced, opened to the group, and renamed; its name is the id of a letter.
 
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write};
@@ -14,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use envelope::MailId;
 
-use super::limits::{FREE_OCTETS_MIN, LETTER_OCTETS, LISTED_MAX, UNFINISHED};
+use super::limits::{FREE_OCTETS_MIN, LETTER_OCTETS, LISTED_ODD_MAX, LISTED_OF_ONE, UNFINISHED};
 
 /// Everybody writes, nobody lists, nobody touches another's; files get the group of the folder.
 const MODE: u32 = 0o3733;
@@ -177,23 +178,31 @@ impl DropFolder {
         Ok(file)
     }
 
-    /// What is there, and removes what somebody began long ago and never ended.
-    pub(super) fn list(&self) -> io::Result<Listing> {
+    /// What is there, and removes what somebody began long ago and never ended. All of the folder is looked through, so
+    /// that nobody's heap hides another's letter; of each user only the first letters are kept. `each` hears of all.
+    pub(super) fn list(&self, mut each: impl FnMut(MailId, u32)) -> io::Result<Listing> {
         let mut listing = Listing::default();
-        for entry in std::fs::read_dir(&self.path)?.take(LISTED_MAX) {
+        let mut kept: HashMap<u32, usize> = HashMap::new();
+        for entry in std::fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name();
             let text = name.to_string_lossy();
             let Ok(found) = entry.metadata() else { continue };
             match text.parse::<MailId>() {
                 _ if text == NOTICE || text.starts_with(ASIDE_PREFIX) => {}
-                Ok(mail) if found.is_file() && mail.to_string() == text => listing.letters.push((mail, found.uid())),
-                _ if text.starts_with(UNFINISHED_PREFIX) && found.is_file() => {
-                    if is_older(&found, UNFINISHED) {
-                        std::fs::remove_file(entry.path())?;
+                Ok(mail) if found.is_file() && mail.to_string() == text => {
+                    each(mail, found.uid());
+                    let his = kept.entry(found.uid()).or_default();
+                    *his += 1;
+                    if *his <= LISTED_OF_ONE {
+                        listing.letters.push((mail, found.uid()));
                     }
                 }
-                _ => listing.odd.push(name),
+                _ if text.starts_with(UNFINISHED_PREFIX) && found.is_file() => {
+                    remove_unfinished(&entry.path(), &found)?;
+                }
+                _ if listing.odd.len() < LISTED_ODD_MAX => listing.odd.push(name),
+                _ => {}
             }
         }
         Ok(listing)
@@ -262,6 +271,17 @@ fn keep(path: &Path, aside: &Path, name: &std::ffi::OsStr) -> io::Result<Option<
     io::copy(&mut open(path)?.take(ASIDE_OCTETS), &mut copy)?;
     copy.sync_all()?;
     Ok(Some(kept))
+}
+
+/// What was begun long ago; its writer may remove it at the same moment.
+fn remove_unfinished(path: &Path, found: &std::fs::Metadata) -> io::Result<()> {
+    if !is_older(found, UNFINISHED) {
+        return Ok(());
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// By the time that nobody can set.

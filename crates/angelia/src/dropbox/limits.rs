@@ -11,8 +11,11 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 /// Octets of the envelope before a letter: a thousand recipients of 320 octets, and the rest.
 pub(crate) const FORM_OCTETS_MAX: usize = 512 * 1024;
 
-/// Entries of the folder that one look takes in, about 100 octets each. The others have their turn when these are gone.
-pub(crate) const LISTED_MAX: usize = 20_000;
+/// Letters of one user that one look keeps in memory: one more than a pass takes, which says that there are more.
+pub(crate) const LISTED_OF_ONE: usize = OF_ONE_USER + 1;
+
+/// What is no letter, in one look. The others are put aside after the next.
+pub(crate) const LISTED_ODD_MAX: usize = 1000;
 
 /// Letters of one user that one pass takes, before others have their turn.
 pub(crate) const OF_ONE_USER: usize = 50;

@@ -238,6 +238,27 @@ async fn users_have_their_turns() {
     assert!(turn.iter().position(|name| *name == second).unwrap() < 4);
 }
 
+#[tokio::test]
+async fn a_heap_of_one_hides_nobody() {
+    let house = House::open("").await;
+    let _notice = house.clerk.open().await.unwrap();
+    let count = limits::OF_ONE_USER * 3;
+    let names: Vec<MailId> = (0..count).map(|_| house.drop_letter(&to("anna@athens.test"), "\n")).collect();
+    let mut seen = 0;
+    let listing = house.drop_folder().list(|_, _| seen += 1).unwrap();
+    assert_eq!((listing.letters.len(), seen), (limits::LISTED_OF_ONE, count));
+    // Taken, and killed before any file went: a start remembers those that no look keeps, too.
+    for name in &names {
+        assert!(matches!(house.clerk.take(*name).await, Fate::Taken(..)));
+    }
+    let _notice = house.clerk.open().await.unwrap();
+    while !house.names().is_empty() {
+        house.clerk.pass().await;
+    }
+    assert_eq!(house.delivered().await, count as i64);
+    assert_eq!(house.count("SELECT COUNT(*) FROM drop_taken").await, 0);
+}
+
 #[test]
 fn nobody_becomes_another_letter() {
     let name = MailId::random();
