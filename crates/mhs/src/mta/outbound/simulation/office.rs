@@ -34,6 +34,8 @@ pub(super) enum Event {
     Settle,
     /// Something may be due.
     Wake,
+    /// The second of the real loop, after which it looks for what is due whatever it knows.
+    Second,
     Renew,
     /// A sender has a letter.
     Write,
@@ -157,8 +159,11 @@ impl Office {
             Event::Settle => self.settle().await,
             // Another one was planned before it.
             Event::Wake if self.at < self.wakes_at => {}
-            // Nobody rings: what is due is found by the clock alone, as in a server that runs.
-            Event::Wake => self.wakes_at = i64::MAX,
+            Event::Wake => {
+                self.wakes_at = i64::MAX;
+                self.fetching.ring();
+            }
+            Event::Second => self.fetching.ring(),
             Event::Renew => self.renew().await,
             Event::Write => self.write_any().await,
             Event::Kill => self.kill().await,
@@ -348,6 +353,7 @@ impl Office {
         self.queue.attach(self.desk.clone());
         self.fetching = Fetching::default();
         self.plan_here(5 * MINUTE, Event::Renew);
+        self.plan_seconds();
     }
 
     /// Somebody sets the clock, by hours.
@@ -356,6 +362,12 @@ impl Office {
         self.skew += self.chance.between(-6 * HOUR, 6 * HOUR);
         set_clock(self.at, self.skew);
         self.wakes_at = i64::MAX;
+        self.plan_seconds();
+    }
+
+    /// The queue walks through its rows, a page each second, after a start and when the clock was set.
+    fn plan_seconds(&mut self) {
+        (1..=20).for_each(|second| self.plan_here(second * SECOND, Event::Second));
     }
 
     /// The rows that there are.

@@ -69,7 +69,10 @@ async fn trouble(seed: u64) -> i64 {
     office.run_until(hours * HOUR + DRAINED_AFTER).await;
     office.check(&format!("seed {seed}, the end")).await;
     let left = office.queued().await;
-    assert!(left.is_empty(), "seed {seed}: {} recipients starve, of {:?}", left.len(), servers);
+    if !left.is_empty() {
+        let rows = office.queue.list(queue::Filter::default(), 10, super::virtual_now().wall).await.unwrap();
+        panic!("seed {seed}: {} recipients starve, of {servers:?}, at {:?}: {rows:#?}", left.len(), super::virtual_now().wall);
+    }
     if std::env::var_os("ANGELIA_SEED").is_some() {
         println!("{} events, {} recipients, {hours} hours", office.happened, office.post.items.len());
     }
