@@ -53,6 +53,13 @@ pub const OUTBOUND_LANE: usize = 1000;
 /// See [`OUTBOUND_LANE`]. Some letters to as many recipients as a letter goes to at once.
 pub const OUTBOUND_LANE_EACH: usize = 250;
 
+/// Recipients of one sender that make him a person and not a list. So many have room although their destination is full;
+/// a letter to more at one destination leaves it its last connection.
+pub const OUTBOUND_LANE_FEW: usize = 10;
+
+/// Places of the window that are kept for senders who have [`OUTBOUND_LANE_FEW`] at most.
+pub const OUTBOUND_WINDOW_FEW: usize = 500;
+
 /// Destinations that something is known of: each costs some hundred octets. Those beyond wait in the store until others
 /// are forgotten.
 pub const OUTBOUND_SITES_MAX: usize = 100_000;
@@ -122,6 +129,10 @@ pub const OUTBOUND_ATTEMPTS_EACH: usize = 20;
 
 /// Letters that go one right after the other where a rate is set: a burst beyond that is what a rate is set against.
 pub const OUTBOUND_RATE_BURST_MAX: u32 = 50;
+
+/// What has waited in memory for longer is looked at in the store before it is tried: the operator may have held or
+/// dropped it. Below that, a letter that just came is not worth a read.
+pub const OUTBOUND_FRESH: Duration = Duration::from_secs(2);
 
 /// Batches that a worker carries to one destination before others have their turn.
 pub const OUTBOUND_BATCHES_A_TURN: usize = 100;

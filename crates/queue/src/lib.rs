@@ -174,6 +174,13 @@ impl Queue {
         Ok(write.await?.0)
     }
 
+    /// Whether each of these claims (letter, number, fence) is still ours, and not held or dropped by the operator meanwhile:
+    /// for a row that has waited in memory, just before it is tried.
+    pub async fn still_stand(&self, claims: Vec<(MailId, i64, i64)>) -> Result<Vec<bool>, Error> {
+        let look = self.inner.store.read(move |q| claims.iter().map(|claim| settle::stands(q, *claim)).collect());
+        Ok(look.await?)
+    }
+
     /// Ends claims, in a transaction that may also hold the notices about them. Answers for each whether the fence still
     /// was ours; when not, nothing was changed for it.
     pub fn settle_in(&self, tx: &dyn Transaction, ends: &[Settlement]) -> Result<Vec<bool>, storage::Error> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use envelope::{MailId, Timestamp};
-use storage::{Error, Transaction, Value};
+use storage::{Error, Query, Transaction, Value};
 
 use crate::limits::DIALOGUE_OCTETS_MAX;
 use crate::rows::{self, Fixed, RecipientRow, recipient_columns};
@@ -111,6 +111,13 @@ pub(crate) fn renew(
     let (mail, number, fence) = claim;
     let parameters = [mail.to_bytes().into(), number.into(), fence.into(), until.0.into(), node.into()];
     Ok(tx.execute(SQL, &parameters)? == 1)
+}
+
+/// Whether a claim is still whose it was, and nobody holds its row.
+pub(crate) fn stands(q: &dyn Query, claim: (MailId, i64, i64)) -> Result<bool, Error> {
+    const SQL: &str = "SELECT 1 FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND fence = $3 AND held = 0";
+    let (mail, number, fence) = claim;
+    Ok(q.query_one(SQL, &[mail.to_bytes().into(), number.into(), fence.into()])?.is_some())
 }
 
 /// The beginning of a text, whole characters.

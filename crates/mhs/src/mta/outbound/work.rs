@@ -1,15 +1,17 @@
 //! A worker: carries letters to one destination, one after the other, until none waits or others want their turn.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use envelope::{Outcome, Recipient};
+use queue::Queue;
 
 use super::book::{Attempt, Feedback, Group, Job, Rest, Ruling};
 use super::desk::now;
 use super::settle::{End, Ended, Waits};
 use super::target::{self, Found};
 use super::{Attempted, Batch, Outbound, Target, deliver, local, trouble};
-use crate::limits::{OUTBOUND_BATCHES_A_TURN, OUTBOUND_SLOW_AFTER};
+use crate::limits::{OUTBOUND_BATCHES_A_TURN, OUTBOUND_FRESH, OUTBOUND_SLOW_AFTER};
 
 /// Says that the attempt is over, however the worker ended.
 struct AtWork {
@@ -43,8 +45,34 @@ pub(super) async fn carry(outbound: Arc<Outbound>, attempt: Attempt) {
     }
 }
 
+/// Takes out of a letter's recipients what the operator has held or dropped, or somebody else has got, while it waited
+/// in memory.
+pub(super) async fn withdrawn(queue: &Queue, group: &mut Group, now: Instant) -> Result<Vec<Job>, queue::Error> {
+    let waited = |job: &Job| now.saturating_duration_since(job.since) > OUTBOUND_FRESH;
+    if !group.jobs.iter().any(waited) {
+        return Ok(Vec::new());
+    }
+    let claims = group.jobs.iter().map(|job| (job.claim.mail.id, job.claim.number, job.fence())).collect();
+    let mut stands = queue.still_stand(claims).await?.into_iter();
+    let (kept, gone) = std::mem::take(&mut group.jobs).into_iter().partition(|_| stands.next().unwrap_or(true));
+    group.jobs = kept;
+    Ok(gone)
+}
+
 impl Outbound {
-    async fn carry_one(&self, attempt: Attempt, found: &Found) {
+    async fn carry_one(&self, mut attempt: Attempt, found: &Found) {
+        match withdrawn(&self.context.queue, &mut attempt.group, now().instant).await {
+            Ok(gone) => {
+                for job in gone {
+                    self.end(Ended::unspoken(job, End::Back)).await;
+                }
+            }
+            Err(error) => self.context.fault(None, Some(attempt.group.mail.id), "queue", &error),
+        }
+        if attempt.group.jobs.is_empty() {
+            self.desk.book().ended(attempt.id, Feedback::Nothing, now());
+            return;
+        }
         match found {
             Found::Target(target) => self.carry_to(attempt, target).await,
             Found::Nowhere(outcome) => self.nowhere(attempt, outcome).await,

@@ -58,9 +58,15 @@ impl<T> Lanes<T> {
         self.turns.front().copied()
     }
 
+    /// What is first in a lane, for all lanes in their order.
+    pub(super) fn heads(&self) -> impl Iterator<Item = &T> {
+        self.turns.iter().filter_map(|lane| self.queues.get(lane)?.front())
+    }
+
     /// The first thing of the first lane that may be served now.
-    pub(super) fn pop(&mut self, mut may: impl FnMut(Lane) -> bool) -> Option<(Lane, T)> {
-        let place = self.turns.iter().position(|lane| may(*lane))?;
+    pub(super) fn pop(&mut self, mut may: impl FnMut(Lane, &T) -> bool) -> Option<(Lane, T)> {
+        let head = |lane: &Lane| self.queues.get(lane).and_then(VecDeque::front);
+        let place = self.turns.iter().position(|lane| head(lane).is_some_and(|thing| may(*lane, thing)))?;
         let lane = self.turns.remove(place)?;
         let queue = self.queues.get_mut(&lane)?;
         let thing = queue.pop_front()?;
@@ -103,7 +109,7 @@ mod tests {
         (0..5).for_each(|n| lanes.push(lane(1), n));
         (10..12).for_each(|n| lanes.push(lane(2), n));
         let mut order = Vec::new();
-        while let Some((_, thing)) = lanes.pop(|_| true) {
+        while let Some((_, thing)) = lanes.pop(|_, _| true) {
             order.push(thing);
         }
         assert_eq!(order, [0, 10, 1, 11, 2, 3, 4]);
@@ -115,7 +121,7 @@ mod tests {
         let mut lanes = Lanes::default();
         lanes.push(lane(1), "a");
         lanes.push(lane(2), "b");
-        assert_eq!(lanes.pop(|which| which != lane(1)), Some((lane(2), "b")));
+        assert_eq!(lanes.pop(|which, _| which != lane(1)), Some((lane(2), "b")));
         lanes.push(lane(2), "c");
         assert_eq!(lanes.head(), Some(lane(1)));
         lanes.push_front(lane(2), "before c");
@@ -123,6 +129,6 @@ mod tests {
         lanes.retain(|thing| *thing != "a");
         assert_eq!((lanes.len(), lanes.head()), (2, Some(lane(2))));
         assert_eq!(lanes.drain(), ["before c", "c"]);
-        assert_eq!((lanes.len(), lanes.pop(|_| true)), (0, None));
+        assert_eq!((lanes.len(), lanes.pop(|_, _| true)), (0, None));
     }
 }

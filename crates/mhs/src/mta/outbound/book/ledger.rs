@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use envelope::MailId;
 use queue::{Claim, Lane};
@@ -18,6 +19,8 @@ pub(super) fn key(claim: &Claim) -> Key {
 #[derive(Debug)]
 pub(in super::super) struct Job {
     pub(in super::super) claim: Claim,
+    /// When it came into our hands.
+    pub(in super::super) since: Instant,
     ticket: u64,
     fence: Arc<AtomicI64>,
     settled: AtomicI64,
@@ -95,7 +98,7 @@ impl Ledger {
     }
 
     /// Writes a claim in. `None` when a job for its row lives already: that one has the new fence now.
-    pub(super) fn hold(&mut self, claim: Claim, lane: Lane) -> Option<Job> {
+    pub(super) fn hold(&mut self, claim: Claim, lane: Lane, now: Instant) -> Option<Job> {
         if let Some(held) = self.held.get_mut(&key(&claim)) {
             held.fence.store(claim.fence, Ordering::SeqCst);
             held.again = Some(claim);
@@ -105,7 +108,8 @@ impl Ledger {
         let (ticket, fence) = (self.tickets, Arc::new(AtomicI64::new(claim.fence)));
         let destination = Arc::from(claim.destination.as_str());
         self.held.insert(key(&claim), Held { ticket, fence: fence.clone(), lane, destination, again: None });
-        Some(Job { claim, ticket, fence, settled: AtomicI64::new(NOT_SETTLED), returned: self.returned.clone() })
+        let (settled, returned) = (AtomicI64::new(NOT_SETTLED), self.returned.clone());
+        Some(Job { claim, since: now, ticket, fence, settled, returned })
     }
 
     /// Strikes out jobs that are gone. The row may have been settled and claimed anew meanwhile.

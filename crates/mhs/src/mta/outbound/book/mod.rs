@@ -35,6 +35,7 @@ use self::pace::Pace;
 use self::site::Site;
 use self::slots::{Class, Slot, Slots};
 use super::SiteLimits;
+use crate::limits::OUTBOUND_LANE_FEW;
 
 /// The time, by both clocks: the one that never goes back, and the one of records.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +49,13 @@ pub(super) struct Now {
 pub(super) struct Group {
     pub(super) mail: Arc<Mail>,
     pub(super) jobs: Vec<Job>,
+}
+
+impl Group {
+    /// A list's: the other side has something to do until it has taken all of them.
+    fn is_long(&self) -> bool {
+        self.jobs.len() > OUTBOUND_LANE_FEW
+    }
 }
 
 /// One letter that goes out now. Whoever has it says how it [`Book::ended`], or that it [`Book::vanished`].
@@ -187,7 +195,7 @@ impl Book {
 
     fn add_one(&mut self, claim: Claim, now: Instant) -> Option<Refused> {
         let (lane, asked, destination) = (claim.lane, claim.asked, claim.destination.clone());
-        let job = self.ledger.hold(claim, lane)?;
+        let job = self.ledger.hold(claim, lane, now)?;
         *self.lanes.entry(lane).or_default() += 1;
         let site = self.site(&destination, now);
         site.use_room(lane, 1);
@@ -268,7 +276,7 @@ impl Book {
                 return None;
             }
             let slots = &self.slots;
-            let (_, destination) = self.ready.get_mut(class.index())?.pop(|lane| slots.may(class, lane))?;
+            let (_, destination) = self.ready.get_mut(class.index())?.pop(|lane, _| slots.may(class, lane))?;
             let Some(site) = self.sites.get_mut(&destination) else { continue };
             site.ready = false;
             // What is known of it may have changed while it stood there.
@@ -286,7 +294,8 @@ impl Book {
     fn begin(&mut self, destination: &str, now: Instant) -> Option<Attempt> {
         let site = self.sites.get_mut(destination)?;
         let (class, slots) = (site.class(), &self.slots);
-        let (lane, group) = site.waiting.pop(|lane| slots.may(class, lane))?;
+        let is_last = site.is_at_its_last(now);
+        let (lane, group) = site.waiting.pop(|lane, group| slots.may(class, lane) && !(is_last && group.is_long()))?;
         site.pace.spend(now);
         site.under_way += 1;
         site.used_at = now;
@@ -422,7 +431,7 @@ impl Book {
     /// for its row lives already.
     pub(super) fn hold(&mut self, claim: Claim, now: Now) -> Option<(Job, Option<Rest>)> {
         let (lane, destination) = (claim.lane, claim.destination.clone());
-        let job = self.ledger.hold(claim, lane)?;
+        let job = self.ledger.hold(claim, lane, now.instant)?;
         *self.lanes.entry(lane).or_default() += 1;
         let site = self.site(&destination, now.instant);
         site.use_room(lane, 1);

@@ -11,7 +11,8 @@ use super::rest::Rest;
 use super::slots::Class;
 use super::{Group, lanes::Lanes};
 use crate::limits::{
-    OUTBOUND_LANE_EACH, OUTBOUND_PROBE_RECIPIENTS, OUTBOUND_RECIPIENTS_MAX, OUTBOUND_REST_KEPT, OUTBOUND_WINDOW_EACH,
+    OUTBOUND_LANE_EACH, OUTBOUND_LANE_FEW, OUTBOUND_PROBE_RECIPIENTS, OUTBOUND_RECIPIENTS_MAX, OUTBOUND_REST_KEPT,
+    OUTBOUND_WINDOW_EACH,
 };
 
 /// A destination with something in hand, or with something worth remembering.
@@ -87,10 +88,11 @@ impl Site {
         free.saturating_sub(self.used_count).div_ceil(2)
     }
 
-    /// The same for one lane.
+    /// The same for one lane. There is always room for a sender who has few here, but behind a rest.
     pub(super) fn room_of(&self, lane: Lane, now: Instant) -> usize {
         let used = self.used.get(&lane).copied().unwrap_or(0);
-        self.room(now).min(OUTBOUND_LANE_EACH.saturating_sub(used))
+        let few = if self.rest.is_none() { OUTBOUND_LANE_FEW.saturating_sub(used) } else { 0 };
+        self.room(now).min(OUTBOUND_LANE_EACH.saturating_sub(used)).max(few)
     }
 
     pub(super) fn use_room(&mut self, lane: Lane, count: usize) {
@@ -119,7 +121,18 @@ impl Site {
 
     /// Something waits, and one more attempt may begin, now or at some time.
     pub(super) fn wants(&self, now: Instant) -> bool {
-        !self.waiting.is_empty() && self.resting(now).is_none() && self.under_way < self.pace.connections(now)
+        let may = self.resting(now).is_none() && self.under_way < self.pace.connections(now);
+        may && if self.is_at_its_last(now) {
+            self.waiting.heads().any(|group| !group.is_long())
+        } else {
+            !self.waiting.is_empty()
+        }
+    }
+
+    /// One connection of several is left, and all others are at work: letters to many leave it to letters to few, which
+    /// would have to wait until one of the many is done.
+    pub(super) fn is_at_its_last(&self, now: Instant) -> bool {
+        self.under_way > 0 && self.under_way + 1 == self.pace.connections(now)
     }
 
     /// Next to the other recipients of its letter, when they were claimed together.

@@ -276,12 +276,40 @@ fn promises_are_kept_and_places_are_counted() {
     assert_eq!(book.used(), 0);
     // One destination, and then one sender, has no more than its part.
     let each: usize = (0..9).map(|lane| book.room("x.test", Lane(lane), 200, false, now)).sum();
-    assert_eq!(each, OUTBOUND_WINDOW_EACH);
+    // Those who come last are told from persons only when they have a few.
+    assert_eq!(each, OUTBOUND_WINDOW_EACH + 4 * OUTBOUND_LANE_FEW);
     let lane: usize = (0..9).map(|n| book.room(&format!("d{n}.test"), Lane(99), 200, false, now)).sum();
     assert_eq!(lane, OUTBOUND_LANE);
-    assert_eq!(book.backlog_room(now), OUTBOUND_WINDOW_BACKLOG - OUTBOUND_WINDOW_EACH - OUTBOUND_LANE);
+    assert_eq!(book.backlog_room(now), OUTBOUND_WINDOW_BACKLOG - each - OUTBOUND_LANE);
     let all: usize = (0..40).map(|n| book.room(&format!("e{n}.test"), Lane(n), 200, false, now)).sum();
-    assert_eq!((book.used(), all), (OUTBOUND_WINDOW, OUTBOUND_WINDOW - OUTBOUND_WINDOW_EACH - OUTBOUND_LANE));
+    let lists = OUTBOUND_WINDOW - OUTBOUND_WINDOW_FEW;
+    assert_eq!((book.used(), all), (lists, lists - each - OUTBOUND_LANE));
+    // Persons find room until the very end.
+    let persons = (0..).take_while(|n| book.room("x.test", Lane(1000 + n), 1, false, now) == 1).count();
+    assert_eq!((persons, book.used()), (OUTBOUND_WINDOW_FEW, OUTBOUND_WINDOW));
+}
+
+#[test]
+fn letters_to_many_leave_the_last_connection_to_letters_to_few() {
+    let (mut book, now) = (book(), begin());
+    prove(&mut book, "x.test", now);
+    let list = |n: u8| (0..100).map(move |number| claim(MailId::from_bytes([n; 16]), number, "a@x.test"));
+    book.add((0..9).flat_map(list).take(200).collect(), now);
+    for n in 3..9 {
+        let claims = list(n).map(|claim| Claim { lane: Lane(i64::from(n)), ..claim });
+        book.add(claims.collect(), now);
+    }
+    let busy = book.start(now);
+    assert_eq!(busy.len(), OUTBOUND_WINDOW_FIRST as usize - 1);
+    assert!(book.start(now).is_empty());
+    book.add(vec![claim_of(MailId::random(), 0, "b@x.test", "anna@athens.test")], now);
+    let person = book.start(now);
+    assert_eq!(person.iter().map(|attempt| attempt.group.jobs.len()).collect::<Vec<_>>(), [1]);
+    // The next of the lists goes when one of them is done.
+    for attempt in person.into_iter().chain(busy.into_iter().take(1)) {
+        book.ended(attempt.id, Feedback::Nothing, now);
+    }
+    assert_eq!(book.start(now).len(), 1);
 }
 
 #[test]
@@ -289,7 +317,8 @@ fn what_found_no_room_is_fetched_when_there_is_some() {
     let (mut book, now) = (book(), begin());
     prove(&mut book, "x.test", now);
     book.add((0..4).flat_map(|n| of(&format!("s{n}@athens.test"), "x.test", 250)).collect(), now);
-    assert_eq!(book.room("x.test", Lane(1), 1, false, now), 0);
+    let list = ReversePath::Address(Address::parse("s0@athens.test").unwrap());
+    assert_eq!(book.room("x.test", Lane::of(&list), 1, false, now), 0);
     assert!(book.hungry(1000, now).is_empty());
     let mut taken = 0;
     let mut attempts: VecDeque<Attempt> = book.start(now).into();

@@ -8,8 +8,8 @@ use super::ledger::Job;
 use super::site::Site;
 use super::{Book, Now, Rest};
 use crate::limits::{
-    OUTBOUND_LANE, OUTBOUND_PARKED_KEPT, OUTBOUND_SITE_KEPT, OUTBOUND_SITES_MAX, OUTBOUND_WINDOW,
-    OUTBOUND_WINDOW_BACKLOG,
+    OUTBOUND_LANE, OUTBOUND_LANE_FEW, OUTBOUND_PARKED_KEPT, OUTBOUND_SITE_KEPT, OUTBOUND_SITES_MAX, OUTBOUND_WINDOW,
+    OUTBOUND_WINDOW_BACKLOG, OUTBOUND_WINDOW_FEW,
 };
 
 /// A destination that has room, and something in the store.
@@ -37,8 +37,11 @@ impl Book {
         if !self.sites.contains_key(destination) && self.sites.len() >= OUTBOUND_SITES_MAX {
             return 0;
         }
-        let in_all = OUTBOUND_WINDOW.saturating_sub(self.used());
-        let of_lane = OUTBOUND_LANE.saturating_sub(self.lanes.get(&lane).copied().unwrap_or(0));
+        let of_lane = self.lanes.get(&lane).copied().unwrap_or(0);
+        // The last places are for senders who have few: a list finds the window full before a person does.
+        let kept = if of_lane + wanted > OUTBOUND_LANE_FEW { OUTBOUND_WINDOW_FEW } else { 0 };
+        let in_all = OUTBOUND_WINDOW.saturating_sub(self.used() + kept);
+        let of_lane = OUTBOUND_LANE.saturating_sub(of_lane);
         let site = self.site(destination, now.instant);
         if asked {
             site.wake(now.instant);

@@ -6,10 +6,13 @@
 //! `ANGELIA_SIMULATION_RUNS=300 cargo nextest run -p mhs -E 'test(simulation_of_trouble)'` runs as many fresh ones by hand. What fails
 //! prints its seed: `ANGELIA_SEED=…` runs that again; it then belongs into the list, in [`runs`].
 //!
-//! - [`net`]: the servers. [`post`]: what was accepted, and what must have become of it. [`office`]: our side.
+//! - [`net`]: the servers. [`post`]: what was accepted, and what must have become of it. [`office`]: our side, with its [`node`]s.
+//!   [`deeds`]: the operator.
 //! - [`runs`]: the tests, with what they promise.
 
+mod deeds;
 mod net;
+mod node;
 mod office;
 mod post;
 mod runs;

@@ -35,6 +35,10 @@ pub(super) enum Manner {
     Narrow(usize),
     /// Has something else to say to each recipient.
     PerRecipient,
+    /// Takes so many recipients in one transaction.
+    Few(usize),
+    /// Takes so many milliseconds for each recipient.
+    Thorough(i64),
     /// Its name cannot be found out.
     Nameless,
     /// Is there for a while, and then not.
@@ -58,9 +62,8 @@ pub(super) struct Server {
 /// What an attempt comes to.
 #[derive(Debug)]
 pub(super) struct Played {
-    /// After so many milliseconds the server takes these recipients, by their place; none when it takes nobody.
-    pub(super) takes_after: Option<i64>,
-    pub(super) takes: Vec<usize>,
+    /// In each transaction, after so many milliseconds, the server takes these recipients, by their place.
+    pub(super) takes: Vec<(i64, Vec<usize>)>,
     /// We never hear that it did.
     pub(super) unheard: bool,
     pub(super) ends_after: i64,
@@ -84,12 +87,12 @@ impl Server {
         let mut pace = chance.between(20, 400);
         match self.manner {
             Manner::Slow(each) => pace += each,
+            Manner::Thorough(each) => pace = each * batch.recipients.len() as i64,
             Manner::Hanging => return broken(batch, Phase::Recipient, Problem::Timeout, 300 * SECOND),
             Manner::Dying if chance.once_in(4) => return dies(batch, pace, chance),
             _ => {}
         }
-        let replies = (0..batch.recipients.len()).map(|place| self.answer(batch, place, at, chance)).collect();
-        answered(batch, replies, pace)
+        self.transactions(batch, pace, at, chance)
     }
 
     /// Nobody talks to us, or only to say that he does not.
@@ -109,6 +112,43 @@ impl Server {
                 Some((trouble::problem(&Problem::Refused(reply)), 30))
             }
             _ => None,
+        }
+    }
+
+    /// Recipients that were too many are asked for again on the same connection, as [`super::super::transaction`] does.
+    fn transactions(&mut self, batch: &Batch, pace: i64, at: i64, chance: &mut Chance) -> Played {
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.recipients.len()];
+        let (mut takes, mut over) = (Vec::new(), 0);
+        loop {
+            let open: Vec<usize> = (0..outcomes.len()).filter(|place| outcomes[*place].is_none()).collect();
+            if open.is_empty() {
+                let outcomes = outcomes.into_iter().flatten().collect();
+                return Played {
+                    takes,
+                    unheard: false,
+                    ends_after: over + pace / 4,
+                    attempted: talked(outcomes, false),
+                };
+            }
+            over += pace;
+            let mut heard = 0;
+            let replies: Vec<Reply> = open
+                .iter()
+                .map(|place| {
+                    heard += 1;
+                    match self.manner {
+                        Manner::Few(most) if heard > most => Reply::new(452, (4, 5, 3), "too many recipients"),
+                        _ => self.answer(batch, *place, at, chance),
+                    }
+                })
+                .collect();
+            let (decided, phase) = (vec![true; open.len()], Phase::BodyEnd);
+            let taken = (0..open.len()).filter(|index| replies[*index].is_positive()).map(|index| open[index]);
+            takes.push((over, taken.collect()));
+            let report = Report { recipients: replies, decided, phase, problem: None };
+            for (place, outcome) in open.iter().zip(judged(&report)) {
+                outcomes[*place] = outcome;
+            }
         }
     }
 
@@ -150,24 +190,15 @@ fn down(batch: &Batch, reply: Reply, after: i64) -> Played {
     let outcomes = vec![Outcome::Deferred(reply.clone()); batch.recipients.len()];
     let attempted =
         Attempted { outcomes, host: None, site_down: Some(reply), broken: false, dsn_offered: false, dialogue: None };
-    Played { takes_after: None, takes: Vec::new(), unheard: false, ends_after: after, attempted }
-}
-
-/// Every recipient has an answer at the end of the letter.
-fn answered(batch: &Batch, replies: Vec<Reply>, pace: i64) -> Played {
-    let takes: Vec<usize> = (0..replies.len()).filter(|place| replies[*place].is_positive()).collect();
-    let decided = vec![true; batch.recipients.len()];
-    let report = Report { recipients: replies, decided, phase: Phase::BodyEnd, problem: None };
-    let takes_after = (!takes.is_empty()).then_some(pace);
-    Played { takes_after, takes, unheard: false, ends_after: pace + pace / 4, attempted: judged(&report) }
+    Played { takes: Vec::new(), unheard: false, ends_after: after, attempted }
 }
 
 fn broken(batch: &Batch, phase: Phase, problem: Problem, after: i64) -> Played {
     let count = batch.recipients.len();
     let reply = trouble::problem(&problem);
     let report = Report { recipients: vec![reply; count], decided: vec![false; count], phase, problem: Some(problem) };
-    let attempted = judged(&report);
-    Played { takes_after: None, takes: Vec::new(), unheard: false, ends_after: after, attempted }
+    let outcomes = judged(&report).into_iter().flatten().collect();
+    Played { takes: Vec::new(), unheard: false, ends_after: after, attempted: talked(outcomes, true) }
 }
 
 /// It dies amid the letter, or when it has taken it and not yet said so.
@@ -176,26 +207,24 @@ fn dies(batch: &Batch, pace: i64, chance: &mut Chance) -> Played {
     let phase = phases[chance.below(5) as usize];
     let mut played = broken(batch, phase, Problem::Closed, pace + 10);
     if phase == Phase::BodyEnd && chance.once_in(2) {
-        played.takes_after = Some(pace);
-        played.takes = (0..batch.recipients.len()).collect();
+        played.takes = vec![(pace, (0..batch.recipients.len()).collect())];
         played.unheard = true;
     }
     played
 }
 
-/// As [`super::super::transaction`] reads a report, where there is no other host to ask.
-fn judged(report: &Report) -> Attempted {
+/// As [`super::super::transaction`] reads a report, where there is no other host to ask. Those without an outcome are asked
+/// for once more.
+fn judged(report: &Report) -> Vec<Option<Outcome>> {
     let some_taken = report.recipients.iter().any(Reply::is_positive);
     let outcomes = (0..report.recipients.len()).map(|place| match trouble::verdict(report, place, some_taken) {
-        Verdict::Settled(outcome) => outcome,
-        Verdict::Elsewhere(reply) | Verdict::Again(reply) => Outcome::Deferred(reply),
+        Verdict::Settled(outcome) => Some(outcome),
+        Verdict::Elsewhere(reply) => Some(Outcome::Deferred(reply)),
+        Verdict::Again(_) => None,
     });
-    Attempted {
-        outcomes: outcomes.collect(),
-        host: Some("mx".to_owned()),
-        site_down: None,
-        broken: report.problem.is_some(),
-        dsn_offered: false,
-        dialogue: None,
-    }
+    outcomes.collect()
+}
+
+fn talked(outcomes: Vec<Outcome>, broken: bool) -> Attempted {
+    Attempted { outcomes, host: Some("mx".to_owned()), site_down: None, broken, dsn_offered: false, dialogue: None }
 }

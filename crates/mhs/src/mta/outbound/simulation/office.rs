@@ -11,12 +11,14 @@ use queue::{Lane, NewMail, NewRecipient, Prepared, Queue};
 use storage::{Store, Transaction};
 use tempfile::TempDir;
 
-use super::super::book::{Attempt, Job, Key, Rest, Ruling};
+use super::super::book::{Attempt, Feedback, Job, Key, Rest, Ruling};
 use super::super::desk::Desk;
-use super::super::fill::Fetching;
 use super::super::settle::{End, Ended, Waits};
-use super::super::{Attempted, Batch, Settings, trouble};
-use super::net::{HOUR, MINUTE, Manner, Played, SECOND, Server};
+use super::super::work::withdrawn;
+use super::super::{Attempted, Batch, Settings, SiteLimits, trouble};
+use super::deeds::Deeds;
+use super::net::{HOUR, MINUTE, Manner, SECOND, Server};
+use super::node::{Node, UnderWay, routes};
 use super::post::{Item, Post};
 use super::{Chance, EPOCH, set_clock, virtual_now};
 use crate::limits::OUTBOUND_LEASE;
@@ -24,8 +26,8 @@ use crate::limits::OUTBOUND_LEASE;
 /// What happens at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Event {
-    /// The other side takes what this attempt brings.
-    Takes(u64),
+    /// The other side takes what this attempt brings, in its transaction of this number.
+    Takes(u64, usize),
     /// The attempt is over.
     Ends(u64),
     /// An attempt takes long.
@@ -40,54 +42,56 @@ pub(super) enum Event {
     /// A sender has a letter.
     Write,
     Kill,
+    /// A node that was killed begins a new life.
+    Rise(usize),
     Jump,
+    /// The operator does something.
+    Deed,
 }
 
-/// An attempt under way.
-struct UnderWay {
-    attempt: Attempt,
-    played: Played,
-    taken: bool,
-}
+/// Of the world, or of a node in one of its lives.
+type Whose = Option<(usize, u32)>;
 
 /// The whole world of a run.
 pub(super) struct Office {
     pub(super) at: i64,
     skew: i64,
     pub(super) chance: Chance,
-    /// With the number of the life that they belong to: a kill ends it.
-    events: BinaryHeap<Reverse<(i64, u64, u32, Event)>>,
+    /// With the node whose they are, and the number of its life: a kill ends it.
+    events: BinaryHeap<Reverse<(i64, u64, Whose, Event)>>,
     events_made: u64,
-    life: u32,
     pub(super) store: Store,
-    pub(super) queue: Queue,
-    desk: Arc<Desk>,
-    fetching: Fetching,
+    pub(super) nodes: Vec<Node>,
+    /// The node at which something happens just now.
+    pub(super) here: usize,
     pub(super) settings: Arc<Settings>,
     pub(super) servers: BTreeMap<String, Server>,
-    under_way: BTreeMap<u64, UnderWay>,
-    pub(super) ended: Vec<Ended>,
+    pub(super) deeds: Deeds,
     pub(super) post: Post,
     pub(super) happened: usize,
     pub(super) kills: usize,
     pub(super) jumps: usize,
     pub(super) double_bounces: usize,
-    wakes_at: i64,
-    pub(super) settles: bool,
     _folder: TempDir,
 }
 
 impl Office {
-    pub(super) async fn new(seed: u64, servers: &[(String, Manner)]) -> Self {
+    /// With so many nodes on one store.
+    pub(super) async fn new(
+        seed: u64,
+        servers: &[(String, Manner)],
+        limits: &[(String, SiteLimits)],
+        nodes: usize,
+    ) -> Self {
         set_clock(0, 0);
         let ram = std::path::Path::new("/dev/shm");
         let folder = if ram.is_dir() { tempfile::tempdir_in(ram) } else { tempfile::tempdir() }.unwrap();
         let store = Store::open_embedded(folder.path(), &[queue::MIGRATIONS]).await.unwrap();
         let resolver = net::Resolver::named("127.0.0.1:1".parse().unwrap()).unwrap();
-        let settings = Arc::new(Settings::new("mx.athens.test", resolver, &net::Roots::none()));
-        let queue = Queue::new(store.clone(), "athens");
-        let desk = Arc::new(Desk::new(settings.clone(), virtual_now));
-        queue.attach(desk.clone());
+        let settings = Settings::new("mx.athens.test", resolver, &net::Roots::none());
+        let settings = Arc::new(Settings { routes: Arc::new(routes(limits)), ..settings });
+        let node = |number| Node::new(number, store.clone(), settings.clone());
+        let nodes: Vec<Node> = (0..nodes).map(node).collect();
         let servers = servers.iter().map(|(name, manner)| (name.clone(), Server::new(*manner))).collect();
         let mut office = Self {
             at: 0,
@@ -95,88 +99,130 @@ impl Office {
             chance: Chance(seed),
             events: BinaryHeap::new(),
             events_made: 0,
-            life: 0,
             store,
-            queue,
-            desk,
-            fetching: Fetching::default(),
+            nodes,
+            here: 0,
             settings,
             servers,
-            under_way: BTreeMap::new(),
-            ended: Vec::new(),
+            deeds: Deeds::default(),
             post: Post::default(),
             happened: 0,
             kills: 0,
             jumps: 0,
             double_bounces: 0,
-            wakes_at: i64::MAX,
-            settles: false,
             _folder: folder,
         };
-        office.plan_here(5 * MINUTE, Event::Renew);
+        for here in 0..office.nodes.len() {
+            office.here = here;
+            office.plan_here(5 * MINUTE, Event::Renew);
+        }
         office
+    }
+
+    pub(super) fn node(&mut self) -> &mut Node {
+        &mut self.nodes[self.here]
+    }
+
+    pub(super) fn queue(&self) -> Queue {
+        self.nodes[self.here].queue.clone()
+    }
+
+    fn desk(&self) -> Arc<Desk> {
+        self.nodes[self.here].desk.clone()
     }
 
     /// Something that happens whatever becomes of us.
     pub(super) fn plan(&mut self, after: i64, event: Event) {
-        self.push(after, u32::MAX, event);
+        self.push(after, None, event);
     }
 
     fn plan_here(&mut self, after: i64, event: Event) {
-        self.push(after, self.life, event);
+        let life = self.node().life;
+        self.push(after, Some((self.here, life)), event);
     }
 
-    fn push(&mut self, after: i64, life: u32, event: Event) {
+    fn push(&mut self, after: i64, whose: Whose, event: Event) {
         self.events_made += 1;
-        self.events.push(Reverse((self.at + after.max(0), self.events_made, life, event)));
+        self.events.push(Reverse((self.at + after.max(0), self.events_made, whose, event)));
     }
 
     /// Lets time pass until this moment.
     pub(super) async fn run_until(&mut self, end: i64) {
-        self.turn().await;
+        self.turn_all().await;
         while let Some(Reverse((at, ..))) = self.events.peek()
             && *at <= end
         {
-            let Some(Reverse((at, _, life, event))) = self.events.pop() else { return };
-            if life != u32::MAX && life != self.life {
+            let Some(Reverse((at, _, whose, event))) = self.events.pop() else { return };
+            if whose.is_some_and(|(node, life)| self.nodes[node].life != life) {
                 continue;
             }
             self.at = at;
             self.happened += 1;
             set_clock(self.at, self.skew);
-            self.happens(event).await;
-            self.turn().await;
+            match whose {
+                Some((node, _)) => {
+                    self.here = node;
+                    self.happens(event).await;
+                    self.turn().await;
+                }
+                None => {
+                    self.here = self.anybody();
+                    self.happens(event).await;
+                    self.turn_all().await;
+                }
+            }
         }
         self.at = end;
         set_clock(self.at, self.skew);
     }
 
+    /// A node that lives.
+    fn anybody(&mut self) -> usize {
+        let living: Vec<usize> = (0..self.nodes.len()).filter(|node| self.nodes[*node].lives).collect();
+        if living.len() == 1 { living[0] } else { living[self.chance.below(living.len() as i64) as usize] }
+    }
+
+    async fn turn_all(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.here = node;
+            if self.nodes[node].lives {
+                self.turn().await;
+            }
+        }
+    }
+
     async fn happens(&mut self, event: Event) {
         match event {
-            Event::Takes(attempt) => self.takes(attempt),
+            Event::Takes(attempt, transaction) => self.takes(attempt, transaction),
             Event::Ends(attempt) => self.ends(attempt).await,
-            Event::Lingers(attempt) => self.desk.book().lingers(attempt, virtual_now()),
+            Event::Lingers(attempt) => self.desk().book().lingers(attempt, virtual_now()),
             Event::Settle => self.settle().await,
             // Another one was planned before it.
-            Event::Wake if self.at < self.wakes_at => {}
+            Event::Wake if self.at < self.node().wakes_at => {}
             Event::Wake => {
-                self.wakes_at = i64::MAX;
-                self.fetching.ring();
+                self.node().wakes_at = i64::MAX;
+                self.node().fetching.ring();
             }
-            Event::Second => self.fetching.ring(),
+            Event::Second => self.node().fetching.ring(),
             Event::Renew => self.renew().await,
             Event::Write => self.write_any().await,
             Event::Kill => self.kill().await,
+            Event::Rise(node) => {
+                self.here = node;
+                self.rise().await;
+            }
             Event::Jump => self.jump(),
+            Event::Deed => self.deed().await,
         }
     }
 
     /// A round of the loop of [`super::super::schedule`].
     async fn turn(&mut self) {
         let now = virtual_now();
-        let fetched = self.fetching.fetch(&self.queue, &self.desk, now).await.unwrap();
-        let attempts = self.desk.book().start(now);
-        let refused = self.desk.book().take_refused();
+        let (queue, desk) = (self.queue(), self.desk());
+        let fetched = self.node().fetching.fetch(&queue, &desk, now).await.unwrap();
+        let attempts = desk.book().start(now);
+        let refused = desk.book().take_refused();
         for one in fetched.refused.into_iter().chain(refused) {
             self.end(Ended::unspoken(one.job, End::Waits(Waits::Rest(one.rest))));
         }
@@ -184,10 +230,10 @@ impl Office {
             self.end(one);
         }
         for destination in fetched.forgotten {
-            self.queue.awake(&destination).await.unwrap();
+            queue.awake(&destination).await.unwrap();
         }
         for attempt in attempts {
-            self.begin(attempt);
+            self.begin(attempt).await;
         }
         self.plan_wake().await;
     }
@@ -199,38 +245,47 @@ impl Office {
             self.store.read(|q| Ok(q.query_one(NEXT, &[])?.and_then(|row| row.maybe_int(0).ok()?))).await.unwrap();
         let mut at = soonest.map_or(i64::MAX, |due| due - EPOCH - self.skew);
         let now = virtual_now();
-        if let Some(instant) = self.desk.book().wakes_at() {
+        if let Some(instant) = self.desk().book().wakes_at() {
             at = at.min(self.at + instant.saturating_duration_since(now.instant).as_millis() as i64 + 1);
         }
         let at = at.max(self.at + SECOND);
-        if at < self.wakes_at && at < i64::MAX / 2 {
-            self.wakes_at = at;
+        if at < self.node().wakes_at && at < i64::MAX / 2 {
+            self.node().wakes_at = at;
             self.plan_here(at - self.at, Event::Wake);
         }
     }
 
-    fn begin(&mut self, attempt: Attempt) {
+    async fn begin(&mut self, mut attempt: Attempt) {
+        for job in withdrawn(&self.queue(), &mut attempt.group, virtual_now().instant).await.unwrap() {
+            self.end(Ended::unspoken(job, End::Back));
+        }
+        if attempt.group.jobs.is_empty() {
+            self.desk().book().ended(attempt.id, Feedback::Nothing, virtual_now());
+            return;
+        }
+        self.deeds.may_begin(&attempt, self.at);
         let recipients = attempt.group.jobs.iter().map(super::super::work::recipient).collect();
         let batch = Batch { mail: attempt.group.mail.clone(), recipients };
-        let connections_max = self.settings.limits_of(&attempt.destination).connections_max;
+        let limits = self.settings.limits_of(&attempt.destination);
+        let at = self.at;
+        self.node().begins(&attempt.destination, &limits, at);
         let server = self.servers.get_mut(&attempt.destination).unwrap();
         let played = server.play(&batch, self.at, &mut self.chance);
-        assert!(server.open <= connections_max, "{}: {} connections", attempt.destination, server.open);
         let id = attempt.id;
-        if let Some(after) = played.takes_after {
-            self.plan_here(after, Event::Takes(id));
+        for (transaction, (after, _)) in played.takes.iter().enumerate() {
+            self.plan_here(*after, Event::Takes(id, transaction));
         }
         if played.ends_after > 5 * SECOND {
             self.plan_here(5 * SECOND, Event::Lingers(id));
         }
         self.plan_here(played.ends_after, Event::Ends(id));
-        self.under_way.insert(id, UnderWay { attempt, played, taken: false });
+        self.node().under_way.insert(id, UnderWay { attempt, played, taken: 0 });
     }
 
-    fn takes(&mut self, attempt: u64) {
-        let Some(under_way) = self.under_way.get_mut(&attempt) else { return };
-        under_way.taken = true;
-        for place in &under_way.played.takes {
+    fn takes(&mut self, attempt: u64, transaction: usize) {
+        let Some(under_way) = self.nodes[self.here].under_way.get_mut(&attempt) else { return };
+        under_way.taken = transaction + 1;
+        for place in &under_way.played.takes[transaction].1 {
             let item = self.post.item(&key(&under_way.attempt.group.jobs[*place]));
             item.delivered += 1;
             item.excuses += u32::from(under_way.played.unheard);
@@ -239,17 +294,17 @@ impl Office {
 
     /// As [`super::super::work`] does it.
     async fn ends(&mut self, attempt: u64) {
-        let Some(UnderWay { attempt, played, .. }) = self.under_way.remove(&attempt) else { return };
+        let Some(UnderWay { attempt, played, .. }) = self.node().under_way.remove(&attempt) else { return };
         let Attempt { id, destination, lane, group } = attempt;
         self.servers.get_mut(&destination).unwrap().hang_up();
-        let ruling = self.desk.book().ended(id, trouble::feedback(&played.attempted), virtual_now());
+        let ruling = self.desk().book().ended(id, trouble::feedback(&played.attempted), virtual_now());
         match ruling {
             Ruling::Settle => self.end_all(group.jobs, played.attempted),
             Ruling::Healed => {
                 self.end_all(group.jobs, played.attempted);
-                self.queue.awake(&destination).await.unwrap();
+                self.queue().awake(&destination).await.unwrap();
             }
-            Ruling::Again => self.desk.book().put_back(&destination, lane, group, virtual_now()),
+            Ruling::Again => self.desk().book().put_back(&destination, lane, group, virtual_now()),
             Ruling::Rest(rest, waiting) => {
                 self.end_all(group.jobs, played.attempted);
                 self.rest(&destination, &rest).await;
@@ -262,7 +317,7 @@ impl Office {
 
     async fn rest(&mut self, destination: &str, rest: &Rest) {
         let now = virtual_now();
-        self.queue.rest(destination, now.wall, rest.until_at(now), rest.failures, &rest.reply).await.unwrap();
+        self.queue().rest(destination, now.wall, rest.until_at(now), rest.failures, &rest.reply).await.unwrap();
     }
 
     fn end_all(&mut self, jobs: Vec<Job>, attempted: Attempted) {
@@ -272,8 +327,8 @@ impl Office {
     }
 
     fn end(&mut self, ended: Ended) {
-        self.ended.push(ended);
-        if !std::mem::replace(&mut self.settles, true) {
+        self.node().ended.push(ended);
+        if !std::mem::replace(&mut self.node().settles, true) {
             let after = self.chance.between(1, 50);
             self.plan_here(after, Event::Settle);
         }
@@ -287,7 +342,7 @@ impl Office {
 
     pub(super) async fn prepare(&self, from: &ReversePath, to: &[Address]) -> Prepared {
         let to: Vec<&Address> = to.iter().collect();
-        self.queue.prepare(from, Lane::of(from), &to, virtual_now().wall).await.unwrap()
+        self.queue().prepare(from, Lane::of(from), &to, virtual_now().wall).await.unwrap()
     }
 
     /// Takes responsibility for a letter.
@@ -297,7 +352,7 @@ impl Office {
         let (prepared, staged) = (Arc::new(self.prepare(&from, &to).await), self.stage().await);
         let letter = Letter { mail: self.chance.id(), from, to };
         let (mail, recipients) = (letter.mail, letter.to.clone());
-        let (queue, ready, now) = (self.queue.clone(), prepared.clone(), virtual_now().wall);
+        let (queue, ready, now) = (self.queue(), prepared.clone(), virtual_now().wall);
         self.store.write(move |tx| accept(tx, &queue, &ready, &letter, &staged, now)).await.unwrap();
         for (number, to) in (0..).zip(recipients) {
             self.post.items.insert((mail, number), Item { to: to.to_string(), ..Item::default() });
@@ -322,52 +377,76 @@ impl Office {
 
     async fn renew(&mut self) {
         self.plan_here(5 * MINUTE, Event::Renew);
-        let leases = self.desk.book().leases(virtual_now());
+        let leases = self.desk().book().leases(virtual_now());
         if !leases.is_empty() {
-            let lost = self.queue.renew(leases, virtual_now().wall.plus(OUTBOUND_LEASE)).await.unwrap();
-            self.desk.book().lose(&lost.into_iter().collect());
+            let lost = self.queue().renew(leases, virtual_now().wall.plus(OUTBOUND_LEASE)).await.unwrap();
+            self.desk().book().lose(&lost.into_iter().collect());
         }
     }
 
-    /// Everything in memory is lost, at any moment; the store stays. Then a new life begins.
+    /// Everything that a node has in memory is lost, at any moment; the store stays. Then a new life begins: at once, or
+    /// later where there is another node.
     pub(super) async fn kill(&mut self) {
         self.kills += 1;
-        for under_way in std::mem::take(&mut self.under_way).into_values() {
+        self.excuse(|under_way| under_way.taken);
+        for under_way in std::mem::take(&mut self.node().under_way).into_values() {
             self.servers.get_mut(&under_way.attempt.destination).unwrap().hang_up();
-            let takes = under_way.played.takes.iter().filter(|_| under_way.taken);
-            for place in takes {
-                self.post.item(&key(&under_way.attempt.group.jobs[*place])).excuses += 1;
-            }
         }
-        for ended in std::mem::take(&mut self.ended) {
-            if matches!(ended.end, End::Outcome(Outcome::Delivered(_))) {
-                self.post.item(&key(&ended.job)).excuses += 1;
+        let (node, others) = (self.here, self.nodes.iter().filter(|node| node.lives).count() > 1);
+        self.node().die();
+        match others {
+            true => {
+                let after = self.chance.below(40 * MINUTE);
+                self.plan(after, Event::Rise(node));
             }
+            false => self.rise().await,
         }
-        self.life += 1;
-        (self.wakes_at, self.settles) = (i64::MAX, false);
-        self.queue.detach();
-        self.queue = Queue::new(self.store.clone(), "athens");
-        self.queue.recover(virtual_now().wall).await.unwrap();
-        self.desk = Arc::new(Desk::new(self.settings.clone(), virtual_now));
-        self.queue.attach(self.desk.clone());
-        self.fetching = Fetching::default();
-        self.plan_here(5 * MINUTE, Event::Renew);
-        self.plan_seconds();
     }
 
-    /// Somebody sets the clock, by hours.
+    /// A node begins a new life.
+    async fn rise(&mut self) {
+        let node = Node::new(self.here, self.store.clone(), self.settings.clone());
+        let life = self.node().life;
+        *self.node() = Node { life, ..node };
+        self.queue().recover(virtual_now().wall).await.unwrap();
+        self.plan_here(5 * MINUTE, Event::Renew);
+        self.plan_seconds(10);
+    }
+
+    /// What the other side has, or may have, and we have not written down: it may go out once more.
+    fn excuse(&mut self, transactions: impl Fn(&UnderWay) -> usize) {
+        let node = &self.nodes[self.here];
+        let mut keys = Vec::new();
+        for under_way in node.under_way.values() {
+            let taken = under_way.played.takes.iter().take(transactions(under_way)).flat_map(|(_, places)| places);
+            keys.extend(taken.map(|place| key(&under_way.attempt.group.jobs[*place])));
+        }
+        let delivered = |ended: &&Ended| matches!(ended.end, End::Outcome(Outcome::Delivered(_)));
+        keys.extend(node.ended.iter().filter(delivered).map(|ended| key(&ended.job)));
+        keys.iter().for_each(|key| self.post.item(key).excuses += 1);
+    }
+
+    /// Somebody sets the clock, by hours. Where another node has the same clock, it finds leases run out, and what is
+    /// just going out goes out again.
     fn jump(&mut self) {
         self.jumps += 1;
         self.skew += self.chance.between(-6 * HOUR, 6 * HOUR);
         set_clock(self.at, self.skew);
-        self.wakes_at = i64::MAX;
-        self.plan_seconds();
+        for here in 0..self.nodes.len() {
+            self.here = here;
+            if self.nodes.len() > 1 {
+                self.excuse(|under_way| under_way.played.takes.len());
+            }
+            self.node().fetching.ring();
+            self.node().wakes_at = i64::MAX;
+            self.plan_seconds(10);
+        }
     }
 
-    /// The queue walks through its rows, a page each second, after a start and when the clock was set.
-    fn plan_seconds(&mut self) {
-        (1..=20).for_each(|second| self.plan_here(second * SECOND, Event::Second));
+    /// The real loop comes round each second: the queue walks through its rows, a page each time, after a start and when
+    /// the clock was set; and what the operator suspends is noticed.
+    pub(super) fn plan_seconds(&mut self, count: i64) {
+        (1..=count).for_each(|second| self.plan_here(second * SECOND, Event::Second));
     }
 
     /// The rows that there are.
@@ -381,8 +460,10 @@ impl Office {
 
     pub(super) async fn check(&self, what: &str) {
         self.post.check(&self.queued().await, what);
-        let used = self.desk.book().used();
-        assert!(used <= crate::limits::OUTBOUND_WINDOW, "{what}: {used} in the window");
+        for node in &self.nodes {
+            let used = node.desk.book().used();
+            assert!(used <= crate::limits::OUTBOUND_WINDOW, "{what}: {used} in the window");
+        }
     }
 
     /// All servers are well from now on.

@@ -14,10 +14,10 @@ use super::virtual_now;
 impl Office {
     /// What has ended is written down, each with the notice about it in one transaction.
     pub(super) async fn settle(&mut self) {
-        self.settles = false;
+        self.node().settles = false;
         let now = virtual_now();
         let mut plain = Vec::new();
-        for ended in std::mem::take(&mut self.ended) {
+        for ended in std::mem::take(&mut self.node().ended) {
             let decision = decide(&self.settings.backoff, now.wall, &ended.job.claim, &ended);
             match decision.notice {
                 None => plain.push((ended, decision.verdict)),
@@ -37,7 +37,7 @@ impl Office {
             Settlement { mail, number, fence: ended.job.fence(), verdict: verdict.clone() }
         };
         let ends: Vec<Settlement> = plain.iter().map(end).collect();
-        let ours = self.queue.settle(ends.clone()).await.unwrap();
+        let ours = self.queue().settle(ends.clone()).await.unwrap();
         for (((ended, verdict), end), ours) in plain.iter().zip(ends).zip(ours) {
             match ours {
                 true => {
@@ -60,7 +60,7 @@ impl Office {
         for _ in 0..3 {
             let fence = ended.job.fence();
             let end = Settlement { mail: claim.mail.id, number: claim.number, fence, verdict: verdict.clone() };
-            let (queue, bounce_too, now) = (self.queue.clone(), bounce.clone(), virtual_now().wall);
+            let (queue, bounce_too, now) = (self.queue(), bounce.clone(), virtual_now().wall);
             let prepared = match &bounce {
                 Some((_, to, _)) => Some(Arc::new(self.prepare(&ReversePath::Null, std::slice::from_ref(to)).await)),
                 None => None,
