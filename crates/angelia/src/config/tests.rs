@@ -129,6 +129,21 @@ fn routes_stand_one_below_the_other() {
 }
 
 #[test]
+fn what_destinations_bear_is_said_once_and_by_routes() {
+    let text = "hostname = \"a.test\"\n[outbound]\nconnections = 7\nrate = \"60/m\"\n\
+                [[route]]\ndomain = \"b.test\"\nto = \"mx\"\nconnections = 2\n\
+                [[route]]\ndomain = \"c.test\"\nto = \"reject:no\"\n";
+    let table = super::table(&read(text).unwrap());
+    let limits = |key: &str| table.find(key).map(|hop| hop.options.limits).unwrap();
+    for (key, connections) in [("b.test", 2), ("d.test", 7), ("[192.0.2.1]", 7), ("no address", 7)] {
+        let found = limits(key);
+        assert_eq!((found.connections_max, found.rate.unwrap().letters), (connections, 60), "{key}");
+    }
+    let usual = super::table(&read("hostname = \"a.test\"\n").unwrap()).find("b.test").unwrap().options.limits;
+    assert_eq!(usual, mhs::mta::outbound::SiteLimits::default());
+}
+
+#[test]
 fn what_is_wrong_with_a_route_is_told_with_its_line() {
     for (text, wanted) in [
         ("domain = \"b.test\"\n", "2: `route.to`: is missing; write for instance to = "),
@@ -233,7 +248,7 @@ fn the_examples_of_routing_are_configurations() {
     for example in examples {
         let file = format!("hostname = \"mail.example.org\"\n{example}");
         let settings = read(&file).unwrap_or_else(|problems| panic!("{problems:?}\n{example}"));
-        let table = super::table(&settings.routes);
+        let table = super::table(&settings);
         assert_eq!(table.shadowed(), [], "{example}");
         assert_eq!(table.routes().count(), example.matches("[[route]]").count());
     }

@@ -141,7 +141,7 @@ pub(crate) fn way_out(
         double_bounce: settings.outbound.double_bounce,
         sources: settings.outbound.sources,
         prefer: settings.outbound.prefer,
-        routes: Arc::new(table(&settings.routes)),
+        routes: Arc::new(table(settings)),
         tls: settings.outbound.tls,
         dnssec: secure_resolver(settings)?,
         ..mhs::mta::outbound::Settings::new(hello_name.as_str(), resolver, &roots)
@@ -189,7 +189,7 @@ pub(crate) fn transfer(
         recipients_max: settings.recipients_max,
         trusted: settings.relay_networks.clone(),
         relay_domains: settings.relay_domains.clone(),
-        routes: Arc::new(table(&settings.routes)),
+        routes: Arc::new(table(settings)),
         vrfy: settings.vrfy,
         expn: settings.expn,
         lmtp_networks: settings.lmtp.networks.clone(),

@@ -16,6 +16,7 @@ use directory::{DomainPattern, DomainSet};
 use envelope::{Address, AddressError, Domain, Host, Reply, ReversePath};
 
 use super::{NextHop, Options, To};
+use crate::mta::outbound::SiteLimits;
 
 /// Whose letters a route is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -124,6 +125,8 @@ pub struct Table {
     by_key: HashMap<String, usize>,
     /// The first route by MX of each mark.
     by_mark: HashMap<String, usize>,
+    /// For destinations that no route is for.
+    usual: Arc<Options>,
 }
 
 #[derive(Debug, Clone)]
@@ -165,6 +168,12 @@ impl Table {
             table.entries.push(Entry { route, to, options, key });
         }
         table
+    }
+
+    /// The same, where destinations that no route is for bear so much.
+    pub fn with_limits(mut self, limits: SiteLimits) -> Self {
+        self.usual = Arc::new(Options { limits, ..Options::default() });
+        self
     }
 
     /// A key that no other way has; the same one for the same way.
@@ -229,7 +238,7 @@ impl Table {
                 key: key.to_owned(),
                 host: None,
                 to: Arc::new(To::Mx),
-                options: Arc::default(),
+                options: self.usual.clone(),
                 route: None,
             });
         };
@@ -252,7 +261,7 @@ impl Table {
     fn next_hop(&self, key: &str, host: Option<Host>, route: Option<usize>) -> Option<NextHop> {
         let (to, options) = match route {
             Some(index) => self.entries.get(index).map(|entry| (entry.to.clone(), entry.options.clone()))?,
-            None => (Arc::new(To::Mx), Arc::default()),
+            None => (Arc::new(To::Mx), self.usual.clone()),
         };
         Some(NextHop { key: key.to_owned(), host, to, options, route })
     }

@@ -31,7 +31,7 @@ pub(in crate::cli) fn wrong(settings: &Settings) -> Vec<String> {
 pub(in crate::cli) fn warnings(settings: &Settings) -> Vec<String> {
     let mut warnings = Vec::new();
     let line = |index: usize| settings.routes.get(index).map_or(0, |one| one.line);
-    for (index, shade) in table(&settings.routes).shadowed() {
+    for (index, shade) in table(settings).shadowed() {
         let text = "never taken: the [[route]] of line";
         warnings.push(format!("line {}: this [[route]] is {text} {} takes all of its mail", line(index), line(shade)));
     }
@@ -62,7 +62,7 @@ fn is_open(path: &Path) -> bool {
 /// Domains of ours that a route, or the list of relay domains, names: mail for them stays here.
 pub(in crate::cli) async fn own_domains(settings: &Settings) -> Vec<String> {
     let mut named: Vec<(String, envelope::Domain)> = Vec::new();
-    for (index, domain) in table(&settings.routes).named() {
+    for (index, domain) in table(settings).named() {
         let line = settings.routes.get(index).map_or(0, |one| one.line);
         named.push((format!("line {line}: `route.domain`"), domain));
     }

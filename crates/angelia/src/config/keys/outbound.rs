@@ -41,4 +41,18 @@ pub(super) const KEYS: &[Key] = &[
               only to hosts whose certificate verifies for their name; or never, for laboratories. A domain that demands \
               more by MTA-STS or DANE gets more; `never` alone asks neither.",
     },
+    Key {
+        name: "outbound.connections",
+        kind: Kind::Number { min: 1, max: 1000 },
+        default: is("20", "As Postfix; more than most strangers put up with."),
+        doc: "Connections at once to one destination, at most, where its route says nothing else. It begins with one, and has \
+              more as it answers.",
+    },
+    Key {
+        name: "outbound.rate",
+        kind: Kind::Rate,
+        default: unset("\"600/m\"", "As many as the other side takes."),
+        doc: "Letters to one destination in a time, at most, where its route says nothing else. A letter for several \
+              recipients counts once.",
+    },
 ];

@@ -70,13 +70,13 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "route.connections",
         kind: Kind::Number { min: 1, max: 1000 },
-        default: unset("2", "As many as the other side bears, 20 at most."),
+        default: unset("2", "What `outbound.connections` says."),
         doc: "Connections at once to each destination of this route, at most. Named hosts are one destination together.",
     },
     Key {
         name: "route.rate",
         kind: Kind::Rate,
-        default: unset("\"100/h\"", "As many as the other side takes."),
+        default: unset("\"100/h\"", "What `outbound.rate` says."),
         doc: "Letters to each destination of this route in a time, at most. A letter for several recipients counts once.",
     },
 ];

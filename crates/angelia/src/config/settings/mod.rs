@@ -103,6 +103,7 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
     let storage = reader.storage();
     let listen = reader.doors();
     let backoff = reader.backoff();
+    let outbound = reader.outbound();
     let dns_server = reader.socket_address("dns.server");
     let drop = reader.drop_box(data.as_deref());
     Some(Settings {
@@ -123,8 +124,8 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         connections_per_address_max: reader.count("limits.connections_per_address"),
         dns_server,
         dnssec: reader.dnssec(dns_server),
-        outbound: reader.outbound(),
-        routes: reader.routes(),
+        routes: reader.routes(outbound.limits),
+        outbound,
         tls_reports: reader.tls_reports(),
         backoff,
         drop,

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use envelope::Domain;
 use mhs::bounce::DoubleBounce;
+use mhs::mta::outbound::SiteLimits;
 use mhs::mta::outbound::tls::TlsPolicy;
 use mhs::route::{Prefer, Sources};
 
-use super::reader::Reader;
+use super::reader::{Reader, as_text};
+use crate::config::kind;
 
 /// How mail goes out.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct OutboundSettings {
     pub tls: TlsPolicy,
     /// How long a dead destination is left alone, at first and at most.
     pub rests: (Duration, Duration),
+    /// What a destination bears whose route says nothing.
+    pub limits: SiteLimits,
     /// What becomes of notices that cannot be delivered.
     pub double_bounce: DoubleBounce,
 }
@@ -42,11 +46,19 @@ impl Reader<'_> {
             hello_name: self.domain("outbound.hello_name"),
             tls: self.tls_policy("outbound.tls").unwrap_or_default(),
             rests: self.rests(),
+            limits: self.usual_limits(),
             double_bounce: match self.choice("queue.double_bounce") {
                 Some("drop") => DoubleBounce::Drop,
                 _ => DoubleBounce::Postmaster,
             },
         }
+    }
+
+    /// For destinations whose route says nothing.
+    fn usual_limits(&mut self) -> SiteLimits {
+        let name = "outbound.rate";
+        let rate = self.read(name, |value| kind::rate(as_text(value, name)?));
+        SiteLimits { connections_max: self.count("outbound.connections").max(1), rate }
     }
 
     /// Never longer than letters wait themselves: where an operator is impatient with letters he is so with servers.

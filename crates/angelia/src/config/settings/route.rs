@@ -4,6 +4,7 @@ use mhs::mta::outbound::SiteLimits;
 use mhs::mta::outbound::tls::TlsPolicy;
 use mhs::route::{Credentials, Endpoint, Options, Protocol, Route, Sender, Table, To};
 
+use super::Settings;
 use super::reader::{Reader, as_text, as_texts, each};
 use crate::config::kind;
 use crate::config::raw::{Entry, Value};
@@ -18,22 +19,24 @@ pub struct RouteSettings {
 }
 
 /// All of them, as mail out takes them.
-pub fn table(routes: &[RouteSettings]) -> Table {
-    Table::new(routes.iter().map(|one| one.route.clone()).collect())
+pub fn table(settings: &Settings) -> Table {
+    let routes = settings.routes.iter().map(|one| one.route.clone()).collect();
+    Table::new(routes).with_limits(settings.outbound.limits)
 }
 
 impl Reader<'_> {
-    pub(super) fn routes(&mut self) -> Vec<RouteSettings> {
+    /// A route that does not say what a destination bears says what is `usual`.
+    pub(super) fn routes(&mut self, usual: SiteLimits) -> Vec<RouteSettings> {
         let entries = self.raw.take_list("route");
         let mut routes = Vec::with_capacity(entries.len());
         for Entry { raw, line } in entries {
             let mut reader = Reader { raw, line, folder: self.folder, problems: self.problems };
-            routes.extend(reader.route().map(|route| RouteSettings { line, route }));
+            routes.extend(reader.route(usual).map(|route| RouteSettings { line, route }));
         }
         routes
     }
 
-    fn route(&mut self) -> Option<Route> {
+    fn route(&mut self, usual: SiteLimits) -> Option<Route> {
         let domains = self.domains("route.domain");
         let senders = self.senders();
         let options = Options {
@@ -42,11 +45,11 @@ impl Reader<'_> {
             credentials: self.credentials(),
             tls: self.tls_policy("route.tls"),
             sources: self.sources("route.source"),
-            limits: self.limits(),
+            limits: self.limits(usual),
         };
         let read = |value: &Value| To::parse(as_texts(value, "route.to")?).map_err(|error| error.to_string());
         let to = self.read("route.to", read)?;
-        self.agree(&to, &options);
+        self.agree(&to, &options, usual);
         Some(Route { domains, senders, to, options })
     }
 
@@ -78,16 +81,15 @@ impl Reader<'_> {
         }
     }
 
-    fn limits(&mut self) -> SiteLimits {
+    fn limits(&mut self, usual: SiteLimits) -> SiteLimits {
         let name = "route.rate";
         let rate = self.read(name, |value| kind::rate(as_text(value, name)?));
         let connections = Some(self.count("route.connections")).filter(|count| *count > 0);
-        let usual = SiteLimits::default();
-        SiteLimits { connections_max: connections.unwrap_or(usual.connections_max), rate }
+        SiteLimits { connections_max: connections.unwrap_or(usual.connections_max), rate: rate.or(usual.rate) }
     }
 
     /// Keys that say nothing together.
-    fn agree(&mut self, to: &To, options: &Options) {
+    fn agree(&mut self, to: &To, options: &Options, usual: SiteLimits) {
         let is_host = matches!(to, To::Hosts { .. });
         let is_socket = matches!(to, To::Hosts { endpoints, .. }
             if endpoints.iter().any(|endpoint| matches!(endpoint, Endpoint::Unix(_))));
@@ -95,7 +97,6 @@ impl Reader<'_> {
         let is_nowhere = matches!(to, To::Reject(_));
         let tls = options.tls;
         let demands = matches!(tls, Some(TlsPolicy::Required | TlsPolicy::Verify | TlsPolicy::Dane));
-        let usual = SiteLimits::default();
         let says_how = *options != Options { limits: usual, ..Options::default() };
         for (name, is_wrong, text) in [
             (

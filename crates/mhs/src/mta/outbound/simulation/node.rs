@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use directory::{DomainPattern, DomainSet};
-use envelope::Domain;
+use envelope::{Domain, Outcome};
 use queue::Queue;
 use storage::Store;
 
 use super::super::book::Attempt;
 use super::super::desk::Desk;
 use super::super::fill::Fetching;
-use super::super::settle::Ended;
+use super::super::settle::{End, Ended};
 use super::super::{Settings, SiteLimits};
-use super::net::Played;
-use super::virtual_now;
+use super::net::{HOUR, MINUTE, Played};
+use super::office::{Event, Office, key};
+use super::{set_clock, virtual_now};
 use crate::route::{Options, Route, Table, To};
 
 /// An attempt under way.
@@ -92,4 +93,65 @@ pub(super) fn routes(limits: &[(String, SiteLimits)]) -> Table {
         options: Options { limits: *limits, ..Options::default() },
     };
     Table::new(limits.iter().map(route).collect())
+}
+
+impl Office {
+    /// Everything that a node has in memory is lost, at any moment; the store stays. Then a new life begins: at once, or
+    /// later where there is another node.
+    pub(super) async fn kill(&mut self) {
+        self.kills += 1;
+        self.excuse(|under_way| under_way.taken);
+        for under_way in std::mem::take(&mut self.node().under_way).into_values() {
+            self.servers.get_mut(&under_way.attempt.destination).unwrap().hang_up();
+        }
+        let (node, others) = (self.here, self.nodes.iter().filter(|node| node.lives).count() > 1);
+        self.node().die();
+        match others {
+            true => {
+                let after = self.chance.below(40 * MINUTE);
+                self.plan(after, Event::Rise(node));
+            }
+            false => self.rise().await,
+        }
+    }
+
+    /// A node begins a new life.
+    pub(super) async fn rise(&mut self) {
+        let node = Node::new(self.here, self.store.clone(), self.settings.clone());
+        let life = self.node().life;
+        *self.node() = Node { life, ..node };
+        self.queue().recover(virtual_now().wall).await.unwrap();
+        self.plan_here(5 * MINUTE, Event::Renew);
+        self.plan_seconds(10);
+    }
+
+    /// What the other side has, or may have, and we have not written down: it may go out once more.
+    fn excuse(&mut self, transactions: impl Fn(&UnderWay) -> usize) {
+        let node = &self.nodes[self.here];
+        let mut keys = Vec::new();
+        for under_way in node.under_way.values() {
+            let taken = under_way.played.takes.iter().take(transactions(under_way)).flat_map(|(_, places)| places);
+            keys.extend(taken.map(|place| key(&under_way.attempt.group.jobs[*place])));
+        }
+        let delivered = |ended: &&Ended| matches!(ended.end, End::Outcome(Outcome::Delivered(_)));
+        keys.extend(node.ended.iter().filter(delivered).map(|ended| key(&ended.job)));
+        keys.iter().for_each(|key| self.post.item(key).excuses += 1);
+    }
+
+    /// Somebody sets the clock, by hours. Where another node has the same clock, it finds leases run out, and what is
+    /// just going out goes out again.
+    pub(super) fn jump(&mut self) {
+        self.jumps += 1;
+        self.skew += self.chance.between(-6 * HOUR, 6 * HOUR);
+        set_clock(self.at, self.skew);
+        for here in 0..self.nodes.len() {
+            self.here = here;
+            if self.nodes.len() > 1 {
+                self.excuse(|under_way| under_way.played.takes.len());
+            }
+            self.node().fetching.ring();
+            self.node().wakes_at = i64::MAX;
+            self.plan_seconds(10);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use directory::RelayAllowed;
-use envelope::{Address, BodyType, MailId, Outcome, Recipient, ReversePath};
+use envelope::{Address, BodyType, MailId, Recipient, ReversePath};
 use queue::{Lane, NewMail, NewRecipient, Prepared, Queue};
 use storage::{Store, Transaction};
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ use super::super::settle::{End, Ended, Waits};
 use super::super::work::withdrawn;
 use super::super::{Attempted, Batch, Settings, SiteLimits, trouble};
 use super::deeds::Deeds;
-use super::net::{HOUR, MINUTE, Manner, SECOND, Server};
+use super::net::{MINUTE, Manner, SECOND, Server};
 use super::node::{Node, UnderWay, routes};
 use super::post::{Item, Post};
 use super::{Chance, EPOCH, set_clock, virtual_now};
@@ -55,7 +55,7 @@ type Whose = Option<(usize, u32)>;
 /// The whole world of a run.
 pub(super) struct Office {
     pub(super) at: i64,
-    skew: i64,
+    pub(super) skew: i64,
     pub(super) chance: Chance,
     /// With the node whose they are, and the number of its life: a kill ends it.
     events: BinaryHeap<Reverse<(i64, u64, Whose, Event)>>,
@@ -136,7 +136,7 @@ impl Office {
         self.push(after, None, event);
     }
 
-    fn plan_here(&mut self, after: i64, event: Event) {
+    pub(super) fn plan_here(&mut self, after: i64, event: Event) {
         let life = self.node().life;
         self.push(after, Some((self.here, life)), event);
     }
@@ -381,65 +381,6 @@ impl Office {
         if !leases.is_empty() {
             let lost = self.queue().renew(leases, virtual_now().wall.plus(OUTBOUND_LEASE)).await.unwrap();
             self.desk().book().lose(&lost.into_iter().collect());
-        }
-    }
-
-    /// Everything that a node has in memory is lost, at any moment; the store stays. Then a new life begins: at once, or
-    /// later where there is another node.
-    pub(super) async fn kill(&mut self) {
-        self.kills += 1;
-        self.excuse(|under_way| under_way.taken);
-        for under_way in std::mem::take(&mut self.node().under_way).into_values() {
-            self.servers.get_mut(&under_way.attempt.destination).unwrap().hang_up();
-        }
-        let (node, others) = (self.here, self.nodes.iter().filter(|node| node.lives).count() > 1);
-        self.node().die();
-        match others {
-            true => {
-                let after = self.chance.below(40 * MINUTE);
-                self.plan(after, Event::Rise(node));
-            }
-            false => self.rise().await,
-        }
-    }
-
-    /// A node begins a new life.
-    async fn rise(&mut self) {
-        let node = Node::new(self.here, self.store.clone(), self.settings.clone());
-        let life = self.node().life;
-        *self.node() = Node { life, ..node };
-        self.queue().recover(virtual_now().wall).await.unwrap();
-        self.plan_here(5 * MINUTE, Event::Renew);
-        self.plan_seconds(10);
-    }
-
-    /// What the other side has, or may have, and we have not written down: it may go out once more.
-    fn excuse(&mut self, transactions: impl Fn(&UnderWay) -> usize) {
-        let node = &self.nodes[self.here];
-        let mut keys = Vec::new();
-        for under_way in node.under_way.values() {
-            let taken = under_way.played.takes.iter().take(transactions(under_way)).flat_map(|(_, places)| places);
-            keys.extend(taken.map(|place| key(&under_way.attempt.group.jobs[*place])));
-        }
-        let delivered = |ended: &&Ended| matches!(ended.end, End::Outcome(Outcome::Delivered(_)));
-        keys.extend(node.ended.iter().filter(delivered).map(|ended| key(&ended.job)));
-        keys.iter().for_each(|key| self.post.item(key).excuses += 1);
-    }
-
-    /// Somebody sets the clock, by hours. Where another node has the same clock, it finds leases run out, and what is
-    /// just going out goes out again.
-    fn jump(&mut self) {
-        self.jumps += 1;
-        self.skew += self.chance.between(-6 * HOUR, 6 * HOUR);
-        set_clock(self.at, self.skew);
-        for here in 0..self.nodes.len() {
-            self.here = here;
-            if self.nodes.len() > 1 {
-                self.excuse(|under_way| under_way.played.takes.len());
-            }
-            self.node().fetching.ring();
-            self.node().wakes_at = i64::MAX;
-            self.plan_seconds(10);
         }
     }
 
