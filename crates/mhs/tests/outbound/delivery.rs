@@ -144,3 +144,46 @@ async fn a_reload_cuts_nothing_off() {
     assert_eq!((first.len(), peer.letters().len()), (1, 21));
     world.running.take().unwrap().abort();
 }
+
+/// Letters come in all the time while the settings are read anew, again and again: none waits for the end of a lease, and
+/// none comes twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn reloads_lose_no_letter_that_is_handed_over() {
+    let mut world = World::new().await;
+    let slow = |_: usize| {
+        std::thread::sleep(Duration::from_millis(20));
+        "250 2.0.0 taken"
+    };
+    let peer = Peer::start(world.at(1), Manner { body: slow, ..Manner::default() }).await;
+    let mut old = (world.running.take().unwrap(), world.context.shutdown.clone());
+    let mut ending = Vec::new();
+    let write = async {
+        for n in 0..120 {
+            world.send(&[&format!("r{n}@patras.test")]).await;
+        }
+    };
+    let reload = async {
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            let own = &*world.context;
+            let (queue, store) = (own.queue.clone(), own.store.clone());
+            let (people, boxes, journal) = (own.directory.clone(), own.mailstore.clone(), own.journal.clone());
+            let next = mhs::Context::new(store, people, boxes, queue, journal, own.settings.clone(), Shutdown::new());
+            let signal = next.shutdown.clone();
+            old.1.begin();
+            let new = (tokio::spawn(Outbound::take_over(next, world.settings.clone())), signal);
+            ending.push(std::mem::replace(&mut old, new).0);
+        }
+    };
+    tokio::join!(write, reload);
+    world.until_empty().await;
+    for task in ending {
+        task.await.unwrap();
+    }
+    let mut to: Vec<String> = peer.letters().into_iter().flat_map(|letter| letter.to).collect();
+    assert_eq!(to.len(), 120);
+    to.sort();
+    to.dedup();
+    assert_eq!(to.len(), 120, "each once");
+    old.0.abort();
+}
