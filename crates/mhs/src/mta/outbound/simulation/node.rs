@@ -149,7 +149,6 @@ impl Office {
             if self.nodes.len() > 1 {
                 self.excuse(|under_way| under_way.played.takes.len());
             }
-            self.node().fetching.ring();
             self.node().wakes_at = i64::MAX;
             self.plan_seconds(10);
         }

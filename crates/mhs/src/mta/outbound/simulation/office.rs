@@ -199,11 +199,9 @@ impl Office {
             Event::Settle => self.settle().await,
             // Another one was planned before it.
             Event::Wake if self.at < self.node().wakes_at => {}
-            Event::Wake => {
-                self.node().wakes_at = i64::MAX;
-                self.node().fetching.ring();
-            }
-            Event::Second => self.node().fetching.ring(),
+            // Nobody rings: what is due is found by the clock alone, as in a server that runs.
+            Event::Wake => self.node().wakes_at = i64::MAX,
+            Event::Second => {}
             Event::Renew => self.renew().await,
             Event::Write => self.write_any().await,
             Event::Kill => self.kill().await,

@@ -206,7 +206,7 @@ fn simulation_of_steady_traffic() {
     runtime().block_on(async {
         let servers =
             [("home.test".to_owned(), Manner::Healthy), ("gray.test".to_owned(), Manner::Greylisting(MINUTE))];
-        let mut office = Office::new(11, &servers).await;
+        let mut office = Office::new(11, &servers, &[], 1).await;
         let gray = office.write("anna@home.test", &["kostas@gray.test".to_owned()]).await;
         for letter in 0..6 * MINUTE / 300 {
             office.run_until(letter * 300).await;
