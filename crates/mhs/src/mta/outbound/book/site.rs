@@ -88,10 +88,11 @@ impl Site {
         free.saturating_sub(self.used_count).div_ceil(2)
     }
 
-    /// The same for one lane. There is always room for a sender who has few here, but behind a rest.
+    /// The same for one lane. There is always room for a sender who has few here, but behind a rest or a long pause.
     pub(super) fn room_of(&self, lane: Lane, now: Instant) -> usize {
         let used = self.used.get(&lane).copied().unwrap_or(0);
-        let few = if self.rest.is_none() { OUTBOUND_LANE_FEW.saturating_sub(used) } else { 0 };
+        let few =
+            if self.rest.is_none() && self.pace.worth(now) > 0 { OUTBOUND_LANE_FEW.saturating_sub(used) } else { 0 };
         self.room(now).min(OUTBOUND_LANE_EACH.saturating_sub(used)).max(few)
     }
 

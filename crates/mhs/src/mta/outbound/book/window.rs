@@ -39,14 +39,17 @@ impl Book {
         }
         let of_lane = self.lanes.get(&lane).copied().unwrap_or(0);
         // The last places are for senders who have few: a list finds the window full before a person does.
-        let kept = if of_lane + wanted > OUTBOUND_LANE_FEW { OUTBOUND_WINDOW_FEW } else { 0 };
-        let in_all = OUTBOUND_WINDOW.saturating_sub(self.used() + kept);
+        let few = of_lane + wanted <= OUTBOUND_LANE_FEW;
+        let in_all = OUTBOUND_WINDOW.saturating_sub(self.used() + if few { 0 } else { OUTBOUND_WINDOW_FEW });
         let of_lane = OUTBOUND_LANE.saturating_sub(of_lane);
         let site = self.site(destination, now.instant);
         if asked {
             site.wake(now.instant);
         }
-        let room = wanted.min(site.part_of(in_all)).min(of_lane).min(site.room_of(lane, now.instant));
+        let room = wanted
+            .min(if few { in_all } else { site.part_of(in_all) })
+            .min(of_lane)
+            .min(site.room_of(lane, now.instant));
         if room < wanted {
             site.parked = Some(now.instant);
         }
