@@ -157,6 +157,7 @@ impl Book {
 
     fn site(&mut self, destination: &str, now: Instant) -> &mut Site {
         if !self.sites.contains_key(destination) {
+            self.make_place();
             let limits = (self.limits_of)(destination);
             self.sites.insert(destination.to_owned(), Site::new(Pace::new(limits), now));
         }

@@ -164,10 +164,14 @@ impl Site {
         taken
     }
 
+    /// Whether nothing of it is in memory.
+    pub(super) fn is_empty_handed(&self) -> bool {
+        self.used_count == 0 && self.under_way == 0
+    }
+
     /// Whether it may be forgotten.
     pub(super) fn is_idle(&self, now: Instant) -> bool {
-        self.used_count == 0
-            && self.under_way == 0
+        self.is_empty_handed()
             && self.parked.is_none()
             && self.rest.as_ref().is_none_or(|rest| now.saturating_duration_since(rest.until) > OUTBOUND_REST_KEPT)
             && !self.pace.is_of_use(now)

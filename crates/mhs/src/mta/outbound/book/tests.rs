@@ -448,3 +448,20 @@ fn what_waits_for_a_pause_waits_in_the_store() {
     now = Now { instant: book.wakes_at().unwrap(), ..now };
     assert_eq!(wanted(&mut book, 1000, now), [("x.test".to_owned(), OUTBOUND_WINDOW_EACH)]);
 }
+
+/// However many destinations are dead, one that is new has its place: the store remembers those that rest.
+#[test]
+fn the_dead_shut_nobody_out() {
+    let (mut book, now) = (book(), begin());
+    let (until, reply) = (later(now, 3600).instant, Reply::new(451, (4, 4, 1), "nobody there"));
+    let rest = Rest { failures: 3, since: now.wall, tried_at: now.wall, until, reply };
+    for number in 0..OUTBOUND_SITES_MAX + 10 {
+        book.learn(&format!("dead{number}.test"), rest.clone(), now);
+        book.parked([format!("dead{number}.test")], now);
+    }
+    assert!(book.sites.len() <= OUTBOUND_SITES_MAX);
+    let lane = Lane::of(&ReversePath::Null);
+    assert_eq!(book.room("new.test", lane, 3, false, now), 3);
+    book.parked(["other.test".to_owned()], now);
+    assert!(book.hungry(100, now).iter().any(|hungry| hungry.destination == "other.test"));
+}

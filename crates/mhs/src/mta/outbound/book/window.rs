@@ -34,9 +34,6 @@ impl Book {
         now: Now,
     ) -> usize {
         self.sweep(now.instant);
-        if !self.sites.contains_key(destination) && self.sites.len() >= OUTBOUND_SITES_MAX {
-            return 0;
-        }
         let of_lane = self.lanes.get(&lane).copied().unwrap_or(0);
         // The last places are for senders who have few: a list finds the window full before a person does.
         let few = of_lane + wanted <= OUTBOUND_LANE_FEW;
@@ -142,9 +139,6 @@ impl Book {
     /// There are rows of these destinations in the store.
     pub(in super::super) fn parked(&mut self, destinations: impl IntoIterator<Item = String>, now: Now) {
         for destination in destinations {
-            if !self.sites.contains_key(&destination) && self.sites.len() >= OUTBOUND_SITES_MAX {
-                continue;
-            }
             let site = self.site(&destination, now.instant);
             site.parked.get_or_insert(now.instant);
             self.feed(&destination, now.instant);
@@ -188,6 +182,29 @@ impl Book {
             }
         } else {
             site.parked = None;
+        }
+    }
+
+    /// Where so many destinations are known, some are forgotten that have nothing in hand: those that rest, which the store
+    /// remembers, and what they have parked, which the walk over the store finds again; else any of them.
+    pub(super) fn make_place(&mut self) {
+        for only_resting in [true, false] {
+            if self.sites.len() < OUTBOUND_SITES_MAX {
+                return;
+            }
+            // Many at once, since all of them are looked at.
+            let mut places = OUTBOUND_SITES_MAX / 10;
+            let timers = &mut self.timers;
+            self.sites.retain(|name, site| {
+                let goes = places > 0 && site.is_empty_handed() && (site.rest.is_some() || !only_resting);
+                if goes {
+                    places -= 1;
+                    if let Some(timer) = site.timer {
+                        timers.remove(&(timer, name.clone()));
+                    }
+                }
+                !goes
+            });
         }
     }
 
