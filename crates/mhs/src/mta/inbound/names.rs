@@ -100,9 +100,14 @@ fn whole() -> Reply {
     Reply::new(553, (5, 1, 3), "say the whole address, with its domain")
 }
 
-/// `anna@athens.test`, in angle brackets or without, and whatever name stands before them.
+/// `anna@athens.test`, in angle brackets or without, and whatever name stands before them. The parameter SMTPUTF8 may
+/// stand behind it (RFC 6531 section 3.7.4.2).
 fn asked(name: &str) -> Option<Address> {
     let text = name.trim();
+    let text = match text.rsplit_once(' ') {
+        Some((before, last)) if last.eq_ignore_ascii_case("SMTPUTF8") => before.trim_end(),
+        _ => text,
+    };
     let inner = text.rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>')).unwrap_or(text);
     Address::parse(inner).ok()
 }
@@ -117,6 +122,10 @@ mod tests {
             ("anna@athens.test", Some("anna@athens.test")),
             (" <anna@athens.test> ", Some("anna@athens.test")),
             ("Anna <anna@athens.test>", Some("anna@athens.test")),
+            ("anna@athens.test SMTPUTF8", Some("anna@athens.test")),
+            ("Anna <anna@athens.test>  smtputf8", Some("anna@athens.test")),
+            ("anna@athens.test SMTPUTF9", None),
+            ("SMTPUTF8", None),
             ("anna", None),
             ("<anna@athens.test", None),
             ("", None),
