@@ -32,7 +32,8 @@ pub(super) enum Command {
     /// Remove an account and every letter in it
     #[command(after_help = "Example:\n  angelia account remove anna@example.org --yes\n\n\
                             Nobody can read the letters any more. Their bytes leave the disk while the server runs, as \
-                            the store frees space.")]
+                            the store frees space. To tell senders where somebody went:\n  \
+                            angelia account moved anna@example.org anna@elsewhere.example --refuse")]
     Remove {
         /// Its address
         address: Address,
@@ -105,6 +106,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
                     _ => eprintln!("the alias {} no longer leads there", alias.source),
                 }
             }
+            eprintln!("to tell senders where somebody went: angelia account moved {address} NEW-ADDRESS [--refuse]");
             Ok(())
         }
     }
