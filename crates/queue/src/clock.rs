@@ -96,7 +96,8 @@ impl Queue {
     }
 
     async fn pull_far_back(&self, now: Timestamp, terms: &Terms) -> Result<(), Error> {
-        let ahead = now.0.saturating_add(DUE_AHEAD_MAX);
+        let longest = now.plus(terms.patience.longest_after(u32::MAX)).0.saturating_add(CLOCK_SLACK_MILLIS);
+        let ahead = now.0.saturating_add(DUE_AHEAD_MAX).max(longest);
         let lifetime = i64::try_from(terms.patience.lifetime.as_millis()).unwrap_or(i64::MAX);
         let wake_ahead = ahead.saturating_add(lifetime);
         let lease = now.plus(terms.lease);

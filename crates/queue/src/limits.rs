@@ -19,8 +19,8 @@ pub const REPLY_OCTETS_MAX: usize = 1000;
 /// How often rows due by the clock, or put in by other processes, are looked for, in milliseconds.
 pub const POLL_MILLISECONDS: u64 = 1000;
 
-/// A waiting row that is due later than this from now, in milliseconds (two days), is due at once: no back-off is that
-/// long, so the clock has been set back.
+/// A waiting row that is due later than this from now, in milliseconds (two days), is due at once: unless the operator
+/// has set a longer one, no back-off is that long, so the clock has been set back.
 pub const DUE_AHEAD_MAX: i64 = 2 * 86_400_000;
 
 /// Rows that one transaction of an operator's command touches: mail goes on between them.

@@ -1,5 +1,6 @@
 //! The clock is set by hours, either way: nothing stands still, and nothing comes twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use envelope::{Reply, Timestamp};
@@ -134,4 +135,23 @@ pub async fn rests_that_nobody_ends_are_forgotten(house: House) {
     let left = house.store.read(|q| q.query("SELECT destination FROM queue_site ORDER BY 1", &[])).await.unwrap();
     let left: Vec<&str> = left.iter().map(|row| row.text(0).unwrap()).collect();
     assert_eq!(left, ["d3.test", "d4.test"]);
+}
+
+pub async fn a_patience_of_days_is_no_wrong_clock(house: House) {
+    let day = Duration::from_secs(86_400);
+    let patience = Backoff { first: day * 3, longest: day * 3, ..Backoff::default() };
+    let desk = Arc::new(TestDesk::default());
+    desk.set_patience(patience.clone());
+    house.queue.attach(desk.clone());
+    house.accept(&["a@x.test"]).await;
+    let claim = desk.handed_over().remove(0);
+    // As far ahead as it can be, by the spread of times.
+    let due_at = NOW.plus(patience.longest_after(20));
+    let reply = Reply::plain(451, "no");
+    let verdict = Verdict::Later { due: due_at, reply, delay_told: false, counts: true, dialogue: None };
+    house.queue.settle(vec![end(&claim, verdict)]).await.unwrap();
+    for minutes in [1, 2, 3] {
+        assert!(due(&house.queue, at(minutes * 60)).await.is_empty());
+    }
+    assert_eq!(due(&house.queue, due_at).await, ["a@x.test"]);
 }

@@ -21,6 +21,7 @@ struct State {
     reserved: usize,
     handed_over: Vec<Claim>,
     asked: Vec<(String, bool)>,
+    patience: Option<Backoff>,
 }
 
 impl TestDesk {
@@ -33,6 +34,10 @@ impl TestDesk {
 
     pub fn set_room(&self, destination: &str, room: usize) {
         self.state.lock().unwrap().room.insert(destination.to_owned(), room);
+    }
+
+    pub fn set_patience(&self, patience: Backoff) {
+        self.state.lock().unwrap().patience = Some(patience);
     }
 
     pub fn reserved(&self) -> usize {
@@ -91,6 +96,7 @@ impl Desk for TestDesk {
     }
 
     fn terms(&self) -> Terms {
-        Terms { lease: LEASE, patience: Backoff::default() }
+        let patience = self.state.lock().unwrap().patience.clone().unwrap_or_default();
+        Terms { lease: LEASE, patience }
     }
 }

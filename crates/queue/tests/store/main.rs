@@ -51,6 +51,7 @@ checks! {
     clock::what_was_set_back_while_it_stood_still_is_noticed_too,
     clock::a_right_clock_hastens_nothing,
     clock::set_forward_and_back_again,
+    clock::a_patience_of_days_is_no_wrong_clock,
     clock::a_rest_of_the_future_is_none,
     clock::a_decision_of_the_far_future_is_made_now,
     clock::rests_that_nobody_ends_are_forgotten,
