@@ -40,6 +40,17 @@ fn zone(origin: &str, records: Vec<(String, RData)>) -> InMemoryZoneHandler<Toki
     zone
 }
 
+/// A port that is free for UDP may be some connection's for TCP.
+async fn one_port_for_both() -> (UdpSocket, TcpListener) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
+            return (udp, tcp);
+        }
+    }
+    panic!("no port is free for UDP and TCP");
+}
+
 /// A name server for `test.` and for the reverse of 192.0.2.0/24; everything else it refuses.
 async fn server() -> (Server<Catalog>, SocketAddr) {
     let mut records = vec![
@@ -64,10 +75,10 @@ async fn server() -> (Server<Catalog>, SocketAddr) {
     catalog.upsert(name("test.").into(), vec![Arc::new(zone("test.", records))]);
     catalog.upsert(name("2.0.192.in-addr.arpa.").into(), vec![Arc::new(zone("2.0.192.in-addr.arpa.", reverse))]);
     let mut server = Server::new(catalog);
-    let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (udp, tcp) = one_port_for_both().await;
     let address = udp.local_addr().unwrap();
     server.register_socket(udp);
-    server.register_listener(TcpListener::bind(address).await.unwrap(), Duration::from_secs(5), 128);
+    server.register_listener(tcp, Duration::from_secs(5), 128);
     (server, address)
 }
 
