@@ -52,6 +52,7 @@ fn what_would_happen_and_why() {
     for (arguments, wanted) in [
         (vec!["anna@athens.test"], vec!["a domain of ours: anybody", "mailbox   anna@athens.test"]),
         (vec!["nobody@athens.test"], vec!["refused   550 5.1.1"]),
+        (vec!["MAILER-DAEMON@mail.athens.test"], vec!["is this host: anybody", "mailbox   anna@athens.test"]),
         (vec!["x@closed.test"], vec!["refused   550 5.1.2 closed for good"]),
         (
             vec!["x@store.test"],

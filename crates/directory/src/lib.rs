@@ -46,14 +46,15 @@ pub use moved::MovedEntry;
 pub use names::canonical;
 pub use pattern::{DomainPattern, DomainSet};
 pub use relay::{Network, NetworkError, RelayAllowed, TrustedNetworks};
+pub use resolve::is_role;
 pub use schema::MIGRATIONS;
 pub use sign_in::{SignIn, SignedIn};
 
 /// What an operator may set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Who reads what is sent to `postmaster` and `abuse` of a domain that has no such account or alias. `None`: the
-    /// oldest account of the domain.
+    /// Who reads what is sent to `postmaster`, `abuse` and `mailer-daemon` of a domain that has no such account or
+    /// alias. `None`: the oldest account of the domain.
     pub postmaster: Option<Address>,
     /// The domain of a sign-in name without an `@`. `None`: the oldest domain.
     pub default_domain: Option<Domain>,

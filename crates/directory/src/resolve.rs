@@ -19,8 +19,14 @@ use crate::moved::read_moved;
 use crate::names::{canonical, split_detail};
 use crate::{Error, Lookup, Reached, Settings, Target, schema};
 
-/// Names that every domain of ours answers to, when no account, alias or catch-all has them.
-const ROLES: [&str; 2] = ["postmaster", "abuse"];
+/// Names that every domain of ours answers to, when no account, alias or catch-all has them; and our own hostname. The
+/// last one writes our notices, and somebody may answer.
+const ROLES: [&str; 3] = ["postmaster", "abuse", "mailer-daemon"];
+
+/// Whether a local part, in whatever case, is one of those that always exist: `postmaster`, `abuse`, `mailer-daemon`.
+pub fn is_role(local: &LocalPart) -> bool {
+    ROLES.iter().any(|role| local.as_str().eq_ignore_ascii_case(role))
+}
 
 /// Looks an address up.
 pub(crate) fn resolve(q: &dyn Query, settings: &Settings, address: &Address) -> Result<Lookup, Error> {
@@ -132,7 +138,7 @@ impl<'a> Walk<'a> {
         if self.expand(&format!("@{domain}"), address, &way)? {
             return Ok(Found::Somebody);
         }
-        if ROLES.contains(&address.local().as_str()) {
+        if is_role(address.local()) {
             return self.find_role(address, domain, &way);
         }
         Ok(Found::Nobody)

@@ -174,7 +174,8 @@ pub async fn resolve(
 }
 
 /// Without a domain, and under an address of ours in brackets, it is our postmaster (RFC 5321 sections 4.1.3 and 4.5.1);
-/// under our name he stands in the journal.
+/// under our name he stands in the journal. The roles of our hostname are his too where that is no domain of ours, since
+/// our notices come from there and somebody may answer them (RFC 3464 section 2).
 async fn look_up(context: &Context, path: &ForwardPath, local: Option<IpAddr>) -> Result<(Address, Lookup), Refusal> {
     let directory = &context.directory;
     match path {
@@ -185,7 +186,14 @@ async fn look_up(context: &Context, path: &ForwardPath, local: Option<IpAddr>) -
                 }
                 Ok((address.clone(), directory.postmaster().await?))
             }
-            _ => Ok((address.clone(), directory.lookup(address).await?)),
+            host => {
+                let found = directory.lookup(address).await?;
+                let is_own_name = host.name() == Some(&context.settings.hostname);
+                if found == Lookup::Foreign && is_own_name && directory::is_role(address.local()) {
+                    return Ok((address.clone(), directory.postmaster().await?));
+                }
+                Ok((address.clone(), found))
+            }
         },
         ForwardPath::Postmaster => {
             let named = Address::parse(&format!("postmaster@{}", context.settings.hostname));

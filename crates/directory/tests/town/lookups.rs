@@ -22,6 +22,7 @@ pub async fn addresses_are_looked_up(place: Place) {
         ("PostMaster@athens.test", "anna@athens.test#1"),
         ("abuse@athens.test", "anna@athens.test#1"),
         ("postmaster@patras.test", "anna@athens.test#1"),
+        ("MAILER-DAEMON@athens.test", "anna@athens.test#1"),
         ("postmaster@elsewhere.test", "foreign"),
         ("hostmaster@athens.test", "unknown"),
     ] {

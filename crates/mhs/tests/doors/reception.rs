@@ -45,6 +45,12 @@ async fn who_is_taken_and_who_is_not() {
         ("kostas@[127.0.0.1]", "550 5.1.1"),
         ("Postmaster@[127.0.0.1]", "250 2.1.5"),
         ("postmaster@[127.0.0.2]", "550 5.7.1"),
+        // Our hostname is no domain of ours, but our notices come from there.
+        ("MAILER-DAEMON@mx.athens.test", "250 2.1.5"),
+        ("Postmaster@MX.athens.test", "250 2.1.5"),
+        ("abuse@mx.athens.test", "250 2.1.5"),
+        ("anna@mx.athens.test", "550 5.7.1"),
+        ("postmaster@mx.patras.test", "550 5.7.1"),
         ("kostas%patras.test@athens.test", "550 5.1.1"),
         ("@athens.test:kostas@patras.test", "550 5.7.1"),
     ] {
@@ -52,7 +58,7 @@ async fn who_is_taken_and_who_is_not() {
         assert!(reply.starts_with(answer), "{to}: {reply}");
     }
     let rejected = office.events("rejected");
-    assert_eq!(rejected.len(), 6);
+    assert_eq!(rejected.len(), 8);
     let Event::Rejected { phase, subject, reply } = &rejected[1] else { unreachable!() };
     assert_eq!((phase.as_str(), subject.as_str(), reply.code), ("RCPT", "<kostas@patras.test>", 550));
     // One copy each, however many ways lead there.

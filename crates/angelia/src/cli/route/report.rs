@@ -90,6 +90,8 @@ fn who(settings: &Settings, recipient: &Address, is_ours: bool) -> String {
     let host = recipient.host();
     if is_ours {
         format!("{host} is a domain of ours: anybody may write to it")
+    } else if host.name() == Some(&settings.hostname) && directory::is_role(recipient.local()) {
+        format!("{host} is this host: anybody may write to its {}", recipient.local())
     } else if RelayAllowed::for_relay_domain(recipient, &settings.relay_domains).is_some() {
         format!("{host} is in `relay.domains`: anybody may write to it through this host")
     } else {

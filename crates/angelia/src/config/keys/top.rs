@@ -30,7 +30,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "postmaster",
         kind: Kind::Address,
         default: unset("\"anna@example.org\"", "The oldest account of each domain."),
-        doc: "Who reads what is sent to `postmaster` and `abuse` of a domain that has no account or alias of that name. \
-              RFC 5321 section 4.5.1 wants it read.",
+        doc: "Who reads what is sent to `postmaster`, `abuse` and `mailer-daemon` of a domain, or of \
+              `hostname`, that has no account or alias of that name. RFC 5321 section 4.5.1 wants it read.",
     },
 ];
