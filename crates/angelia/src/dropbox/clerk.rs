@@ -5,10 +5,11 @@
 //! the others waiting.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use envelope::{Address, MailId, Reply, ReversePath};
 use journal::Event;
@@ -20,7 +21,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use super::folder::{DropFolder, Opened};
 use super::form::Form;
-use super::limits::{AT_ONCE, FORM_OCTETS_MAX, OF_ONE_USER, PAUSE, POLL};
+use super::limits::{AT_ONCE, FORM_OCTETS_MAX, LISTED_ODD_MAX, ODD_AT_ONCE, OF_ONE_USER, PAUSE, POLL};
 use super::submit::{Refused, Rules, Submission, submit};
 use super::{ledger, letter_id};
 use crate::config::Settings;
@@ -33,6 +34,16 @@ pub(crate) struct Clerk {
     data: PathBuf,
     /// Under which the ledger keeps our files: other hosts on the same store have folders of their own.
     host: String,
+    junk: Mutex<Junk>,
+}
+
+/// What is in the folder and is no letter.
+#[derive(Default)]
+struct Junk {
+    /// When some of it was put aside.
+    looked: Option<Instant>,
+    /// What cannot be removed.
+    stays: HashSet<OsString>,
 }
 
 /// What became of a file.
@@ -68,6 +79,7 @@ impl Clerk {
             folder: DropFolder::at(&settings.drop.path),
             data: settings.data.clone(),
             host: settings.hostname.to_string(),
+            junk: Mutex::default(),
             rules,
             context,
         })
@@ -125,13 +137,38 @@ impl Clerk {
                 return PAUSE;
             }
         };
-        for name in listing.odd {
-            self.put_aside(name, "it is no letter that `angelia send` wrote").await;
+        let pause = match listing.letters.is_empty() {
+            true => POLL,
+            false => self.take_in_turn(listing.letters).await,
+        };
+        self.put_odd_aside(listing.odd).await;
+        pause
+    }
+
+    /// What is no letter, now and then: letters go before it, and whoever heaps it up fills no log. What stays, since it
+    /// cannot be removed, is told of once.
+    async fn put_odd_aside(self: &Arc<Self>, odd: Vec<OsString>) {
+        let news: Vec<OsString> = {
+            let mut junk = self.junk.lock().unwrap_or_else(PoisonError::into_inner);
+            let news: Vec<OsString> =
+                odd.into_iter().filter(|name| !junk.stays.contains(name)).take(ODD_AT_ONCE).collect();
+            if news.is_empty() || junk.looked.is_some_and(|at| at.elapsed() < PAUSE) {
+                return;
+            }
+            junk.looked = Some(Instant::now());
+            news
+        };
+        for name in news {
+            let fate = self.put_aside(name.clone(), "it is no letter that `angelia send` wrote").await;
+            let mut junk = self.junk.lock().unwrap_or_else(PoisonError::into_inner);
+            if fate == Fate::Stays && junk.stays.len() < LISTED_ODD_MAX {
+                junk.stays.insert(name);
+            }
         }
-        if listing.letters.is_empty() {
-            return POLL;
-        }
-        let (turn, is_more) = in_turn(listing.letters);
+    }
+
+    async fn take_in_turn(self: &Arc<Self>, letters: Vec<(MailId, u32)>) -> Duration {
+        let (turn, is_more) = in_turn(letters);
         let mut waiting: VecDeque<MailId> = turn.into();
         let (mut working, mut taken, mut stays) = (JoinSet::new(), Vec::new(), false);
         loop {
@@ -279,7 +316,7 @@ impl Clerk {
         Fate::Stays
     }
 
-    async fn put_aside(self: &Arc<Self>, name: std::ffi::OsString, why: &str) -> Fate {
+    async fn put_aside(self: &Arc<Self>, name: OsString, why: &str) -> Fate {
         let (clerk, wanted) = (Arc::clone(self), name.clone());
         let aside = self.data.join("drop-aside");
         let (place, fate) = match blocking(move || clerk.folder.put_aside(&wanted, &aside)).await {

@@ -17,6 +17,9 @@ pub(crate) const LISTED_OF_ONE: usize = OF_ONE_USER + 1;
 /// What is no letter, in one look. The others are put aside after the next.
 pub(crate) const LISTED_ODD_MAX: usize = 1000;
 
+/// How much of it is put aside at once, each with a line in the journal; then not before [`PAUSE`].
+pub(crate) const ODD_AT_ONCE: usize = 64;
+
 /// Letters of one user that one pass takes, before others have their turn.
 pub(crate) const OF_ONE_USER: usize = 50;
 
