@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use envelope::{Address, BodyType, Envelope, Recipient, ReversePath};
+use envelope::{Address, BodyType, Envelope, Recipient, RequireTls, ReversePath};
 use libfuzzer_sys::fuzz_target;
 use protocol::smtp::client::{Client, Config, Event};
 use protocol::{Session, Step, Tls};
@@ -18,6 +18,7 @@ fn letter() -> Envelope {
         smtputf8: false,
         ret: None,
         envelope_id: None,
+        require_tls: RequireTls::Unsaid,
     }
 }
 

@@ -136,8 +136,9 @@ pub(crate) fn way_out(
         policies: Some(transport.policies()),
         doors: doors(settings),
         backoff: settings.backoff.clone(),
-        rest_first: settings.outbound.rests.0,
-        rest_longest: settings.outbound.rests.1,
+        // No destination rests for longer than a letter waits.
+        rest_first: settings.outbound.rests.0.min(settings.backoff.first),
+        rest_longest: settings.outbound.rests.1.min(settings.backoff.longest),
         double_bounce: settings.outbound.double_bounce,
         sources: settings.outbound.sources,
         prefer: settings.outbound.prefer,

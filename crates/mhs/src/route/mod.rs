@@ -4,7 +4,7 @@
 //!   the queue keeps that key, and everything per destination is counted by it.
 //! - [`way`]: what a route says: by MX, to named hosts over SMTP or LMTP, or not at all.
 //! - [`next_hop`]: what a key means once it has been found in the table.
-//! - [`survey`]: asks the DNS about a next hop, and keeps what it said.
+//! - [`mod@survey`]: asks the DNS about a next hop, and keeps what it said.
 //! - [`choice`]: from a survey to the hosts that are tried, or to the reason why there is none. Pure.
 //! - [`ourselves`]: whether a host is us.
 //! - [`family`]: IPv6 and IPv4, in the order of trying, and the addresses that connections come from.
