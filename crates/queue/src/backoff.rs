@@ -34,10 +34,7 @@ impl Backoff {
     /// `longest`, and is spread by a tenth either way according to `seed`, so that letters that failed together do not
     /// come back together.
     pub fn next(&self, attempts: u32, now: Timestamp, seed: u64) -> Timestamp {
-        let base = u64::try_from(self.base(attempts).as_millis()).unwrap_or(u64::MAX);
-        let spread = base / 5;
-        let jitter = if spread == 0 { 0 } else { mix(seed ^ u64::from(attempts)) % spread };
-        now.plus(Duration::from_millis((base - base / 10).saturating_add(jitter)))
+        now.plus(spread(self.base(attempts), mix(seed ^ u64::from(attempts))))
     }
 
     /// How far ahead a letter can lie after its attempt `attempts`; not at all, when it was never tried.
@@ -46,8 +43,7 @@ impl Backoff {
     }
 
     fn base(&self, attempts: u32) -> Duration {
-        let doublings = attempts.saturating_sub(1).min(31);
-        self.first.saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(self.longest)
+        doubled(self.first, self.longest, attempts)
     }
 
     /// When something must be decided about a letter that waits untried: first whether its sender is told of the delay, at
@@ -69,8 +65,22 @@ impl Backoff {
     }
 }
 
+/// What a wait has grown to after so many failures (1 = the first): it doubles, up to `longest`.
+pub fn doubled(first: Duration, longest: Duration, failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(31);
+    first.saturating_mul(1u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(longest)
+}
+
+/// A wait, spread by a tenth either way, in whole milliseconds. `seed` has to be [`mix`]ed.
+pub fn spread(base: Duration, seed: u64) -> Duration {
+    let base = u64::try_from(base.as_millis()).unwrap_or(u64::MAX);
+    let spread = base / 5;
+    let jitter = if spread == 0 { 0 } else { seed % spread };
+    Duration::from_millis((base - base / 10).saturating_add(jitter))
+}
+
 /// splitmix64: spreads a seed over all bits.
-fn mix(seed: u64) -> u64 {
+pub fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -13,7 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
-mod backoff;
+pub mod backoff;
 mod claim;
 mod clock;
 mod desk;

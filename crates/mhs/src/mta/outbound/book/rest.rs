@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use envelope::{Reply, Timestamp};
+use queue::backoff::{doubled, mix, spread};
 
 /// Nobody of a destination talked to us: it rests, and then one letter asks whether that is still so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,20 +39,9 @@ pub(in super::super) struct RestTimes {
 impl RestTimes {
     /// After so many failed probes in a row: it doubles, and is spread by a tenth either way according to the name.
     pub(super) fn length(&self, failures: u32, destination: &str) -> Duration {
-        let doubled = self.first.saturating_mul(1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
-        let base = doubled.min(self.longest);
         let seed = destination.bytes().fold(u64::from(failures), |seed, byte| mix(seed ^ u64::from(byte)));
-        let spread = u64::try_from((base / 5).as_millis()).unwrap_or(u64::MAX);
-        base - base / 10 + Duration::from_millis(if spread == 0 { 0 } else { seed % spread })
+        spread(doubled(self.first, self.longest, failures), seed)
     }
-}
-
-/// splitmix64: spreads a seed over all bits.
-fn mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
