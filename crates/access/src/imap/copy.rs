@@ -1,16 +1,16 @@
 //! COPY and MOVE (RFC 3501 section 6.4.7, RFC 6851), with COPYUID (RFC 4315). No bytes are copied.
 
 use mailstore::Copied;
+use protocol::imap::Transfer;
 use protocol::imap::encode::{Code, Untagged};
-use protocol::imap::{Mailbox, SequenceSet};
 
 use super::talk::Talk;
 use super::trouble::Trouble;
 
 impl Talk {
-    pub(super) async fn copy(&mut self, uid: bool, set: &SequenceSet, target: &Mailbox) -> Result<(), Trouble> {
-        let Some(copied) = self.transfer(uid, set, target, false).await? else { return Ok(()) };
-        self.catch_up(uid, false).await?;
+    pub(super) async fn copy(&mut self, order: &Transfer) -> Result<(), Trouble> {
+        let Some(copied) = self.transfer(order, false).await? else { return Ok(()) };
+        self.catch_up(order.uid, false).await?;
         let (from, to): (Vec<u32>, Vec<u32>) = copied.uids.into_iter().unzip();
         let code = Code::CopyUid { validity: copied.uid_validity, from: &from, to: &to };
         self.line.session().ok((!from.is_empty()).then_some(&code), "COPY done");
@@ -18,12 +18,12 @@ impl Talk {
     }
 
     /// RFC 6851 section 4.3: COPYUID comes before the EXPUNGE responses, untagged.
-    pub(super) async fn r#move(&mut self, uid: bool, set: &SequenceSet, target: &Mailbox) -> Result<(), Trouble> {
+    pub(super) async fn r#move(&mut self, order: &Transfer) -> Result<(), Trouble> {
         if self.selected()?.read_only {
             self.line.session().no(None, "The mailbox was opened by EXAMINE");
             return Ok(());
         }
-        let Some(copied) = self.transfer(uid, set, target, true).await? else { return Ok(()) };
+        let Some(copied) = self.transfer(order, true).await? else { return Ok(()) };
         let (from, to): (Vec<u32>, Vec<u32>) = copied.uids.into_iter().unzip();
         if !from.is_empty() {
             let code = Code::CopyUid { validity: copied.uid_validity, from: &from, to: &to };
@@ -35,17 +35,11 @@ impl Talk {
     }
 
     /// `None`: the client was told why not.
-    async fn transfer(
-        &mut self,
-        uid: bool,
-        set: &SequenceSet,
-        target: &Mailbox,
-        moving: bool,
-    ) -> Result<Option<Copied>, Trouble> {
+    async fn transfer(&mut self, order: &Transfer, moving: bool) -> Result<Option<Copied>, Trouble> {
         self.catch_up(false, false).await?;
         let account = self.account()?;
         let selected = self.selected()?;
-        let named = selected.named(set, uid)?;
+        let named = selected.named(&order.set, order.uid)?;
         if named.some_gone {
             // All or nothing: some cannot be had any more.
             self.some_gone().await?;
@@ -53,9 +47,9 @@ impl Talk {
         }
         let (mailbox, uids) = (selected.mailbox, selected.uids(&named));
         let outcome = if moving {
-            account.move_to(mailbox, &uids, target.as_str()).await
+            account.move_to(mailbox, &uids, order.mailbox.as_str()).await
         } else {
-            account.copy(mailbox, &uids, target.as_str()).await
+            account.copy(mailbox, &uids, order.mailbox.as_str()).await
         };
         match outcome {
             Ok(copied) => Ok(Some(copied)),

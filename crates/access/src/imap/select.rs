@@ -1,6 +1,6 @@
 //! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 sections 6.3.1, 6.3.2, 6.4.2; RFC 3691).
 
-use protocol::imap::Mailbox;
+use protocol::imap::Select;
 use protocol::imap::encode::Code;
 
 use super::selected::Selected;
@@ -9,13 +9,14 @@ use super::trouble::Trouble;
 
 impl Talk {
     /// The mailbox selected before is lost, even when this one cannot be opened.
-    pub(super) async fn select(&mut self, mailbox: &Mailbox, read_only: bool) -> Result<(), Trouble> {
+    pub(super) async fn select(&mut self, select: &Select) -> Result<(), Trouble> {
         let account = self.account()?;
+        let read_only = select.read_only;
         self.deselect().await;
         // Listening begins before the first look, so that nothing falls between.
         self.feed.get_or_insert_with(|| account.feed());
         self.stale = false;
-        let found = account.select(mailbox.as_str(), !read_only).await?;
+        let found = account.select(select.mailbox.as_str(), !read_only).await?;
         let selected = Selected::new(found, read_only);
         let session = self.line.session();
         selected.introduce(session.output());

@@ -2,41 +2,35 @@
 
 use mailstore::{ANSWERED, DELETED, DRAFT, FLAGGED, Flags, SEEN, StoreMode};
 use protocol::imap::encode::Code;
-use protocol::imap::{Flag, SequenceSet, StoreAction};
+use protocol::imap::{Flag, Store, StoreAction};
 
 use super::talk::Talk;
 use super::trouble::Trouble;
 
 impl Talk {
-    pub(super) async fn store(
-        &mut self,
-        uid: bool,
-        set: &SequenceSet,
-        action: StoreAction,
-        silent: bool,
-        flags: &[Flag],
-    ) -> Result<(), Trouble> {
+    pub(super) async fn store(&mut self, store: &Store) -> Result<(), Trouble> {
+        let uid = store.uid;
         self.learn(false, false).await?;
         let account = self.account()?;
         let selected = self.selected()?;
-        let named = selected.named(set, uid)?;
+        let named = selected.named(&store.set, uid)?;
         if selected.read_only {
             self.catch_up(false, false).await?;
             self.line.session().no(Some(&Code::Word("CANNOT")), "The mailbox was opened by EXAMINE");
             return Ok(());
         }
-        let mode = match action {
+        let mode = match store.action {
             StoreAction::Set => StoreMode::Replace,
             StoreAction::Add => StoreMode::Add,
             StoreAction::Remove => StoreMode::Remove,
         };
         let (mailbox, uids) = (selected.mailbox, selected.uids(&named));
         if !uids.is_empty() {
-            let stored = account.store_flags(mailbox, &uids, mode, &flags_of(flags), None).await?;
+            let stored = account.store_flags(mailbox, &uids, mode, &flags_of(&store.flags), None).await?;
             let selected = self.selected.as_mut().ok_or(mailstore::Error::NoMailbox)?;
             selected.absorb(&stored, self.line.session().output());
         }
-        if !silent {
+        if !store.silent {
             self.show_named(&named, uid).await?;
         }
         if named.some_gone {

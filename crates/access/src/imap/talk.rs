@@ -180,8 +180,7 @@ impl Talk {
 
     async fn command(&mut self, command: Command) -> Result<(), Trouble> {
         match command {
-            Command::Select(mailbox) => self.select(&mailbox, false).await,
-            Command::Examine(mailbox) => self.select(&mailbox, true).await,
+            Command::Select(select) => self.select(&select).await,
             Command::Create(mailbox) => self.create(&mailbox).await,
             Command::Delete(mailbox) => self.delete(&mailbox).await,
             Command::Rename { from, to } => self.rename(&from, &to).await,
@@ -196,11 +195,11 @@ impl Talk {
             Command::Close => self.close().await,
             Command::Unselect => self.unselect().await,
             Command::Expunge { uids } => self.expunge(uids.as_ref()).await,
-            Command::Search { uid, charset, key } => self.search(uid, charset.as_deref(), key).await,
-            Command::Fetch { uid, set, items } => self.fetch(uid, &set, &items).await,
-            Command::Store { uid, set, action, silent, flags } => self.store(uid, &set, action, silent, &flags).await,
-            Command::Copy { uid, set, mailbox } => self.copy(uid, &set, &mailbox).await,
-            Command::Move { uid, set, mailbox } => self.r#move(uid, &set, &mailbox).await,
+            Command::Search(search) => self.search(search).await,
+            Command::Fetch(fetch) => self.fetch(&fetch).await,
+            Command::Store(store) => self.store(&store).await,
+            Command::Copy(transfer) => self.copy(&transfer).await,
+            Command::Move(transfer) => self.r#move(&transfer).await,
             // The session answers the others itself.
             _ => {
                 self.line.session().bad("Not implemented");

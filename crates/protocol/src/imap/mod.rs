@@ -17,7 +17,7 @@ pub mod structure;
 pub mod utf7;
 
 pub use command::{
-    Append, Command, Date, FetchItem, Flag, List, Mailbox, Partial, Pattern, SearchKey, Section, SectionText,
-    SeqNumber, SequenceSet, StatusItem, StoreAction,
+    Append, Command, Date, Fetch, FetchItem, Flag, List, Mailbox, Partial, Pattern, Search, SearchKey, Section,
+    SectionText, Select, SeqNumber, SequenceSet, StatusItem, Store, StoreAction, Transfer,
 };
 pub use server::{Config, Event, Server};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use mailstore::{Account, Entry, Message, SEEN, StoreMode, UidSet};
 use protocol::imap::encode::Code;
-use protocol::imap::{FetchItem, Flag, SectionText, SequenceSet};
+use protocol::imap::{Fetch, FetchItem, Flag, SectionText};
 use storage::Body;
 
 use super::letter::{self, Letter};
@@ -71,8 +71,9 @@ struct Wanted {
 }
 
 impl Talk {
-    pub(super) async fn fetch(&mut self, uid: bool, set: &SequenceSet, items: &[FetchItem]) -> Result<(), Trouble> {
-        let plan = Plan::of(items, uid);
+    pub(super) async fn fetch(&mut self, fetch: &Fetch) -> Result<(), Trouble> {
+        let uid = fetch.uid;
+        let plan = Plan::of(&fetch.items, uid);
         if plan.wants_flags() || plan.marks_seen {
             self.learn(false, false).await?;
         } else {
@@ -80,7 +81,7 @@ impl Talk {
         }
         let account = self.account()?;
         let selected = self.selected()?;
-        let named = selected.named(set, uid)?;
+        let named = selected.named(&fetch.set, uid)?;
         let mut some_gone = named.some_gone;
         let newly_seen = if plan.marks_seen && !selected.read_only {
             self.mark_seen(&account, &named).await?

@@ -8,7 +8,7 @@ mod text;
 
 use mailstore::{Account, UidSet};
 use message::encoding::charset;
-use protocol::imap::SearchKey;
+use protocol::imap::Search;
 use protocol::imap::encode::{Code, Untagged};
 use storage::Body;
 
@@ -19,13 +19,9 @@ use crate::limits::ROWS_BATCH;
 use keys::{Facts, Question, Words};
 
 impl Talk {
-    pub(super) async fn search(
-        &mut self,
-        uid: bool,
-        charset_name: Option<&str>,
-        key: SearchKey,
-    ) -> Result<(), Trouble> {
+    pub(super) async fn search(&mut self, search: Search) -> Result<(), Trouble> {
         self.catch_up(false, false).await?;
+        let charset_name = search.charset.as_deref();
         if !charset_name.is_none_or(charset::is_known) {
             let code = Code::BadCharset(&["US-ASCII", "UTF-8"]);
             self.line.session().no(Some(&code), "Unknown charset");
@@ -33,7 +29,7 @@ impl Talk {
         }
         let account = self.account()?;
         let selected = self.selected()?;
-        let question = Question::new(&key, selected, charset_name)?;
+        let question = Question::new(&search.key, selected, charset_name)?;
         let mut found = Vec::new();
         let mut open = Vec::new();
         for (seq, entry) in (1u32..).zip(selected.entries().iter()) {
@@ -49,9 +45,10 @@ impl Talk {
             found.extend(self.search_rows(&account, &question, &open).await?);
             found.sort_unstable();
         }
-        let numbers: Vec<u32> = found.into_iter().map(|(seq, message)| if uid { message } else { seq }).collect();
+        let numbers: Vec<u32> =
+            found.into_iter().map(|(seq, message)| if search.uid { message } else { seq }).collect();
         self.line.session().untagged(&Untagged::Search(&numbers));
-        self.done(uid, "SEARCH").await
+        self.done(search.uid, "SEARCH").await
     }
 
     /// The messages that what is known in the session does not decide.

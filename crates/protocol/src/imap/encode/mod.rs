@@ -3,14 +3,16 @@
 //! Everything that came from outside (header texts, mailbox names, keywords) goes through [`string`] or a stricter
 //! writer: nothing a sender puts into a message can end a response early.
 
+mod code;
 pub mod command;
 mod fetch;
 mod response;
 mod structure;
 
+pub use code::Code;
+pub(crate) use code::condition;
 pub use fetch::FetchLine;
-pub(crate) use response::condition;
-pub use response::{Attribute, Code, Listed, Untagged, flags};
+pub use response::{Attribute, Listed, Untagged, flags};
 
 use super::command::{SeqNumber, SequenceSet};
 use super::utf7;

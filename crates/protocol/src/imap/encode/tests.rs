@@ -1,6 +1,6 @@
 //! Answers and their bytes.
 
-use super::response::condition;
+use super::code::condition;
 use super::*;
 use crate::imap::command::{Flag, Section, SectionText, StatusItem};
 use crate::imap::structure::{Address, BodyStructure, Detail, Envelope, Extension, Multipart, Single};

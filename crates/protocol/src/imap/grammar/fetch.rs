@@ -3,11 +3,11 @@
 use super::Result;
 use super::input::{Input, ParseError};
 use super::sequence;
-use crate::imap::command::{Command, FetchItem, Partial, Section, SectionText};
+use crate::imap::command::{Fetch, FetchItem, Partial, Section, SectionText};
 use crate::imap::limits;
 
 /// `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")`
-pub(super) fn fetch(input: &mut Input<'_>, uid: bool) -> Result<Command> {
+pub(super) fn fetch(input: &mut Input<'_>, uid: bool) -> Result<Fetch> {
     input.space()?;
     let set = sequence::set(input)?;
     input.space()?;
@@ -26,7 +26,7 @@ pub(super) fn fetch(input: &mut Input<'_>, uid: bool) -> Result<Command> {
     if items.is_empty() {
         return Err(ParseError::Expected("a fetch item"));
     }
-    Ok(Command::Fetch { uid, set, items })
+    Ok(Fetch { uid, set, items })
 }
 
 /// The macros, written out.

@@ -4,11 +4,11 @@ use super::Result;
 use super::date::date;
 use super::input::{Input, ParseError};
 use super::{sequence, store};
-use crate::imap::command::{Command, Flag, SearchKey};
+use crate::imap::command::{Flag, Search, SearchKey};
 use crate::imap::limits;
 
 /// `search = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)`
-pub(super) fn search(input: &mut Input<'_>, uid: bool) -> Result<Command> {
+pub(super) fn search(input: &mut Input<'_>, uid: bool) -> Result<Search> {
     input.space()?;
     let mut charset = None;
     if input.skip_word("CHARSET ") {
@@ -18,7 +18,7 @@ pub(super) fn search(input: &mut Input<'_>, uid: bool) -> Result<Command> {
     }
     let mut keys = Keys { left: limits::SEARCH_KEYS_MAX };
     let key = keys.all(input, 0)?;
-    Ok(Command::Search { uid, charset, key })
+    Ok(Search { uid, charset, key })
 }
 
 /// How many keys may still come.

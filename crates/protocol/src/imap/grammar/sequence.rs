@@ -1,8 +1,9 @@
-//! Sequence sets (RFC 3501 section 9).
+//! Sequence sets, and COPY and MOVE (RFC 3501 section 9, RFC 6851).
 
 use super::Result;
 use super::input::{Input, ParseError};
-use crate::imap::command::{SeqNumber, SequenceSet};
+use super::mailbox::argument_mailbox;
+use crate::imap::command::{SeqNumber, SequenceSet, Transfer};
 
 /// `sequence-set = (seq-number / seq-range) *("," sequence-set)`
 pub(super) fn set(input: &mut Input<'_>) -> Result<SequenceSet> {
@@ -28,4 +29,11 @@ fn number(input: &mut Input<'_>) -> Result<SeqNumber> {
 /// Whether a sequence set stands next, for SEARCH.
 pub(super) fn is_next(input: &Input<'_>) -> bool {
     input.peek().is_some_and(|b| b.is_ascii_digit() || b == b'*')
+}
+
+/// `copy = "COPY" SP sequence-set SP mailbox`, and the same for MOVE (RFC 6851).
+pub(super) fn transfer(input: &mut Input<'_>, uid: bool) -> Result<Transfer> {
+    input.space()?;
+    let set = set(input)?;
+    Ok(Transfer { uid, set, mailbox: argument_mailbox(input)? })
 }

@@ -3,11 +3,11 @@
 use super::Result;
 use super::input::{Input, ParseError};
 use super::sequence;
-use crate::imap::command::{Command, Flag, StoreAction};
+use crate::imap::command::{Flag, Store, StoreAction};
 use crate::imap::limits;
 
 /// `store = "STORE" SP sequence-set SP store-att-flags`
-pub(super) fn store(input: &mut Input<'_>, uid: bool) -> Result<Command> {
+pub(super) fn store(input: &mut Input<'_>, uid: bool) -> Result<Store> {
     input.space()?;
     let set = sequence::set(input)?;
     input.space()?;
@@ -22,7 +22,7 @@ pub(super) fn store(input: &mut Input<'_>, uid: bool) -> Result<Command> {
     };
     input.space()?;
     let flags = if input.peek() == Some(b'(') { flag_list(input)? } else { bare_flags(input)? };
-    Ok(Command::Store { uid, set, action, silent, flags })
+    Ok(Store { uid, set, action, silent, flags })
 }
 
 /// `flag-list = "(" [flag *(SP flag)] ")"`

@@ -3,9 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::imap::command::{Date, FetchItem, Flag, Partial, SearchKey, Section, SectionText, SeqNumber, StoreAction};
-use crate::imap::command::{MailboxError, SequenceSet};
+use crate::imap::command::{
+    Append, Date, Fetch, FetchItem, Flag, List, Mailbox, MailboxError, Partial, Pattern, Search, SearchKey, Section,
+    SectionText, Select, SeqNumber, SequenceSet, StatusItem, Store, StoreAction, Transfer,
+};
 use crate::imap::encode;
+use crate::sasl::Secret;
 use envelope::Timestamp;
 
 fn parse(text: &str) -> Result<Command> {
@@ -21,15 +24,19 @@ fn set(ranges: &[(u32, u32)]) -> SequenceSet {
     SequenceSet(ranges.iter().map(|(a, b)| (number(*a), number(*b))).collect())
 }
 
+fn selected(mailbox: &str, read_only: bool) -> Result<Command> {
+    Ok(Command::Select(Select { mailbox: name(mailbox), read_only }))
+}
+
 #[test]
 fn plain_commands() {
     assert_eq!(parse("capability"), Ok(Command::Capability));
     assert_eq!(parse("LOGIN anna {5}\r\nx y\"z"), parse("login \"anna\" \"x y\\\"z\""));
-    assert_eq!(parse("SELECT inbox"), Ok(Command::Select(name("INBOX"))));
-    assert_eq!(parse("SELECT Inbox/Work"), Ok(Command::Select(name("INBOX/Work"))));
-    assert_eq!(parse("EXAMINE \"Entw&APw-rfe\""), Ok(Command::Examine(name("Entwürfe"))));
+    assert_eq!(parse("SELECT inbox"), selected("INBOX", false));
+    assert_eq!(parse("SELECT Inbox/Work"), selected("INBOX/Work", false));
+    assert_eq!(parse("EXAMINE \"Entw&APw-rfe\""), selected("Entwürfe", true));
     assert_eq!(parse("CREATE {3+}\r\na]b"), Ok(Command::Create(name("a]b"))));
-    assert_eq!(parse("SELECT a]b"), Ok(Command::Select(name("a]b"))));
+    assert_eq!(parse("SELECT a]b"), selected("a]b", false));
     assert_eq!(parse("RENAME a \"b c\""), Ok(Command::Rename { from: name("a"), to: name("b c") }));
     assert_eq!(
         parse("list \"\" %"),
@@ -52,14 +59,14 @@ fn plain_commands() {
     assert_eq!(parse("UID EXPUNGE 4:*"), Ok(Command::Expunge { uids: Some(set(&[(4, 0)])) }));
     assert_eq!(
         parse("MOVE 1,3 Trash"),
-        Ok(Command::Move { uid: false, set: set(&[(1, 1), (3, 3)]), mailbox: name("Trash") })
+        Ok(Command::Move(Transfer { uid: false, set: set(&[(1, 1), (3, 3)]), mailbox: name("Trash") }))
     );
 }
 
 #[test]
 fn fetch_items() {
     let fetch = |items: &str| match parse(&format!("FETCH 1 {items}")) {
-        Ok(Command::Fetch { items, .. }) => items,
+        Ok(Command::Fetch(Fetch { items, .. })) => items,
         other => panic!("{items}: {other:?}"),
     };
     assert_eq!(fetch("fast"), [FetchItem::Flags, FetchItem::InternalDate, FetchItem::Rfc822Size]);
@@ -80,7 +87,7 @@ fn fetch_items() {
 #[test]
 fn search_keys() {
     let search = |keys: &str| match parse(&format!("SEARCH {keys}")) {
-        Ok(Command::Search { key, charset, .. }) => (charset, key),
+        Ok(Command::Search(Search { key, charset, .. })) => (charset, key),
         other => panic!("{keys}: {other:?}"),
     };
     assert_eq!(search("ALL"), (None, SearchKey::all()));
@@ -113,7 +120,7 @@ fn search_keys() {
 fn store_and_flags() {
     let store = |text: &str| parse(&format!("STORE 1 {text}"));
     let made = |action, silent, flags: &[Flag]| {
-        Ok(Command::Store { uid: false, set: set(&[(1, 1)]), action, silent, flags: flags.to_vec() })
+        Ok(Command::Store(Store { uid: false, set: set(&[(1, 1)]), action, silent, flags: flags.to_vec() }))
     };
     assert_eq!(
         store("+flags.silent (\\seen $x)"),
@@ -344,16 +351,24 @@ fn any_command() -> impl Strategy<Value = Command> {
     let action = prop_oneof![Just(StoreAction::Set), Just(StoreAction::Add), Just(StoreAction::Remove)];
     let charset = proptest::option::of(Just("UTF-8".to_owned()));
     prop_oneof![
-        any_mailbox().prop_map(Command::Select),
+        (any_mailbox(), any::<bool>()).prop_map(|(mailbox, read_only)| Command::Select(Select { mailbox, read_only })),
         any_mailbox().prop_map(Command::Delete),
         (any_mailbox(), any_mailbox()).prop_map(|(from, to)| Command::Rename { from, to }),
         (bytes(), bytes()).prop_map(|(user, p)| Command::Login { user, password: Secret::new(p) }),
-        (any::<bool>(), any_set(), any_mailbox()).prop_map(|(uid, set, mailbox)| Command::Copy { uid, set, mailbox }),
+        (any::<bool>(), any_set(), any_mailbox()).prop_map(|(uid, set, mailbox)| Command::Copy(Transfer {
+            uid,
+            set,
+            mailbox
+        })),
         (any::<bool>(), any_set(), proptest::collection::vec(any_item(), 1..6))
-            .prop_map(|(uid, set, items)| Command::Fetch { uid, set, items }),
+            .prop_map(|(uid, set, items)| Command::Fetch(Fetch { uid, set, items })),
         (any::<bool>(), any_set(), action, any::<bool>(), proptest::collection::vec(any_flag(), 0..6))
-            .prop_map(|(uid, set, action, silent, flags)| Command::Store { uid, set, action, silent, flags }),
-        (any::<bool>(), charset, any_key()).prop_map(|(uid, charset, key)| Command::Search { uid, charset, key }),
+            .prop_map(|(uid, set, action, silent, flags)| Command::Store(Store { uid, set, action, silent, flags })),
+        (any::<bool>(), charset, any_key()).prop_map(|(uid, charset, key)| Command::Search(Search {
+            uid,
+            charset,
+            key
+        })),
         (any_mailbox(), any_mailbox()).prop_map(|(reference, pattern)| Command::List(List {
             reference: reference.as_str().to_owned(),
             patterns: vec![Pattern(pattern.as_str().to_owned())],

@@ -178,11 +178,11 @@ impl Server {
             | Command::Close
             | Command::Unselect
             | Command::Expunge { .. }
-            | Command::Search { .. }
-            | Command::Fetch { .. }
-            | Command::Store { .. }
-            | Command::Copy { .. }
-            | Command::Move { .. }
+            | Command::Search(_)
+            | Command::Fetch(_)
+            | Command::Store(_)
+            | Command::Copy(_)
+            | Command::Move(_)
                 if !self.is_selected() =>
             {
                 self.mistake("Select a mailbox first");

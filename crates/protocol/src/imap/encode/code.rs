@@ -1,0 +1,131 @@
+//! Response codes, and the lines that carry them (RFC 3501 section 7.1; RFC 4315, 5530).
+
+use super::{flags, list, number, number_set};
+use crate::imap::command::Flag;
+
+/// A response code, in brackets behind OK, NO, BAD, BYE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code<'a> {
+    /// RFC 3501 section 7.1: a person should read the text.
+    Alert,
+    /// The charset of SEARCH is not spoken; these are.
+    BadCharset(&'a [&'a str]),
+    /// Capabilities, so that the client need not ask.
+    Capability(&'a str),
+    /// Flags that can be changed for good; `*` (new keywords) when `new_keywords`.
+    PermanentFlags {
+        /// Flags that there are.
+        flags: &'a [Flag],
+        /// Whether the client may invent more.
+        new_keywords: bool,
+    },
+    /// The mailbox was opened for reading.
+    ReadOnly,
+    /// The mailbox was opened for writing.
+    ReadWrite,
+    /// The target does not exist, CREATE would help.
+    TryCreate,
+    /// The next UID.
+    UidNext(u32),
+    /// The mailbox's incarnation.
+    UidValidity(u32),
+    /// The first unseen message's sequence number.
+    Unseen(u32),
+    /// RFC 4315: where an appended message stands.
+    AppendUid {
+        /// The mailbox's incarnation.
+        validity: u32,
+        /// Its UIDs.
+        uids: &'a [u32],
+    },
+    /// RFC 4315: which went where, in the same order.
+    CopyUid {
+        /// The target's incarnation.
+        validity: u32,
+        /// UIDs in the source.
+        from: &'a [u32],
+        /// UIDs in the target.
+        to: &'a [u32],
+    },
+    /// RFC 6851 and 7162: the mailbox was closed.
+    Closed,
+    /// RFC 5530 and others: a word that stands for itself.
+    Word(&'static str),
+}
+
+impl Code<'_> {
+    /// The code without its brackets.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Alert => out.extend_from_slice(b"ALERT"),
+            Self::BadCharset(charsets) => {
+                out.extend_from_slice(b"BADCHARSET ");
+                list(out, *charsets, |out, name| out.extend_from_slice(name.as_bytes()));
+            }
+            Self::Capability(list) => {
+                out.extend_from_slice(b"CAPABILITY ");
+                out.extend_from_slice(list.as_bytes());
+            }
+            Self::PermanentFlags { flags, new_keywords } => permanent_flags(out, flags, *new_keywords),
+            Self::ReadOnly => out.extend_from_slice(b"READ-ONLY"),
+            Self::ReadWrite => out.extend_from_slice(b"READ-WRITE"),
+            Self::TryCreate => out.extend_from_slice(b"TRYCREATE"),
+            Self::UidNext(uid) => numbered(out, "UIDNEXT ", *uid),
+            Self::UidValidity(validity) => numbered(out, "UIDVALIDITY ", *validity),
+            Self::Unseen(seq) => numbered(out, "UNSEEN ", *seq),
+            Self::AppendUid { validity, uids } => {
+                numbered(out, "APPENDUID ", *validity);
+                out.push(b' ');
+                number_set(out, uids);
+            }
+            Self::CopyUid { validity, from, to } => {
+                numbered(out, "COPYUID ", *validity);
+                out.push(b' ');
+                number_set(out, from);
+                out.push(b' ');
+                number_set(out, to);
+            }
+            Self::Closed => out.extend_from_slice(b"CLOSED"),
+            Self::Word(word) => out.extend_from_slice(word.as_bytes()),
+        }
+    }
+}
+
+fn numbered(out: &mut Vec<u8>, name: &str, value: u32) {
+    out.extend_from_slice(name.as_bytes());
+    number(out, value.into());
+}
+
+fn permanent_flags(out: &mut Vec<u8>, all: &[Flag], new_keywords: bool) {
+    out.extend_from_slice(b"PERMANENTFLAGS ");
+    flags(out, all);
+    if new_keywords {
+        out.pop();
+        if !all.is_empty() {
+            out.push(b' ');
+        }
+        out.extend_from_slice(b"\\*)");
+    }
+}
+
+/// `OK [code] text`, without tag and line end. The text may come from anywhere: what would end the line is left out,
+/// and what is not US-ASCII becomes `?`.
+pub(crate) fn condition(out: &mut Vec<u8>, word: &str, code: Option<&Code<'_>>, text: &str) {
+    out.extend_from_slice(word.as_bytes());
+    out.push(b' ');
+    if let Some(code) = code {
+        out.push(b'[');
+        code.encode(out);
+        out.extend_from_slice(b"] ");
+    }
+    let before = out.len();
+    out.extend(
+        text.chars()
+            .filter(|c| !c.is_control())
+            .map(|c| u8::try_from(c).unwrap_or(b'?'))
+            .map(|b| if b.is_ascii() { b } else { b'?' }),
+    );
+    if out.len() == before {
+        out.push(b'-');
+    }
+}

@@ -1,0 +1,39 @@
+//! FETCH as a client writes it.
+
+use super::super::fetch::section;
+use super::super::{list, number};
+use super::{numbered, word};
+use crate::imap::command::{Fetch, FetchItem};
+
+/// `FETCH …`
+pub(super) fn fetch(out: &mut Vec<u8>, fetch: &Fetch) {
+    numbered(out, fetch.uid, "FETCH ", &fetch.set);
+    out.push(b' ');
+    list(out, &fetch.items, fetch_item);
+}
+
+fn fetch_item(out: &mut Vec<u8>, item: &FetchItem) {
+    match item {
+        FetchItem::Envelope => word(out, "ENVELOPE"),
+        FetchItem::Flags => word(out, "FLAGS"),
+        FetchItem::InternalDate => word(out, "INTERNALDATE"),
+        FetchItem::Rfc822 => word(out, "RFC822"),
+        FetchItem::Rfc822Header => word(out, "RFC822.HEADER"),
+        FetchItem::Rfc822Size => word(out, "RFC822.SIZE"),
+        FetchItem::Rfc822Text => word(out, "RFC822.TEXT"),
+        FetchItem::Body => word(out, "BODY"),
+        FetchItem::BodyStructure => word(out, "BODYSTRUCTURE"),
+        FetchItem::Uid => word(out, "UID"),
+        FetchItem::Section { section: which, peek, partial } => {
+            word(out, if *peek { "BODY.PEEK" } else { "BODY" });
+            section(out, which);
+            if let Some(partial) = partial {
+                out.push(b'<');
+                number(out, partial.offset.into());
+                out.push(b'.');
+                number(out, partial.octets.into());
+                out.push(b'>');
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Commands as bytes: a client's side of [`crate::imap::grammar`], and what proves that the grammar reads what it
+//! should (`decode(encode(x)) = x`).
+//!
+//! Literals are announced as synchronising: a client sends up to each announcement and waits.
+
+mod fetch;
+mod search;
+
+use super::fetch::date_time;
+use super::response::status_name;
+use super::{flags, list, mailbox, nstring, number, sequence_set, string};
+use crate::imap::command::{Append, Command, List, Mailbox, SequenceSet, Store, StoreAction, Transfer};
+use crate::imap::utf7;
+
+/// `command`, with its last CRLF.
+pub fn command(out: &mut Vec<u8>, tag: &str, command: &Command) {
+    out.extend_from_slice(tag.as_bytes());
+    out.push(b' ');
+    match command {
+        Command::Capability => word(out, "CAPABILITY"),
+        Command::Noop => word(out, "NOOP"),
+        Command::Logout => word(out, "LOGOUT"),
+        Command::StartTls => word(out, "STARTTLS"),
+        Command::Namespace => word(out, "NAMESPACE"),
+        Command::Idle => word(out, "IDLE"),
+        Command::Check => word(out, "CHECK"),
+        Command::Close => word(out, "CLOSE"),
+        Command::Unselect => word(out, "UNSELECT"),
+        Command::Authenticate { mechanism, initial } => authenticate(out, mechanism, initial.as_deref()),
+        Command::Login { user, password } => {
+            word(out, "LOGIN ");
+            string(out, user);
+            out.push(b' ');
+            string(out, password.expose());
+        }
+        Command::Id(pairs) => id(out, pairs.as_deref()),
+        Command::Enable(names) => {
+            word(out, "ENABLE");
+            names.iter().for_each(|name| {
+                out.push(b' ');
+                word(out, name);
+            });
+        }
+        Command::Select(select) => {
+            named(out, if select.read_only { "EXAMINE " } else { "SELECT " }, &select.mailbox);
+        }
+        Command::Create(name) => named(out, "CREATE ", name),
+        Command::Delete(name) => named(out, "DELETE ", name),
+        Command::Subscribe(name) => named(out, "SUBSCRIBE ", name),
+        Command::Unsubscribe(name) => named(out, "UNSUBSCRIBE ", name),
+        Command::Rename { from, to } => {
+            named(out, "RENAME ", from);
+            named(out, " ", to);
+        }
+        Command::List(query) => listing(out, "LIST ", query),
+        Command::Lsub(query) => listing(out, "LSUB ", query),
+        Command::Status { mailbox, items } => {
+            named(out, "STATUS ", mailbox);
+            out.push(b' ');
+            list(out, items, |out, item| word(out, status_name(*item)));
+        }
+        with_set => with_sequence_set(out, with_set),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The commands that name messages.
+fn with_sequence_set(out: &mut Vec<u8>, command: &Command) {
+    match command {
+        Command::Expunge { uids: None } => word(out, "EXPUNGE"),
+        Command::Expunge { uids: Some(set) } => numbered(out, true, "EXPUNGE ", set),
+        Command::Search(search) => search::search(out, search),
+        Command::Fetch(fetch) => fetch::fetch(out, fetch),
+        Command::Store(store) => self::store(out, store),
+        Command::Copy(transfer) => self::transfer(out, "COPY ", transfer),
+        Command::Move(transfer) => self::transfer(out, "MOVE ", transfer),
+        _ => {}
+    }
+}
+
+fn store(out: &mut Vec<u8>, store: &Store) {
+    numbered(out, store.uid, "STORE ", &store.set);
+    word(
+        out,
+        match store.action {
+            StoreAction::Set => " FLAGS",
+            StoreAction::Add => " +FLAGS",
+            StoreAction::Remove => " -FLAGS",
+        },
+    );
+    word(out, if store.silent { ".SILENT " } else { " " });
+    flags(out, &store.flags);
+}
+
+fn transfer(out: &mut Vec<u8>, verb: &str, transfer: &Transfer) {
+    numbered(out, transfer.uid, verb, &transfer.set);
+    named(out, " ", &transfer.mailbox);
+}
+
+/// `APPEND …` up to and with the announcement of its literal, without CRLF.
+pub fn append(out: &mut Vec<u8>, tag: &str, append: &Append) {
+    out.extend_from_slice(tag.as_bytes());
+    named(out, " APPEND ", &append.mailbox);
+    out.push(b' ');
+    flags(out, &append.flags);
+    if let Some(date) = append.date {
+        out.push(b' ');
+        date_time(out, date);
+    }
+    word(out, " {");
+    number(out, append.octets);
+    word(out, "}");
+}
+
+fn word(out: &mut Vec<u8>, word: &str) {
+    out.extend_from_slice(word.as_bytes());
+}
+
+fn named(out: &mut Vec<u8>, verb: &str, name: &Mailbox) {
+    word(out, verb);
+    mailbox(out, name.as_str());
+}
+
+fn numbered(out: &mut Vec<u8>, uid: bool, verb: &str, set: &SequenceSet) {
+    word(out, if uid { "UID " } else { "" });
+    word(out, verb);
+    sequence_set(out, set);
+}
+
+fn authenticate(out: &mut Vec<u8>, mechanism: &str, initial: Option<&[u8]>) {
+    word(out, "AUTHENTICATE ");
+    word(out, mechanism);
+    if let Some(initial) = initial {
+        out.push(b' ');
+        out.extend_from_slice(initial);
+    }
+}
+
+fn id(out: &mut Vec<u8>, pairs: Option<&[(String, Option<String>)]>) {
+    word(out, "ID ");
+    match pairs {
+        None => word(out, "NIL"),
+        Some(pairs) => list(out, pairs, |out, (name, value)| {
+            string(out, name.as_bytes());
+            out.push(b' ');
+            nstring(out, value.as_deref().map(str::as_bytes));
+        }),
+    }
+}
+
+fn listing(out: &mut Vec<u8>, verb: &str, query: &List) {
+    word(out, verb);
+    string(out, utf7::encode(&query.reference).as_bytes());
+    // IMAP4rev1 has one pattern only.
+    let pattern = query.patterns.first().map_or("", |pattern| pattern.0.as_str());
+    out.push(b' ');
+    string(out, utf7::encode(pattern).as_bytes());
+}
