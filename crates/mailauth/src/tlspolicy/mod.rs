@@ -2,5 +2,8 @@
 //! the demands were met, told to whom the domain names.
 
 mod fields;
+mod record;
 pub mod sts;
 pub mod tlsrpt;
+
+pub use record::RecordError;

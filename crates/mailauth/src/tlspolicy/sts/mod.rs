@@ -9,7 +9,7 @@ mod tests;
 use envelope::Domain;
 
 pub use policy::{Mode, Pattern, Policy, PolicyError};
-pub use record::{Record, RecordError};
+pub use record::Record;
 
 /// Where the policy of a domain lies on its web server (RFC 8461 section 3.3).
 pub const POLICY_PATH: &str = "/.well-known/mta-sts.txt";

@@ -8,6 +8,7 @@
 
 use crate::limits::RECORD_OCTETS_MAX;
 use crate::tlspolicy::fields;
+use crate::tlspolicy::record::{RecordError, the_only};
 
 const VERSION: &str = "v=STSv1";
 
@@ -18,29 +19,10 @@ pub struct Record {
     pub id: String,
 }
 
-/// Why a domain has no usable record. To a sender all of them mean that no policy can be looked for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RecordError {
-    /// No record of this version.
-    #[error("there is no record that begins with v=STSv1;")]
-    Missing,
-    /// More than one: none of them counts.
-    #[error("there is more than one record that begins with v=STSv1;")]
-    Several,
-    /// A piece of it is no field, or it has no id.
-    #[error("the record is malformed: {0}")]
-    Malformed(&'static str),
-}
-
 impl Record {
-    /// The one record among all TXT records of the name.
+    /// The one record among all TXT records of the name. To a sender all errors mean that no policy can be looked for.
     pub fn choose<T: AsRef<[u8]>>(records: &[T]) -> Result<Self, RecordError> {
-        let mut ours = records.iter().map(AsRef::as_ref).filter(|record| record.starts_with(b"v=STSv1;"));
-        match (ours.next(), ours.next()) {
-            (None, _) => Err(RecordError::Missing),
-            (Some(_), Some(_)) => Err(RecordError::Several),
-            (Some(record), None) => Self::parse(record),
-        }
+        Self::parse(the_only(records, VERSION)?)
     }
 
     /// Reads one record. Unknown fields are passed over; of several ids the first counts.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use envelope::Domain;
 use proptest::prelude::*;
 
-use super::{Mode, Policy, PolicyError, Record, RecordError};
+use super::{Mode, Policy, PolicyError, Record};
 use crate::limits::{POLICY_OCTETS_MAX, POLICY_PATTERNS_MAX};
+use crate::tlspolicy::RecordError;
 
 fn host(text: &str) -> Domain {
     Domain::parse(text).unwrap()
@@ -52,9 +53,9 @@ fn records_that_are_void() {
 fn the_one_record_among_others() {
     let some = |records: &[&str]| Record::choose(records).map(|record| record.id);
     assert_eq!(some(&["v=spf1 -all", "v=STSv1; id=a;", "v=STSv2; id=b"]), Ok("a".to_owned()));
-    assert_eq!(some(&[]), Err(RecordError::Missing));
-    assert_eq!(some(&["v=STSv10; id=a"]), Err(RecordError::Missing));
-    assert_eq!(some(&["v=STSv1; id=a", "v=STSv1; id=a"]), Err(RecordError::Several));
+    assert_eq!(some(&[]), Err(RecordError::Missing("v=STSv1")));
+    assert_eq!(some(&["v=STSv10; id=a"]), Err(RecordError::Missing("v=STSv1")));
+    assert_eq!(some(&["v=STSv1; id=a", "v=STSv1; id=a"]), Err(RecordError::Several("v=STSv1")));
 }
 
 const EXAMPLE: &str = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\n\

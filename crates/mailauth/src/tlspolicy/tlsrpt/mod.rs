@@ -14,7 +14,7 @@ use envelope::Domain;
 pub use file::{FileError, MEDIA_TYPE_GZIP, MEDIA_TYPE_JSON, file_name, pack, unpack};
 pub use letter::ReportLetter;
 pub use moment::Moment;
-pub use record::{Place, Record, RecordError};
+pub use record::{Place, Record};
 pub use report::{DateRange, FailureDetails, Policy, PolicyKind, PolicyResult, Report, ResultType, Summary};
 
 /// The name of the TXT record of a domain; none when the domain is so long that there can be none.

@@ -9,6 +9,7 @@
 use envelope::{Address, Domain};
 
 use crate::limits::{RECORD_OCTETS_MAX, REPORT_PLACES_MAX};
+use crate::tlspolicy::record::{RecordError, the_only};
 
 const VERSION: &str = "v=TLSRPTv1";
 
@@ -35,29 +36,10 @@ pub enum Place {
     },
 }
 
-/// Why a domain has no usable record.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RecordError {
-    /// No record of this version.
-    #[error("there is no record that begins with v=TLSRPTv1;")]
-    Missing,
-    /// More than one: none of them counts.
-    #[error("there is more than one record that begins with v=TLSRPTv1;")]
-    Several,
-    /// A piece of it is no field, or no place can be used.
-    #[error("the record is malformed: {0}")]
-    Malformed(&'static str),
-}
-
 impl Record {
     /// The one record among all TXT records of the name.
     pub fn choose<T: AsRef<[u8]>>(records: &[T]) -> Result<Self, RecordError> {
-        let mut ours = records.iter().map(AsRef::as_ref).filter(|record| record.starts_with(b"v=TLSRPTv1;"));
-        match (ours.next(), ours.next()) {
-            (None, _) => Err(RecordError::Missing),
-            (Some(_), Some(_)) => Err(RecordError::Several),
-            (Some(record), None) => Self::parse(record),
-        }
+        Self::parse(the_only(records, VERSION)?)
     }
 
     /// Reads one record. Unknown fields are passed over; the first `rua` counts.

@@ -5,6 +5,7 @@ use message::header::Header;
 use proptest::prelude::*;
 
 use super::*;
+use crate::tlspolicy::RecordError;
 
 fn domain(text: &str) -> Domain {
     Domain::parse(text).unwrap()
@@ -47,8 +48,8 @@ fn records() {
         assert!(matches!(Record::parse(record.as_bytes()), Err(RecordError::Malformed(_))), "{record}");
     }
     let two = ["v=TLSRPTv1; rua=mailto:a@b.test", "v=TLSRPTv1; rua=mailto:a@b.test"];
-    assert_eq!(Record::choose(&two), Err(RecordError::Several));
-    assert_eq!(Record::choose(&["v=spf1 -all"]), Err(RecordError::Missing));
+    assert_eq!(Record::choose(&two), Err(RecordError::Several("v=TLSRPTv1")));
+    assert_eq!(Record::choose(&["v=spf1 -all"]), Err(RecordError::Missing("v=TLSRPTv1")));
 }
 
 /// The report of RFC 8460 appendix B, in our own words, with what others do differently.
