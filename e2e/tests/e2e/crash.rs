@@ -1,38 +1,15 @@
 //! `kill -9` under load: every letter that was answered with 250 is there afterwards, once and whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::raw::{inbox, smtp};
+use crate::raw::{inbox, send_until_the_end};
 use crate::server::{PASSWORD, Server, USER};
 
 const SENDERS: usize = 8;
 const ROUNDS: usize = 30;
-
-/// Sends letters until the server is gone, and notes each that was answered with 250.
-fn send_until_the_end(place: SocketAddr, name: &str, answered: &Mutex<Vec<String>>, stop: &AtomicBool) {
-    let mut number = 0;
-    let mut work = || -> std::io::Result<()> {
-        let mut raw = smtp(place)?;
-        while !stop.load(Ordering::Relaxed) {
-            number += 1;
-            let id = format!("<{name}.{number}@athens.test>");
-            raw.ask("MAIL FROM:<anna@athens.test>")?;
-            raw.ask(&format!("RCPT TO:<{USER}>"))?;
-            raw.ask("DATA")?;
-            let filler = "0123456789abcdef\r\n".repeat(10 + number % 500);
-            raw.send(format!("Message-ID: {id}\r\nSubject: load\r\n\r\n{filler}end of {id}\r\n.\r\n"))?;
-            if raw.reply()?.starts_with("250") {
-                answered.lock().unwrap().push(id);
-            }
-        }
-        Ok(())
-    };
-    let _ = work();
-}
 
 #[test]
 fn every_letter_answered_with_250_is_there_once_and_whole() {
@@ -44,7 +21,11 @@ fn every_letter_answered_with_250_is_there_once_and_whole() {
             .map(|sender| {
                 let (answered, stop, place) = (Arc::clone(&answered), Arc::clone(&stop), server.smtp);
                 let name = format!("r{round}.s{sender}");
-                std::thread::spawn(move || send_until_the_end(place, &name, &answered, &stop))
+                let letter = |number: usize, id: &str| {
+                    let filler = "0123456789abcdef\r\n".repeat(10 + number % 500);
+                    (USER.to_owned(), format!("Subject: load\r\n\r\n{filler}end of {id}\r\n"))
+                };
+                std::thread::spawn(move || send_until_the_end(place, &name, letter, &answered, &stop))
             })
             .collect();
         // Different moments of the store's life: in the first group, in the middle of many.

@@ -11,7 +11,7 @@ use net::{DnsError, Protection, SecureResolver};
 use crate::named::{Named, Signing, Zone};
 use crate::raw::{inbox, smtp};
 use crate::server::{PASSWORD, Server};
-use crate::tool::{run, run_with, until};
+use crate::tool::{run, run_with, self_signed, until};
 
 /// The port of the mail hosts, as their TLSA records have it.
 const PORT: u16 = 2525;
@@ -97,14 +97,7 @@ async fn what_was_signed_and_what_was_not() {
 /// A certificate and its key in a folder; answers the lines of a configuration, and the hash of its public key, as a TLSA
 /// record `3 1 1` has it.
 fn certificate(folder: &Path) -> (String, String) {
-    let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
-    run(Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "7"])
-        .args(["-subj", "/CN=somebody", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate))
-    .succeeded();
+    let (key, certificate) = self_signed(folder, "somebody");
     let public =
         run(Command::new("openssl").args(["x509", "-noout", "-pubkey", "-in"]).arg(&certificate)).succeeded().out;
     let der = "openssl pkey -pubin -outform der | openssl dgst -sha256 -r";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::server::{PASSWORD, Server, USER};
-use crate::tool::{Running, angelia, files_below, run, run_with, until};
+use crate::tool::{Running, angelia, files_below, is_root, run, run_with, until};
 
 struct Dovecot {
     _process: Running,
@@ -19,7 +19,7 @@ struct Dovecot {
 impl Dovecot {
     /// A store for sparta.test with `leonidas`, and `ephialtes`, whose mailbox takes next to nothing.
     fn start() -> Option<Self> {
-        if !fs::metadata("/proc/self").is_ok_and(|facts| std::os::unix::fs::MetadataExt::uid(&facts) == 0) {
+        if !is_root() {
             assert!(std::env::var_os("CI").is_none(), "Dovecot starts as root only");
             eprintln!("left out: Dovecot starts as root only");
             return None;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::raw::inbox;
 use crate::server::{PASSWORD, Server, USER};
-use crate::tool::{Ran, angelia, program, run, run_with, until};
+use crate::tool::{Ran, angelia, is_root, program, run, run_with, until};
 
 /// Whom the server becomes.
 const SERVER: (u32, &str) = (1, "daemon");
@@ -23,7 +23,7 @@ struct House {
 impl House {
     /// A server that is not root, and a configuration that only root and it can read. `None` without root.
     fn open(more: &str) -> Option<Self> {
-        if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        if !is_root() {
             eprintln!("not root: nobody is sent as");
             return None;
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::lab::Lab;
-use crate::tool::{Running, files_below, run, until};
+use crate::tool::{Running, files_below, is_root, run, self_signed, until};
 
 const THEBES: &str = "127.0.4.1";
 
@@ -20,8 +20,7 @@ struct Exim {
 fn program() -> Option<PathBuf> {
     let named = std::env::var_os("ANGELIA_EXIM").map(PathBuf::from);
     let found = named.or_else(|| Some(PathBuf::from("/usr/sbin/exim4"))).filter(|program| program.is_file());
-    let is_root = fs::metadata("/proc/self").is_ok_and(|facts| std::os::unix::fs::MetadataExt::uid(&facts) == 0);
-    if found.is_none() || !is_root {
+    if found.is_none() || !is_root() {
         assert!(std::env::var_os("CI").is_none(), "Exim is missing, or this is not root, who gives it a user");
         eprintln!("left out: Exim is not here (cargo xtask test e2e unpacks it), or this is not root");
         return None;
@@ -38,13 +37,7 @@ impl Exim {
         for name in ["spool", "log", "mail"] {
             fs::create_dir(root.join(name)).unwrap();
         }
-        run(Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "7"])
-            .args(["-subj", "/CN=mail.thebes.test", "-keyout"])
-            .arg(root.join("key.pem"))
-            .arg("-out")
-            .arg(root.join("certificate.pem")))
-        .succeeded();
+        self_signed(root, "mail.thebes.test");
         run(Command::new("chown").args(["-R", "mail:mail"]).arg(root)).succeeded();
         let file = root.join("exim.conf");
         fs::write(&file, configuration(program, root, lab)).unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::lab::Lab;
-use crate::tool::{files_below, run, until};
+use crate::tool::{files_below, is_root, run, self_signed, until};
 
 /// Where it listens.
 pub const SPARTA: &str = "127.0.3.1";
@@ -36,7 +36,7 @@ impl Postfix {
             fs::create_dir_all(root.join(name)).unwrap();
             assert!(Command::new("chown").arg(owner).arg(root.join(name)).status().unwrap().success());
         }
-        this.certificate();
+        self_signed(&this.etc(), "mail.sparta.test");
         fs::write(this.etc().join("main.cf"), this.main_cf(transports)).unwrap();
         fs::write(this.etc().join("master.cf"), master_cf(port)).unwrap();
         run(Command::new("postfix").arg("-c").arg(this.etc()).arg("start")).succeeded();
@@ -45,16 +45,6 @@ impl Postfix {
 
     fn etc(&self) -> PathBuf {
         self.folder.path().join("etc")
-    }
-
-    fn certificate(&self) {
-        run(Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "7"])
-            .args(["-subj", "/CN=mail.sparta.test", "-keyout"])
-            .arg(self.etc().join("key.pem"))
-            .arg("-out")
-            .arg(self.etc().join("certificate.pem")))
-        .succeeded();
     }
 
     fn main_cf(&self, transports: &str) -> String {
@@ -147,12 +137,11 @@ fn master_cf(port: u16) -> String {
 
 /// Postfix starts as root only; where tests must all run, who is not root has made a mistake.
 pub fn is_missing() -> bool {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|facts| std::os::unix::fs::MetadataExt::uid(&facts) == 0);
-    if !is_root {
+    if !is_root() {
         assert!(std::env::var_os("CI").is_none(), "Postfix starts as root only");
         eprintln!("left out: Postfix starts as root only");
     }
-    !is_root
+    !is_root()
 }
 
 fn received(folder: &Path, subject: &str) -> Option<String> {

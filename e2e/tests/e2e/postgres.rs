@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::raw::{inbox, smtp};
 use crate::server::{PASSWORD, Server, USER};
-use crate::tool::until;
+use crate::tool::{is_root, until};
 
 /// A throw-away cluster on a socket in its own folder.
 struct Postgres {
@@ -72,11 +72,6 @@ fn folder_of_programs() -> PathBuf {
     let versions = Path::new("/usr/lib/postgresql").read_dir().expect("install postgresql");
     let folders = versions.flatten().map(|version| version.path().join("bin"));
     folders.filter(|folder| folder.join("initdb").exists()).max().expect("install postgresql")
-}
-
-fn is_root() -> bool {
-    // SAFETY: a plain system call.
-    unsafe { libc::geteuid() == 0 }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! A connection spoken by hand: for what no decent client says.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub struct Raw {
@@ -86,6 +88,36 @@ pub fn smtp(place: impl ToSocketAddrs) -> std::io::Result<Raw> {
     }
     raw.ask("EHLO client.test")?;
     Ok(raw)
+}
+
+/// Sends letters until the server is gone or `stop` says so, and notes the Message-ID of each that was answered with 250.
+/// `letter` has the recipient of the letter of this number and this Message-ID, and the rest of its text.
+pub fn send_until_the_end(
+    place: SocketAddr,
+    name: &str,
+    letter: impl Fn(usize, &str) -> (String, String),
+    answered: &Mutex<Vec<String>>,
+    stop: &AtomicBool,
+) {
+    let mut number = 0;
+    let mut work = || -> std::io::Result<()> {
+        let mut raw = smtp(place)?;
+        while !stop.load(Ordering::Relaxed) {
+            number += 1;
+            let id = format!("<{name}.{number}@athens.test>");
+            let (to, text) = letter(number, &id);
+            raw.ask("MAIL FROM:<anna@athens.test>")?;
+            raw.ask(&format!("RCPT TO:<{to}>"))?;
+            raw.ask("DATA")?;
+            raw.send(format!("Message-ID: {id}\r\n{text}.\r\n"))?;
+            if raw.reply()?.starts_with("250") {
+                answered.lock().unwrap().push(id);
+            }
+        }
+        Ok(())
+    };
+    // That the connection breaks is what the test is about.
+    let _ = work();
 }
 
 /// An IMAP session that has signed in, in the clear, as one may from the machine itself.

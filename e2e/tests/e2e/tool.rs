@@ -180,6 +180,22 @@ pub fn files_below(folder: &Path) -> Vec<String> {
     found
 }
 
+/// Whether this is root: some servers start as nobody else, and nobody else can be several users.
+pub fn is_root() -> bool {
+    // SAFETY: a plain system call.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// A key and a certificate that it has signed itself, for this name: `key.pem` and `certificate.pem` in the folder.
+pub fn self_signed(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-nodes", "-days", "7", "-subj", &format!("/CN={name}")]).args(curve);
+    run(openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate)).succeeded();
+    (key, certificate)
+}
+
 /// A file that only its owner may read: some clients refuse any other with a password in it.
 pub fn write_private(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::raw::smtp;
+use crate::raw::send_until_the_end;
 use crate::server::Server;
 use crate::tool::{angelia, run, until};
 
@@ -75,30 +75,6 @@ fn talk(stream: TcpStream, taken: &Mutex<BTreeMap<String, Vec<Instant>>>) -> Opt
     }
 }
 
-/// Sends letters until the server is gone, and notes each that was answered with 250.
-fn send_until_the_end(place: SocketAddr, name: &str, answered: &Mutex<Vec<String>>, stop: &AtomicBool) {
-    let mut number = 0;
-    let mut work = || -> std::io::Result<()> {
-        let mut raw = smtp(place)?;
-        while !stop.load(Ordering::Relaxed) {
-            number += 1;
-            let id = format!("<{name}.{number}@athens.test>");
-            raw.ask("MAIL FROM:<anna@athens.test>")?;
-            raw.ask(&format!("RCPT TO:<{name}.{number}@sparta.test>"))?;
-            raw.ask("DATA")?;
-            raw.send(format!(
-                "Message-ID: {id}\r\nSubject: in transit\r\n\r\n{}\r\n.\r\n",
-                "text ".repeat(number % 90)
-            ))?;
-            if raw.reply()?.starts_with("250") {
-                answered.lock().unwrap().push(id);
-            }
-        }
-        Ok(())
-    };
-    let _ = work();
-}
-
 #[test]
 fn what_passes_through_survives_kill_and_is_not_doubled() {
     let hop = NextHop::start();
@@ -115,7 +91,12 @@ fn what_passes_through_survives_kill_and_is_not_doubled() {
             .map(|sender| {
                 let (answered, stop, place) = (Arc::clone(&answered), Arc::clone(&stop), server.smtp);
                 let name = format!("r{round}.s{sender}");
-                std::thread::spawn(move || send_until_the_end(place, &name, &answered, &stop))
+                let local = name.clone();
+                let letter = move |number: usize, _: &str| {
+                    let text = "text ".repeat(number % 90);
+                    (format!("{local}.{number}@sparta.test"), format!("Subject: in transit\r\n\r\n{text}\r\n"))
+                };
+                std::thread::spawn(move || send_until_the_end(place, &name, letter, &answered, &stop))
             })
             .collect();
         std::thread::sleep(Duration::from_millis(60 + (round as u64 * 137) % 700));
