@@ -46,7 +46,7 @@ pub use moved::MovedEntry;
 pub use names::canonical;
 pub use pattern::{DomainPattern, DomainSet};
 pub use relay::{Network, NetworkError, RelayAllowed, TrustedNetworks};
-pub use resolve::is_role;
+pub use resolve::{Step, is_role};
 pub use schema::MIGRATIONS;
 pub use sign_in::{SignIn, SignedIn};
 
@@ -203,6 +203,13 @@ impl Directory {
         let (version, found) = resolved.await?;
         self.inner.cache.keep_lookup(version, key, found.clone());
         Ok(found)
+    }
+
+    /// How [`Directory::lookup`] comes to its answer, step by step; none for an address that is not ours. For the operator:
+    /// nothing of it is kept.
+    pub async fn explain(&self, address: &Address) -> Result<Vec<Step>, Error> {
+        let asked = names::canonical(address);
+        self.read(move |q, settings| resolve::explain(q, settings, &asked)).await
     }
 
     /// An address of ours that stands for a foreign sender: computed, never kept, since it grows old.

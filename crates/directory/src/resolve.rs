@@ -30,23 +30,16 @@ pub fn is_role(local: &LocalPart) -> bool {
 
 /// Looks an address up.
 pub(crate) fn resolve(q: &dyn Query, settings: &Settings, address: &Address) -> Result<Lookup, Error> {
+    Walk::new(q, settings, address).run()
+}
+
+/// The same walk, told step by step.
+pub(crate) fn explain(q: &dyn Query, settings: &Settings, address: &Address) -> Result<Vec<Step>, Error> {
+    let mut told = Vec::new();
     let mut walk = Walk::new(q, settings, address);
-    match walk.find(&canonical(address), Way::default())? {
-        Found::Foreign => return Ok(Lookup::Foreign),
-        Found::Nobody => return Ok(Lookup::Unknown),
-        Found::Moved(to) => return Ok(Lookup::Moved(to)),
-        Found::Somebody => walk.is_under_way = true,
-    }
-    while let Some((address, way)) = walk.pending.pop() {
-        match walk.find(&canonical(&address), way.clone())? {
-            Found::Foreign => walk.targets.extend(way.remote(address)),
-            Found::Nobody => walk.nobody(&address, &way),
-            // What an alias or a forward leads to is followed in any case: nobody is there to be told.
-            Found::Moved(to) => walk.pending.push((to, way)),
-            Found::Somebody => {}
-        }
-    }
-    Ok(walk.end())
+    walk.told = Some(&mut told);
+    walk.run()?;
+    Ok(told)
 }
 
 /// Everybody gets a letter once, by whatever ways it came to him.
@@ -56,6 +49,49 @@ fn keep_first(targets: &mut Vec<Target>) {
         Target::Account { id, .. } => accounts.insert(*id),
         Target::Remote { address, .. } => remotes.insert(address.clone()),
     });
+}
+
+/// One step on the way from an address to those who get its letters, as [`crate::Directory::explain`] tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Who had the address is elsewhere now.
+    Moved {
+        /// The address.
+        from: Address,
+        /// Where.
+        to: Address,
+        /// Letters follow him; otherwise senders are told.
+        follows: bool,
+    },
+    /// An alias, a group or a catch-all.
+    Alias {
+        /// The address; `@` and the domain of a catch-all.
+        source: String,
+        /// Where it leads.
+        to: Vec<Address>,
+        /// Who hears of what cannot be delivered, where it is a group with an owner.
+        owner: Option<Address>,
+        /// Who may write to it.
+        senders: Senders,
+    },
+    /// An account.
+    Account {
+        /// Its address.
+        address: Address,
+        /// Where its letters go on to.
+        forwards: Vec<Address>,
+        /// Whether it has them itself all the same.
+        keeps: bool,
+    },
+    /// An address that always exists: of the postmaster and the like.
+    Role {
+        /// The address.
+        address: Address,
+        /// Who has its letters.
+        to: Address,
+    },
+    /// Nobody has this address, though something leads there.
+    Nobody(Address),
 }
 
 enum Found {
@@ -100,6 +136,8 @@ struct Walk<'a> {
     forwarded: HashMap<AccountId, Target>,
     gate: Option<(Senders, Option<Address>)>,
     moved_to: Option<Address>,
+    /// Where somebody wants to know how it came about.
+    told: Option<&'a mut Vec<Step>>,
 }
 
 impl<'a> Walk<'a> {
@@ -117,6 +155,32 @@ impl<'a> Walk<'a> {
             forwarded: HashMap::new(),
             gate: None,
             moved_to: None,
+            told: None,
+        }
+    }
+
+    fn run(mut self) -> Result<Lookup, Error> {
+        match self.find(&canonical(self.start), Way::default())? {
+            Found::Foreign => return Ok(Lookup::Foreign),
+            Found::Nobody => return Ok(Lookup::Unknown),
+            Found::Moved(to) => return Ok(Lookup::Moved(to)),
+            Found::Somebody => self.is_under_way = true,
+        }
+        while let Some((address, way)) = self.pending.pop() {
+            match self.find(&canonical(&address), way.clone())? {
+                Found::Foreign => self.targets.extend(way.remote(address)),
+                Found::Nobody => self.nobody(&address, &way),
+                // What an alias or a forward leads to is followed in any case: nobody is there to be told.
+                Found::Moved(to) => self.pending.push((to, way)),
+                Found::Somebody => {}
+            }
+        }
+        Ok(self.end())
+    }
+
+    fn tell(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(told) = &mut self.told {
+            told.push(step());
         }
     }
 
@@ -165,6 +229,7 @@ impl<'a> Walk<'a> {
         if !self.expanded.insert(format!("moved {address}")) {
             return Ok(None);
         }
+        self.tell(|| Step::Moved { from: address.clone(), to: to.clone(), follows: forwards });
         if !forwards {
             return Ok(Some(Found::Moved(to)));
         }
@@ -192,11 +257,16 @@ impl<'a> Walk<'a> {
         if !self.is_under_way && senders != Senders::Anybody {
             self.gate = Some((senders, owner.clone()));
         }
+        let targets = rows.iter().map(|row| schema::address(row, 0)).collect::<Result<Vec<_>, _>>()?;
+        self.tell(|| Step::Alias {
+            source: source.to_owned(),
+            to: targets.iter().rev().cloned().collect(),
+            owner: owner.clone(),
+            senders,
+        });
         let owner = owner.or_else(|| way.owner.clone());
         let way = Way { owner, by: Some(address.clone()), ..way.clone() };
-        for row in &rows {
-            self.pending.push((schema::address(row, 0)?, way.clone()));
-        }
+        self.pending.extend(targets.into_iter().map(|target| (target, way.clone())));
         self.expanded.insert(source.to_owned());
         Ok(true)
     }
@@ -219,6 +289,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let (onward, keeps) = read_forward(self.q, id)?;
+        self.tell(|| Step::Account { address: address.clone(), forwards: onward.clone(), keeps });
         if onward.is_empty() {
             self.targets.push(target);
             return Ok(());
@@ -237,6 +308,7 @@ impl<'a> Walk<'a> {
     /// An address that nobody has stood behind another: what was to be forwarded there stays.
     fn nobody(&mut self, address: &Address, way: &Way) {
         tracing::warn!(%address, by = ?way.by, "an alias or a forward leads to an address that nobody has");
+        self.tell(|| Step::Nobody(address.clone()));
         let kept = way.forwards.last().and_then(|id| self.forwarded.get(id));
         self.targets.extend(kept.cloned());
     }
@@ -247,6 +319,7 @@ impl<'a> Walk<'a> {
         if let Some(named) = &self.settings.postmaster
             && self.expanded.insert("postmaster".to_owned())
         {
+            self.tell(|| Step::Role { address: address.clone(), to: named.clone() });
             self.pending.push((named.clone(), way));
             return Ok(Found::Somebody);
         }
@@ -261,7 +334,9 @@ impl<'a> Walk<'a> {
                 .query_one("SELECT account_id, address FROM directory_account ORDER BY account_id LIMIT 1", &[])?,
         };
         let Some(row) = row else { return Ok(Found::Nobody) };
-        self.account(AccountId(row.int(0)?), &schema::address(&row, 1)?, &way)?;
+        let account = schema::address(&row, 1)?;
+        self.tell(|| Step::Role { address: address.clone(), to: account.clone() });
+        self.account(AccountId(row.int(0)?), &account, &way)?;
         Ok(Found::Somebody)
     }
 

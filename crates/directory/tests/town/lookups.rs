@@ -1,6 +1,6 @@
 //! Who gets a letter, and who may send one.
 
-use directory::{Error, Lookup, RelayAllowed, Settings, Target, limits};
+use directory::{Error, Lookup, RelayAllowed, Senders, Settings, Step, Target, limits};
 
 use crate::house::{Place, Town, address, domain, is, secret, show, suspicious, trusting};
 
@@ -178,4 +178,52 @@ pub async fn expansion_is_bounded(place: Place) {
     let error = town.alias("d@athens.test", &more).await.unwrap_err();
     assert!(matches!(error, Error::TooManyTargets), "{error}");
     assert_eq!(town.look("d@athens.test").await, "unknown", "rolled back");
+}
+
+pub async fn the_way_is_told(place: Place) {
+    let town = place.town(suspicious()).await;
+    town.alias("@patras.test", &["anna@athens.test"]).await.unwrap();
+    town.alias("team@athens.test", &["kostas@athens.test", "anna@athens.test", "nobody@patras.test"]).await.unwrap();
+    let (anna, kostas, boss) = ("anna@athens.test", "kostas@athens.test", "boss@elsewhere.test");
+    town.directory.set_forward(&address(kostas), &[address(boss)], false).await.unwrap();
+    town.directory.set_moved(&address("gone@athens.test"), &address(boss), false).await.unwrap();
+    town.directory.set_moved(&address("left@athens.test"), &address(anna), true).await.unwrap();
+    let alias = |source: &str, to: &[&str]| Step::Alias {
+        source: source.to_owned(),
+        to: to.iter().map(|to| address(to)).collect(),
+        owner: None,
+        senders: Senders::Anybody,
+    };
+    let account = |who: &str, forwards: &[&str], keeps| Step::Account {
+        address: address(who),
+        forwards: forwards.iter().map(|to| address(to)).collect(),
+        keeps,
+    };
+    let moved = |from: &str, to: &str, follows| Step::Moved { from: address(from), to: address(to), follows };
+    for (asked, told) in [
+        (anna, vec![account(anna, &[], false)]),
+        ("ANNA+x@athens.test", vec![account(anna, &[], false)]),
+        (kostas, vec![account(kostas, &[boss], false)]),
+        ("any@patras.test", vec![alias("@patras.test", &[anna]), account(anna, &[], false)]),
+        ("gone@athens.test", vec![moved("gone@athens.test", boss, false)]),
+        ("left@athens.test", vec![moved("left@athens.test", anna, true), account(anna, &[], false)]),
+        ("nobody@athens.test", vec![]),
+        (boss, vec![]),
+        (
+            "abuse@athens.test",
+            vec![Step::Role { address: address("abuse@athens.test"), to: address(anna) }, account(anna, &[], false)],
+        ),
+    ] {
+        let mut found = town.directory.explain(&address(asked)).await.unwrap();
+        // What an account keeps that forwards nothing says nothing.
+        for step in &mut found {
+            if let Step::Account { forwards, keeps, .. } = step {
+                *keeps &= !forwards.is_empty();
+            }
+        }
+        assert_eq!(found, told, "{asked}");
+    }
+    let team = town.directory.explain(&address("team@athens.test")).await.unwrap();
+    assert_eq!(team[0], alias("team@athens.test", &[anna, kostas, "nobody@patras.test"]));
+    assert!(team.contains(&alias("@patras.test", &[anna])), "{team:?}");
 }

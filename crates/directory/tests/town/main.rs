@@ -30,6 +30,7 @@ checks! {
     lookups::addresses_are_looked_up,
     lookups::local_parts_of_other_alphabets,
     lookups::aliases_lead_on,
+    lookups::the_way_is_told,
     lookups::circles_end,
     lookups::a_catch_all_takes_what_nobody_has,
     lookups::postmaster_goes_where_the_operator_says,
