@@ -28,8 +28,7 @@ pub(crate) struct Args {
 
 /// Looks it up in the store that the configuration names, also while the server runs.
 pub(crate) async fn run(args: Args, config: Option<&Path>) -> anyhow::Result<()> {
-    let settings = crate::config::read(&crate::config::locate(config)?)?;
-    let ground = crate::wiring::Ground::open(&settings).await?;
+    let ground = super::ground(config).await?;
     let found = sinks::search(&ground.store, &args.subject, args.letters).await?;
     if found.letters.is_empty() && found.others.is_empty() {
         bail!(
