@@ -463,7 +463,7 @@ fn the_queue_obeys_without_a_server() {
     assert_eq!(listed(&["--held"]).len(), 1);
     assert_eq!(listed(&["--held"])[0]["state"], "held");
     let said = text(&house.angelia(&["queue", "retry", "--recipient", "kostas@patras.test"], "").stderr);
-    assert!(said.contains("1 recipient held: not tried before `angelia queue release`"), "{said}");
+    assert!(said.contains("1 recipient is held: not tried before `angelia queue release`"), "{said}");
     house.done(&["queue", "release", &id], "");
     assert!(listed(&["--held"]).is_empty());
     house.done(&["queue", "retry", "--all"], "");

@@ -94,6 +94,75 @@ fn what_would_happen_and_why() {
 }
 
 #[test]
+fn how_an_address_leads_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    std::fs::write(here.join("angelia.toml"), ROUTES).unwrap();
+    std::fs::create_dir(here.join("data")).unwrap();
+    let (anna, store) = ("anna@athens.test", "x@store.test");
+    for command in [
+        &["domain", "add", "athens.test"][..],
+        &["domain", "add", "rest.test"],
+        &["account", "add", anna, "--generate"],
+        &["account", "add", "maria@athens.test", "--generate"],
+        &["account", "forward", "maria@athens.test", store, "--keep"],
+        &["account", "moved", "gone@athens.test", store, "--refuse"],
+        &["account", "moved", "left@athens.test", store],
+        &["alias", "add", "all@athens.test", anna, store],
+        &["alias", "add", "list@athens.test", anna, "--owner", anna, "--senders", "members"],
+        &["alias", "add", "@rest.test", anna],
+    ] {
+        done(here, command);
+    }
+    for (asked, wanted) in [
+        (anna, vec!["address   anna@athens.test is an account here"]),
+        (
+            "maria@athens.test",
+            vec!["which forwards to x@store.test and keeps a copy", "mailbox   maria@", "on to x@store.test"],
+        ),
+        ("gone@athens.test", vec!["has moved; senders are told to write to x@store.test", "refused   551 5.1.6"]),
+        ("left@athens.test", vec!["has moved, and letters follow to x@store.test", "on to x@store.test"]),
+        (
+            "all@athens.test",
+            vec!["an alias: it leads to anna@athens.test, x@store.test", "mailbox   anna@", "on to x@store.test"],
+        ),
+        (
+            "list@athens.test",
+            vec!["a group, which anna@athens.test owns", "only its members may write to it", "refused   550 5.7.1"],
+        ),
+        (
+            "any@rest.test",
+            vec!["nobody else at rest.test has it: the catch-all leads to anna@athens.test", "mailbox   anna@"],
+        ),
+        (
+            "abuse@athens.test",
+            vec!["abuse@athens.test always exists: anna@athens.test reads its letters", "mailbox   anna@"],
+        ),
+    ] {
+        let said = done(here, &["route", asked, "--from", "stranger@elsewhere.test"]);
+        for part in wanted {
+            assert!(said.contains(part), "{asked} lacks {part:?}: {said}");
+        }
+    }
+    // What stands in the way, and how it ends.
+    done(here, &["queue", "suspend", "store.test", "--why", "moving house"]);
+    done(here, &["queue", "rule", "add", "--domain", "store.test", "--why", "to be looked at"]);
+    let said = done(here, &["route", store]);
+    for part in [
+        "moving house; `angelia queue resume store.test` ends it",
+        "held by the rule on domain store.test",
+        "to be looked at",
+    ] {
+        assert!(said.contains(part), "{part:?}: {said}");
+    }
+    let report: serde_json::Value = serde_json::from_str(&done(here, &["route", "all@athens.test", "--json"])).unwrap();
+    assert_eq!(report["way"].as_array().unwrap().len(), 2, "{report:#}");
+    let hop = &report["next_hops"][0];
+    assert_eq!((&hop["waiting"], &hop["waiting_is_exact"]), (&0.into(), &true.into()));
+    assert_eq!(hop["in_the_way"].as_array().unwrap().len(), 2, "{report:#}");
+}
+
+#[test]
 fn the_check_names_what_is_surely_not_meant() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

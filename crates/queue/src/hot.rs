@@ -63,15 +63,19 @@ pub(crate) const CLAIMED_BY: &str = "SELECT mail_id, number FROM queue_recipient
                    WHERE held = 0 AND parked IS NULL AND bucket = $1 AND claimed_by = $2 LIMIT $3";
 
 /// What the operator has suspended: `limit`.
-pub(crate) const SUSPENDED: &str = "SELECT destination, reason, suspended_at FROM queue_site WHERE suspended = 1 \
+pub(crate) const SUSPENDED: &str = "SELECT destination, reason, suspended_at, suspended_by FROM queue_site WHERE suspended = 1 \
                    ORDER BY destination LIMIT $1";
 
 /// What is known of a destination, and of a domain.
 pub(crate) const STANDING: &str = concat!(
     "SELECT ",
-    "destination, suspended, reason, rest_until, rested_at, failures, since, last_reply",
+    "destination, suspended, reason, rest_until, rested_at, failures, since, last_reply, suspended_at, suspended_by",
     " FROM queue_site WHERE destination IN ($1, $2)"
 );
+
+/// Where that goes which is in no destination's own queue: `bucket, limit`.
+pub(crate) const UNPARKED: &str = "SELECT destination FROM queue_recipient WHERE held = 0 AND parked IS NULL AND bucket = $1 \
+                   ORDER BY due_at LIMIT $2";
 
 /// Rests that nobody has touched since a moment: `rest_until, limit`.
 pub(crate) const RESTS_FORGOTTEN: &str =
@@ -95,6 +99,7 @@ mod tests {
         (DUE_FAR_AHEAD, 3, "COVERING INDEX queue_due (bucket=? AND due_at>?)"),
         (WAKE_FAR_AHEAD, 3, "INDEX queue_wake (bucket=? AND wake_at>?)"),
         (CLAIMED_BY, 3, "COVERING INDEX queue_due (bucket=?)"),
+        (UNPARKED, 2, "INDEX queue_due (bucket=?)"),
         (SUSPENDED, 1, "INDEX queue_site_suspended"),
         (RESTS_FORGOTTEN, 2, "INDEX queue_site_rest (rest_until<?)"),
         (STANDING, 2, "PRIMARY KEY (destination=?)"),

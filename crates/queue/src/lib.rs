@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod ages;
 pub mod backoff;
 mod claim;
 mod clock;
@@ -23,6 +24,7 @@ pub mod limits;
 mod listed;
 mod meant;
 mod operator;
+mod outlook;
 mod park;
 mod prepare;
 mod recover;
@@ -42,16 +44,20 @@ use envelope::{Address, MailId, ReversePath, Timestamp};
 use storage::{Store, Transaction};
 use tokio::sync::Notify as Bell;
 
+pub use ages::{AGE_MINUTES, Ages};
 pub use backoff::Backoff;
 pub use desk::{Desk, Terms};
 pub use error::Error;
-pub use listed::{Counts, Filter, Listed, Next};
+pub use listed::{Counts, Filter, Listed, Listing, Next, Order, Totals};
+pub use meant::Place;
+pub use operator::Deed;
+pub use outlook::Outlook;
 pub use park::Parked;
 pub use prepare::Prepared;
 pub use rule::{HoldOn, HoldRule};
 pub use schema::MIGRATIONS;
-pub use site::{Rest, Scope};
-pub use sites::{Site, Suspension, Suspensions};
+pub use site::{Rest, Scope, Suspension, Why};
+pub use sites::{Site, Suspensions};
 pub use types::{Claim, Claimed, Lane, Mail, NewMail, NewRecipient, Settlement, Verdict};
 
 /// The queue. Cheap to clone; every clone is the same one.

@@ -47,6 +47,13 @@ pub const LANES_A_CLAIM: usize = 32;
 /// Destinations that one part of the walk over parked rows steps over, each a search in an index.
 pub const PARKED_STEPS_MAX: usize = 1000;
 
+/// Rows of a destination's own queue that are counted when one destination is asked about: enough to say that there are
+/// many, and read in milliseconds.
+pub const OUTLOOK_PARKED_MAX: usize = 10_000;
+
+/// The same of what is in no such queue, for each bucket of the due index: more than the window of mail out has.
+pub const OUTLOOK_UNPARKED_MAX: usize = 1000;
+
 /// Destinations that the operator sees at once.
 pub const SITES_MAX: usize = 10_000;
 

@@ -1,7 +1,8 @@
 //! What an operator asks for and what he sees.
 
-use envelope::{Address, MailId, Timestamp};
+use envelope::{Address, MailId, Notify, Timestamp};
 
+use crate::site::Suspension;
 use crate::types::Mail;
 
 /// Which rows an operator means. Everything that is given must match.
@@ -60,6 +61,12 @@ pub struct Listed {
     pub next: Next,
     /// Whether the sender has been told of the delay.
     pub delay_told: bool,
+    /// NOTIFY=.
+    pub notify: Option<Notify>,
+    /// ORCPT=, in xtext.
+    pub original: Option<String>,
+    /// Grows with every claim: [`crate::Queue::settle_in`] under it ends the row unless somebody has claimed it since.
+    pub fence: i64,
 }
 
 /// What happens to a row next, and when.
@@ -76,10 +83,7 @@ pub enum Next {
         until: Timestamp,
     },
     /// Nothing, until the operator resumes its destination or its domain.
-    Suspended {
-        /// Why, as the operator said.
-        reason: String,
-    },
+    Suspended(Suspension),
     /// Its destination rests.
     Resting {
         /// Then it is tried again, with one letter first.
@@ -94,6 +98,85 @@ pub enum Next {
         /// When.
         at: Timestamp,
     },
+}
+
+/// Which rows come first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// What is tried soonest; what is held or suspended last.
+    #[default]
+    Next,
+    /// The oldest letter.
+    Age,
+    /// The largest.
+    Size,
+    /// By the sender's address.
+    Sender,
+    /// By the next hop.
+    Destination,
+}
+
+impl std::str::FromStr for Order {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Ok(match word {
+            "next" => Self::Next,
+            "age" => Self::Age,
+            "size" => Self::Size,
+            "sender" => Self::Sender,
+            "destination" => Self::Destination,
+            _ => return Err("say next, age, size, sender or destination".to_owned()),
+        })
+    }
+}
+
+/// What an operator sees of the rows that he means.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Listing {
+    /// The first of them.
+    pub rows: Vec<Listed>,
+    /// All of them, counted.
+    pub totals: Totals,
+}
+
+/// How much it is. Numbers count recipients, but for `letters` and `octets`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// All.
+    pub recipients: u64,
+    /// Letters that have them.
+    pub letters: u64,
+    /// Octets of these letters, each counted once.
+    pub octets: u64,
+    /// For their turn, or for their time.
+    pub waiting: u64,
+    /// In work.
+    pub active: u64,
+    /// For the end of their destination's rest.
+    pub resting: u64,
+    /// Behind a suspension.
+    pub suspended: u64,
+    /// Held.
+    pub held: u64,
+}
+
+impl Totals {
+    /// Counts one more. A letter's rows come one after the other: `is_new` says that it is the first of its letter.
+    pub(crate) fn count(&mut self, row: &Listed, is_new: bool) {
+        self.recipients += 1;
+        if is_new {
+            self.letters += 1;
+            self.octets = self.octets.saturating_add(row.mail.octets);
+        }
+        *match row.next {
+            Next::Held { .. } => &mut self.held,
+            Next::Active { .. } => &mut self.active,
+            Next::Suspended(_) => &mut self.suspended,
+            Next::Resting { .. } => &mut self.resting,
+            Next::Turn | Next::Due { .. } => &mut self.waiting,
+        } += 1;
+    }
 }
 
 /// Numbers for the operator.

@@ -11,12 +11,15 @@ use crate::rows::{self, RecipientRow, recipient_columns};
 use crate::site::{self, Standing};
 use crate::types::Mail;
 
-/// The key of a row: letter and number.
-pub(crate) type Key = (MailId, i64);
+/// A place in the walk over all rows, letter after letter: behind this recipient of this letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(MailId, i64);
 
-/// Where the first page begins.
-pub(crate) fn start() -> Key {
-    (MailId::from_bytes([0; 16]), -1)
+impl Place {
+    /// Before everything.
+    pub fn start() -> Self {
+        Self(MailId::from_bytes([0; 16]), -1)
+    }
 }
 
 /// One page of rows behind `after`, those that are meant, and where the next page begins, if there is one.
@@ -24,8 +27,8 @@ pub(crate) fn page(
     q: &dyn Query,
     filter: &Filter,
     now: Timestamp,
-    after: Key,
-) -> Result<(Vec<Listed>, Option<Key>), Error> {
+    after: Place,
+) -> Result<(Vec<Listed>, Option<Place>), Error> {
     let (rows, next) = rows_behind(q, filter, after)?;
     let mut listed: Vec<Listed> = Vec::new();
     let mut standings = BTreeMap::new();
@@ -56,7 +59,7 @@ pub(crate) fn page(
     Ok((listed, next))
 }
 
-fn rows_behind(q: &dyn Query, filter: &Filter, after: Key) -> Result<(Vec<RecipientRow>, Option<Key>), Error> {
+fn rows_behind(q: &dyn Query, filter: &Filter, after: Place) -> Result<(Vec<RecipientRow>, Option<Place>), Error> {
     const ALL: &str = concat!(
         "SELECT ",
         recipient_columns!(),
@@ -77,7 +80,7 @@ fn rows_behind(q: &dyn Query, filter: &Filter, after: Key) -> Result<(Vec<Recipi
     let mut count = 0;
     q.query_each(sql, &parameters, &mut |row| {
         count += 1;
-        last = Some((rows::mail_id(row, 0)?, row.int(1)?));
+        last = Some(Place(rows::mail_id(row, 0)?, row.int(1)?));
         match RecipientRow::read(row) {
             Ok(row) => rows.push(row),
             Err(error) => tracing::error!(%error, "a damaged row in the queue"),
@@ -166,6 +169,9 @@ fn line(mail: Mail, row: RecipientRow, standing: &Standing, now: Timestamp) -> L
         last_reply: row.last_reply,
         dialogue: None,
         delay_told: row.delay_told,
+        notify: row.fixed.notify,
+        original: row.fixed.original,
+        fence: row.fence,
     }
 }
 
@@ -176,8 +182,8 @@ fn next(row: &RecipientRow, standing: &Standing, now: Timestamp) -> Next {
     if row.claimed && now < row.due {
         return Next::Active { until: row.due };
     }
-    if let Some(reason) = standing.domain_suspended.as_ref().or(standing.suspended.as_ref()) {
-        return Next::Suspended { reason: reason.clone() };
+    if let Some(suspension) = standing.domain_suspended.as_ref().or(standing.suspended.as_ref()) {
+        return Next::Suspended(suspension.clone());
     }
     match &standing.rest {
         // A letter whose own patience is longer than the rest waits for that.

@@ -1,44 +1,73 @@
 //! What an operator does by hand: list, retry, hold, release, drop. Works on the store alone, so it works from another
 //! process while the server runs.
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use envelope::{MailId, Timestamp};
 use storage::{Query, Transaction};
 
 use crate::limits::{LIST_MAX, REPLY_OCTETS_MAX};
-use crate::listed::{Counts, Filter, Listed};
-use crate::meant::{self, Key, page};
+use crate::listed::{Counts, Filter, Listed, Listing, Next, Order};
+use crate::meant::{Place, page};
 use crate::settle::{cut, less};
 use crate::{Error, Queue};
 
+/// What is done to each row that is meant.
+#[derive(Debug, Clone)]
+pub enum Deed {
+    /// Due now, unless it is held or in work.
+    Retry,
+    /// Not tried until it is released, for this reason. An attempt under way ends as it ends.
+    Hold(Option<String>),
+    /// The end of a hold: due now.
+    Release,
+    /// Out of the queue, without a word to the sender.
+    Drop,
+}
+
 impl Queue {
-    /// Rows for the operator as they stand at `now`, soonest due first; [`LIST_MAX`] at most. Memory is bounded by that,
-    /// and mail goes on between pages.
-    pub async fn list(&self, filter: Filter, count_max: usize, now: Timestamp) -> Result<Vec<Listed>, Error> {
+    /// Rows for the operator as they stand at `now`, and how many there are: the first `count_max` in this order,
+    /// [`LIST_MAX`] at most. Memory is bounded by that, and mail goes on between pages.
+    pub async fn look(&self, filter: Filter, order: Order, count_max: usize, now: Timestamp) -> Result<Listing, Error> {
         let count_max = count_max.min(LIST_MAX);
-        let mut soonest = BinaryHeap::new();
-        let mut after = Some(meant::start());
+        let (mut first, mut totals) = (BinaryHeap::new(), crate::Totals::default());
+        let (mut after, mut before) = (Some(Place::start()), None);
         while let Some(from) = after {
-            let filter = filter.clone();
-            let (rows, next) = self.inner.store.read(move |q| page(q, &filter, now, from)).await?;
+            let (rows, next) = self.page(filter.clone(), now, from).await?;
             for row in rows {
-                soonest.push(ByDue(row));
-                if soonest.len() > count_max {
-                    soonest.pop();
+                totals.count(&row, before != Some(row.mail.id));
+                before = Some(row.mail.id);
+                first.push(Ranked::of(row, order, now));
+                if first.len() > count_max {
+                    first.pop();
                 }
             }
             after = next;
         }
-        Ok(soonest.into_sorted_vec().into_iter().map(|row| row.0).collect())
+        Ok(Listing { rows: first.into_sorted_vec().into_iter().map(|ranked| ranked.row).collect(), totals })
     }
 
-    /// One letter's rows.
+    /// The first `count_max` rows of [`Queue::look`], soonest first.
+    pub async fn list(&self, filter: Filter, count_max: usize, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        Ok(self.look(filter, Order::Next, count_max, now).await?.rows)
+    }
+
+    /// One letter's rows, in the order of its recipients.
     pub async fn show(&self, mail: MailId, now: Timestamp) -> Result<Vec<Listed>, Error> {
         let filter = Filter { mail: Some(mail), ..Filter::default() };
-        let rows = self.list(filter, LIST_MAX, now).await?;
+        let mut rows = self.list(filter, LIST_MAX, now).await?;
+        rows.sort_unstable_by_key(|row| row.number);
         if rows.is_empty() { Err(Error::NotFound) } else { Ok(rows) }
+    }
+
+    /// Some of the rows that are meant, letter after letter, and where the next page begins, if there is one.
+    pub async fn page(
+        &self,
+        filter: Filter,
+        now: Timestamp,
+        after: Place,
+    ) -> Result<(Vec<Listed>, Option<Place>), Error> {
+        Ok(self.inner.store.read(move |q| page(q, &filter, now, after)).await?)
     }
 
     /// How much there is, by counting: for the operator.
@@ -46,98 +75,135 @@ impl Queue {
         Ok(self.inner.store.read(counts).await?)
     }
 
-    /// Makes rows due now, but for those that are in work. Answers the rows touched, the first [`LIST_MAX`].
-    pub async fn retry(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
-        self.act(filter, now, Deed::Retry).await
-    }
-
-    /// Keeps rows from being tried until released. An attempt under way ends as it ends.
-    pub async fn hold(&self, filter: Filter, reason: Option<&str>, now: Timestamp) -> Result<Vec<Listed>, Error> {
-        let reason = reason.map(|reason| cut(reason.to_owned(), REPLY_OCTETS_MAX));
-        self.act(filter, now, Deed::Hold(reason)).await
-    }
-
-    /// Ends a hold; the rows are due now.
-    pub async fn release(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
-        self.act(filter, now, Deed::Release).await
-    }
-
-    /// Takes rows out of the queue without a word to the sender.
-    pub async fn drop_rows(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
-        self.act(filter, now, Deed::Drop).await
-    }
-
-    async fn act(&self, filter: Filter, now: Timestamp, deed: Deed) -> Result<Vec<Listed>, Error> {
-        let mut all = Vec::new();
-        let mut after = Some(meant::start());
+    /// Does something to all rows that are meant, a batch in a transaction: mail goes on between them. `each` hears of
+    /// every row, as it stood before, and whether it was touched, when that is on disk.
+    pub async fn act(
+        &self,
+        deed: Deed,
+        filter: Filter,
+        now: Timestamp,
+        mut each: impl FnMut(Listed, bool),
+    ) -> Result<(), Error> {
+        let mut after = Some(Place::start());
         while let Some(from) = after {
             let (filter, deed) = (filter.clone(), deed.clone());
             let write = self.inner.store.write(move |tx| act(tx, &filter, now, &deed, from));
-            let ((mut touched, next), _) = write.await?;
-            touched.truncate(LIST_MAX - all.len());
-            all.append(&mut touched);
+            let ((rows, next), _) = write.await?;
+            rows.into_iter().for_each(|(row, touched)| each(row, touched));
             after = next;
         }
         self.wake();
-        Ok(all)
+        Ok(())
+    }
+
+    /// [`Deed::Retry`]. Answers the rows touched, the first [`LIST_MAX`]; so do the others.
+    pub async fn retry(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        self.touched(Deed::Retry, filter, now).await
+    }
+
+    /// [`Deed::Hold`].
+    pub async fn hold(&self, filter: Filter, reason: Option<&str>, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        self.touched(Deed::Hold(reason.map(str::to_owned)), filter, now).await
+    }
+
+    /// [`Deed::Release`].
+    pub async fn release(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        self.touched(Deed::Release, filter, now).await
+    }
+
+    /// [`Deed::Drop`].
+    pub async fn drop_rows(&self, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        self.touched(Deed::Drop, filter, now).await
+    }
+
+    async fn touched(&self, deed: Deed, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
+        let mut rows = Vec::new();
+        let keep = |row, touched| {
+            if touched && rows.len() < LIST_MAX {
+                rows.push(row);
+            }
+        };
+        self.act(deed, filter, now, keep).await?;
+        Ok(rows)
     }
 }
 
-/// What is done to each row that is meant.
-#[derive(Debug, Clone)]
-enum Deed {
-    /// Due now, unless somebody is at it.
-    Retry,
-    Hold(Option<String>),
-    Release,
-    Drop,
+/// A row with its place in an order: what comes last is on top of a heap, to let it go.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    first: i64,
+    then: String,
+    due: Timestamp,
+    mail: MailId,
+    number: i64,
 }
 
-/// By what is due last, so that a heap of the soonest lets the latest go.
-struct ByDue(Listed);
+struct Ranked {
+    rank: Rank,
+    row: Listed,
+}
 
-impl ByDue {
-    fn key(&self) -> (Timestamp, MailId, i64) {
-        (self.0.due, self.0.mail.id, self.0.number)
+impl Ranked {
+    fn of(row: Listed, order: Order, now: Timestamp) -> Self {
+        let (first, then) = match order {
+            Order::Next => (soonest(&row.next, now).0, String::new()),
+            Order::Age => (row.mail.accepted_at.0, String::new()),
+            Order::Size => (i64::try_from(row.mail.octets).map_or(i64::MIN, |octets| -octets), String::new()),
+            Order::Sender => (0, row.mail.reverse_path.to_string().to_ascii_lowercase()),
+            Order::Destination => (0, row.destination.clone()),
+        };
+        Self { rank: Rank { first, then, due: row.due, mail: row.mail.id, number: row.number }, row }
     }
 }
 
-impl PartialEq for ByDue {
+/// When something happens to it.
+fn soonest(next: &Next, now: Timestamp) -> Timestamp {
+    match next {
+        Next::Active { .. } | Next::Turn => now,
+        Next::Due { at } => *at,
+        Next::Resting { until, .. } => *until,
+        Next::Suspended(_) | Next::Held { .. } => Timestamp(i64::MAX),
+    }
+}
+
+impl PartialEq for Ranked {
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        self.rank == other.rank
     }
 }
 
-impl Eq for ByDue {}
+impl Eq for Ranked {}
 
-impl PartialOrd for ByDue {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for ByDue {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank.cmp(&other.rank)
     }
 }
 
-/// One batch of an operator's deed, from a page on. Answers the rows touched, and where the next page begins.
+/// A row that is meant, and whether it was touched.
+type Done = (Listed, bool);
+
+/// One batch of an operator's deed, from a page on, and where the next page begins.
 fn act(
     tx: &dyn Transaction,
     filter: &Filter,
     now: Timestamp,
     deed: &Deed,
-    after: Key,
-) -> Result<(Vec<Listed>, Option<Key>), storage::Error> {
+    after: Place,
+) -> Result<(Vec<Done>, Option<Place>), storage::Error> {
     let (rows, next) = page(tx, filter, now, after)?;
-    let mut touched = Vec::new();
+    let mut done = Vec::new();
     for row in rows {
-        if act_on(tx, deed, now, &row)? {
-            touched.push(row);
-        }
+        let touched = act_on(tx, deed, now, &row)?;
+        done.push((row, touched));
     }
-    Ok((touched, next))
+    Ok((done, next))
 }
 
 fn act_on(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Result<bool, storage::Error> {
@@ -153,7 +219,10 @@ fn act_on(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Re
     let touched = match deed {
         Deed::Retry => tx.execute(RETRY, &[mail, number, now.0.into()])?,
         Deed::Release => tx.execute(RELEASE, &[mail, number, now.0.into()])?,
-        Deed::Hold(reason) => tx.execute(HOLD, &[mail, number, reason.clone().into()])?,
+        Deed::Hold(reason) => {
+            let reason = reason.clone().map(|reason| cut(reason, REPLY_OCTETS_MAX));
+            tx.execute(HOLD, &[mail, number, reason.into()])?
+        }
         Deed::Drop => {
             let touched = tx.execute(DROP, &[mail, number])?;
             if touched == 1 {

@@ -35,6 +35,17 @@ impl HoldOn {
         (kind, value.to_ascii_lowercase())
     }
 
+    /// What a rule may be about that holds this letter to this recipient; the first rule among them does.
+    fn any_of(from: &ReversePath, to: &Address, destination: &str) -> impl Iterator<Item = Self> {
+        let of_domain = from.address().map(|from| Self::SenderDomain(from.host().to_string()));
+        let others = [
+            Self::Sender(from.to_string()),
+            Self::Domain(to.host().to_string()),
+            Self::Destination(destination.to_owned()),
+        ];
+        of_domain.into_iter().chain(others)
+    }
+
     /// The rows that are there already and that it would hold.
     pub fn filter(&self) -> Filter {
         let none = Filter::default();
@@ -78,13 +89,7 @@ impl Rules {
         if self.0.is_empty() {
             return None;
         }
-        let of_domain = from.address().map(|from| HoldOn::SenderDomain(from.host().to_string()));
-        let others = [
-            HoldOn::Sender(from.to_string()),
-            HoldOn::Domain(to.host().to_string()),
-            HoldOn::Destination(destination.to_owned()),
-        ];
-        of_domain.into_iter().chain(others).find_map(|on| self.0.get(&on.key()).cloned())
+        HoldOn::any_of(from, to, destination).find_map(|on| self.0.get(&on.key()).cloned())
     }
 }
 
@@ -127,6 +132,18 @@ impl Queue {
     /// All rules.
     pub async fn rules(&self) -> Result<Vec<HoldRule>, crate::Error> {
         Ok(self.inner.store.read(read).await?)
+    }
+
+    /// The rule that would hold a new letter to this recipient.
+    pub async fn rule_for(
+        &self,
+        from: &ReversePath,
+        to: &Address,
+        destination: &str,
+    ) -> Result<Option<HoldRule>, crate::Error> {
+        let rules = self.rules().await?;
+        let found = |on: HoldOn| rules.iter().find(|rule| rule.on.key() == on.key()).cloned();
+        Ok(HoldOn::any_of(from, to, destination).find_map(found))
     }
 
     /// The rules, at most a second old.

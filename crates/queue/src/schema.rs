@@ -8,8 +8,10 @@
 //! `wake_at` of a parked row is when something must be decided about it though nobody tries it.
 
 /// The tables of this area.
-pub const MIGRATIONS: storage::Migrations =
-    storage::Migrations { area: "queue", steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO, STEP_PARKED, STEP_REQUIRE_TLS] };
+pub const MIGRATIONS: storage::Migrations = storage::Migrations {
+    area: "queue",
+    steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO, STEP_PARKED, STEP_REQUIRE_TLS, STEP_SUSPENDED_BY],
+};
 
 const STEP_1: &str = "
 CREATE TABLE queue_mail (
@@ -95,3 +97,6 @@ CREATE TABLE queue_rule (
 
 // What the sender says of encryption (RFC 8689): 0 nothing, 1 demanded, 2 waived.
 const STEP_REQUIRE_TLS: &str = "ALTER TABLE queue_mail ADD COLUMN require_tls BIGINT NOT NULL DEFAULT 0";
+
+// Who has suspended it, where that is known.
+const STEP_SUSPENDED_BY: &str = "ALTER TABLE queue_site ADD COLUMN suspended_by TEXT";

@@ -36,6 +36,34 @@ impl Scope {
     }
 }
 
+/// Something that the operator has suspended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    /// What.
+    pub scope: Scope,
+    /// Why, as he said; empty when he did not.
+    pub reason: String,
+    /// Who it was, where that is known.
+    pub by: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Why something is suspended, and by whom.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Why<'a> {
+    /// For whoever looks at a letter; may be empty.
+    pub reason: &'a str,
+    /// Whoever says so, where that is known.
+    pub by: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Why<'a> {
+    fn from(reason: &'a str) -> Self {
+        Self { reason, by: None }
+    }
+}
+
 /// Where letters for a suspended domain wait.
 pub(crate) fn of_domain(domain: &str) -> String {
     format!("@{}", domain.to_ascii_lowercase())
@@ -69,10 +97,10 @@ impl Rest {
 /// What stands in the way of a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// The operator has suspended the destination, for this reason.
-    pub(crate) suspended: Option<String>,
-    /// The operator has suspended the recipient's domain, for this reason.
-    pub(crate) domain_suspended: Option<String>,
+    /// The operator has suspended the destination.
+    pub(crate) suspended: Option<Suspension>,
+    /// The operator has suspended the recipient's domain.
+    pub(crate) domain_suspended: Option<Suspension>,
     /// It rests, or has rested and was not reached since.
     pub(crate) rest: Option<Rest>,
 }
@@ -139,11 +167,20 @@ pub(crate) fn standing(q: &dyn Query, destination: &str, domain: &str) -> Result
     Ok(standing)
 }
 
-pub(crate) fn suspension(row: &Row) -> Result<Option<String>, Error> {
-    Ok(if row.int(1)? == 0 { None } else { Some(row.maybe_text(2)?.unwrap_or_default().to_owned()) })
+/// A row of [`hot::STANDING`].
+fn suspension(row: &Row) -> Result<Option<Suspension>, Error> {
+    if row.int(1)? == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Suspension {
+        scope: Scope::from_name(row.text(0)?),
+        reason: row.maybe_text(2)?.unwrap_or_default().to_owned(),
+        by: row.maybe_text(9)?.map(str::to_owned),
+        since: Timestamp(row.int(8)?),
+    }))
 }
 
-pub(crate) fn rest(row: &Row) -> Result<Option<Rest>, Error> {
+fn rest(row: &Row) -> Result<Option<Rest>, Error> {
     let failures = u32::try_from(row.int(5)?).unwrap_or(u32::MAX);
     if failures == 0 {
         return Ok(None);
@@ -188,12 +225,14 @@ pub(crate) fn awake(tx: &dyn Transaction, destination: &str) -> Result<(), Error
 }
 
 /// See [`crate::Queue::suspend`].
-pub(crate) fn suspend(tx: &dyn Transaction, name: &str, reason: &str, now: Timestamp) -> Result<(), Error> {
-    const SQL: &str = "INSERT INTO queue_site (destination, suspended, suspended_at, reason, rest_until, rested_at, \
-                       failures, since) VALUES ($1, 1, $2, $3, 0, 0, 0, 0) \
+pub(crate) fn suspend(tx: &dyn Transaction, what: &Suspension) -> Result<(), Error> {
+    const SQL: &str = "INSERT INTO queue_site (destination, suspended, suspended_at, reason, suspended_by, rest_until, \
+                       rested_at, failures, since) VALUES ($1, 1, $2, $3, $4, 0, 0, 0, 0) \
                        ON CONFLICT (destination) DO UPDATE SET suspended = 1, suspended_at = excluded.suspended_at, \
-                       reason = excluded.reason";
-    tx.execute(SQL, &[name.into(), now.0.into(), cut(reason.to_owned(), REPLY_OCTETS_MAX).into()])?;
+                       reason = excluded.reason, suspended_by = excluded.suspended_by";
+    let kept = |text: &str| cut(text.to_owned(), REPLY_OCTETS_MAX);
+    let by = what.by.as_deref().map(kept);
+    tx.execute(SQL, &[what.scope.name().into(), what.since.0.into(), kept(&what.reason).into(), by.into()])?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use envelope::Timestamp;
 use storage::{Error, Query};
 
 use crate::limits::{OPERATOR_BATCH, SITES_MAX, SUSPENSIONS_MAX, SUSPENSIONS_READ_MILLISECONDS};
-use crate::site::{self, Rest, Scope};
+use crate::site::{self, Rest, Scope, Suspension, Why};
 use crate::{Queue, hot, lock, park};
 
 /// A destination with its letters, as the operator sees it. Numbers count recipients.
@@ -24,23 +24,14 @@ pub struct Site {
     pub held: u64,
     /// When the oldest letter was accepted.
     pub oldest: Timestamp,
-    /// The next attempt, when one is known: of a letter by its own patience, or at the end of the rest.
+    /// The next attempt, when one is known: now, of a letter by its own patience, or at the end of the rest.
     pub next: Option<Timestamp>,
-    /// Why the operator has suspended it, if he has.
-    pub suspended: Option<String>,
+    /// The operator has suspended it, or the domain of that name.
+    pub suspended: Option<Suspension>,
+    /// How many of the parked wait because the operator has suspended their domain, by whatever way they go.
+    pub of_suspended_domains: u64,
     /// It rests, or its rest is over and nobody has reached it since.
     pub rest: Option<Rest>,
-}
-
-/// Something that the operator has suspended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suspension {
-    /// What.
-    pub scope: Scope,
-    /// Why, as he said.
-    pub reason: String,
-    /// Since when.
-    pub since: Timestamp,
 }
 
 /// All suspensions, looked up by what they are about.
@@ -75,10 +66,13 @@ impl Queue {
     }
 
     /// Nothing is tried for a destination, or for a domain, until the operator resumes it. What is in work ends as it
-    /// ends. Senders are told of delays as ever, and letters whose lifetime is over are given up.
-    pub async fn suspend(&self, scope: &Scope, reason: &str, now: Timestamp) -> Result<(), crate::Error> {
-        let (name, reason) = (scope.name(), reason.to_owned());
-        self.inner.store.write(move |tx| site::suspend(tx, &name, &reason, now)).await?;
+    /// ends. Senders are told of delays as ever; letters whose lifetime is over are given up when they have been tried once
+    /// more.
+    pub async fn suspend(&self, scope: &Scope, why: impl Into<Why<'_>>, now: Timestamp) -> Result<(), crate::Error> {
+        let Why { reason, by } = why.into();
+        let what =
+            Suspension { scope: scope.clone(), reason: reason.to_owned(), by: by.map(str::to_owned), since: now };
+        self.inner.store.write(move |tx| site::suspend(tx, &what)).await?;
         lock(&self.inner.suspensions).forget();
         Ok(())
     }
@@ -133,6 +127,7 @@ fn suspended(q: &dyn Query) -> Result<Vec<Suspension>, Error> {
         Ok(Suspension {
             scope: Scope::from_name(row.text(0)?),
             reason: row.maybe_text(1)?.unwrap_or_default().to_owned(),
+            by: row.maybe_text(3)?.map(str::to_owned),
             since: Timestamp(row.int(2)?),
         })
     };
@@ -144,13 +139,17 @@ fn sites(q: &dyn Query, count_max: usize, now: Timestamp) -> Result<Vec<Site>, E
     const SQL: &str = "SELECT destination, count(*), \
                        CAST(sum(CASE WHEN held = 1 THEN 1 ELSE 0 END) AS BIGINT), \
                        CAST(sum(CASE WHEN held = 0 AND parked IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT), \
-                       min(accepted_at), min(CASE WHEN held = 0 AND parked IS NULL THEN due_at END) \
+                       min(accepted_at), min(CASE WHEN held = 0 AND parked IS NULL THEN \
+                       CASE WHEN claimed_by IS NOT NULL AND due_at > $2 THEN $2 ELSE due_at END END), \
+                       CAST(sum(CASE WHEN held = 0 AND substr(parked, 1, 1) = '@' THEN 1 ELSE 0 END) AS BIGINT) \
                        FROM queue_recipient GROUP BY destination ORDER BY 2 DESC, 1 LIMIT $1";
     let mut sites = Vec::new();
-    for row in q.query(SQL, &[(count_max as i64).into()])? {
+    for row in q.query(SQL, &[(count_max as i64).into(), now.0.into()])? {
         let destination = row.text(0)?.to_owned();
         let (all, held, parked) = (row.int(1)?, row.int(2)?, row.int(3)?);
-        let standing = site::standing(q, &destination, "")?;
+        // By MX, the destination is the recipients' domain.
+        let standing = site::standing(q, &destination, &destination)?;
+        let suspended = standing.suspended.or(standing.domain_suspended);
         let rest = standing.rest.filter(|_| parked > 0 || row.maybe_int(5).is_ok_and(|due| due.is_some()));
         let until = rest.as_ref().filter(|rest| rest.holds(now)).map(|rest| rest.until);
         let due = row.maybe_int(5)?.map(Timestamp);
@@ -165,8 +164,9 @@ fn sites(q: &dyn Query, count_max: usize, now: Timestamp) -> Result<Vec<Site>, E
             parked: count(parked),
             held: count(held),
             oldest: Timestamp(row.int(4)?),
-            next: next.filter(|_| standing.suspended.is_none()),
-            suspended: standing.suspended,
+            next: next.filter(|_| suspended.is_none()),
+            suspended,
+            of_suspended_domains: count(row.int(6)?),
             rest,
             destination,
         });

@@ -23,6 +23,7 @@ mod neomutt;
 mod postfix;
 mod postgres;
 mod python;
+mod queue;
 mod raw;
 mod server;
 mod smtp_clients;

@@ -7,7 +7,7 @@ use directory::{AliasEntry, Directory};
 use envelope::{Address, Domain, Timestamp};
 use serde::Serialize;
 
-use super::output::{self, Json};
+use super::output::{self, Json, whole};
 use super::password;
 use crate::sinks::date_time;
 
@@ -84,7 +84,9 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
             let entries = ground.directory.accounts(domain.as_ref()).await?;
             let listed: Vec<Listed> =
                 entries.iter().map(|one| Listed { address: one.address.to_string(), added: day(one.added) }).collect();
-            output::list(&json, &["address", "since"], &listed, |one| vec![one.address.clone(), one.added.clone()])
+            output::list(&json, &[whole("address"), whole("since")], &listed, |one| {
+                vec![one.address.clone(), one.added.clone()]
+            })
         }
         Command::Remove { address, yes } => {
             let question = format!("Remove the account {address} and every letter in it?");

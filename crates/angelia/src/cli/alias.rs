@@ -7,13 +7,13 @@ use directory::{AliasSource, Directory, Senders, Terms};
 use envelope::{Address, Domain};
 use serde::Serialize;
 
-use super::output::{self, Json};
+use super::output::{self, Json, cut, fold, whole};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Let an address lead to others; a second call adds further ones
     #[command(after_help = "Examples:\n  angelia alias add sales@example.org anna@example.org kostas@example.org\n  \
-                            angelia alias add @example.org anna@example.org     (every address that nobody has)\n  \
+                            angelia alias add @example.org anna@example.org   # every address that nobody has\n  \
                             angelia alias add list@example.org a@one.example b@two.example --owner anna@example.org --senders members")]
     Add {
         /// The address, or @domain for every one that nobody has
@@ -125,7 +125,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
                 let owner = one.owner.clone().unwrap_or_default();
                 vec![one.source.clone(), one.targets.join(", "), owner, one.senders.clone()]
             };
-            output::list(&json, &["alias", "leads to", "owner", "senders"], &listed, row)?;
+            output::list(&json, &[whole("alias"), fold("leads to"), cut("owner"), whole("senders")], &listed, row)?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use envelope::Domain;
 use serde::Serialize;
 
 use super::account::day;
-use super::output::{self, Json};
+use super::output::{self, Json, whole};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -59,7 +59,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
                 .map(|one| Listed { domain: one.domain.to_string(), accounts: one.accounts, added: day(one.added) })
                 .collect();
             let row = |one: &Listed| vec![one.domain.clone(), one.accounts.to_string(), one.added.clone()];
-            output::list(&json, &["domain", "accounts", "since"], &listed, row)?;
+            output::list(&json, &[whole("domain"), whole("accounts").number(), whole("since")], &listed, row)?;
         }
     }
     Ok(())

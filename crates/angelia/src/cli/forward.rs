@@ -6,11 +6,11 @@ use clap::Args;
 use envelope::Address;
 use serde::Serialize;
 
-use super::output::{self, Json};
+use super::output::{self, Json, fold, whole};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  angelia account forward anna@example.org anna@elsewhere.example --keep\n  \
-                        angelia account forward anna@example.org --off\n  angelia account forward     (who forwards where)")]
+                        angelia account forward anna@example.org --off\n  angelia account forward   # who forwards where")]
 pub(super) struct ForwardArgs {
     /// The account; without one, all that forward are listed
     account: Option<Address>,
@@ -31,7 +31,7 @@ pub(super) struct ForwardArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  angelia account moved anna@example.org anna@elsewhere.example --refuse\n  \
-                        angelia account moved anna@example.org --off\n  angelia account moved     (who moved)")]
+                        angelia account moved anna@example.org --off\n  angelia account moved     # who moved")]
 pub(super) struct MovedArgs {
     /// The old address; without one, all who moved are listed
     from: Option<Address>,
@@ -94,7 +94,7 @@ pub(super) async fn forward(args: ForwardArgs, config: Option<&Path>) -> anyhow:
                 let kept = if one.keeps { "kept" } else { "none" };
                 vec![one.account.clone(), one.targets.join(", "), kept.to_owned()]
             };
-            output::list(&args.json, &["account", "letters go to", "copy"], &listed, row)?;
+            output::list(&args.json, &[whole("account"), fold("letters go to"), whole("copy")], &listed, row)?;
         }
     }
     Ok(())
@@ -125,7 +125,7 @@ pub(super) async fn moved(args: MovedArgs, config: Option<&Path>) -> anyhow::Res
                 let word = if one.forwards { "follow" } else { "are refused" };
                 vec![one.from.clone(), one.to.clone(), word.to_owned()]
             };
-            output::list(&args.json, &["from", "to", "letters"], &listed, row)?;
+            output::list(&args.json, &[whole("from"), whole("to"), whole("letters")], &listed, row)?;
         }
     }
     Ok(())

@@ -17,6 +17,7 @@ mod records;
 mod route;
 mod send;
 mod serve;
+mod table;
 mod tlsrpt;
 mod trace;
 
@@ -68,8 +69,7 @@ enum Command {
     #[command(subcommand)]
     Alias(alias::Command),
     /// Mail that waits to go out
-    #[command(subcommand)]
-    Queue(queue::Command),
+    Queue(queue::Args),
     /// Reports about TLS: those of others, and what is collected for ours
     #[command(subcommand)]
     Tlsrpt(tlsrpt::Command),
@@ -135,7 +135,7 @@ async fn run(line: Line, words: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Command::Account(command) => account::run(command, config).await?,
         Command::Domain(command) => domain::run(command, config).await?,
         Command::Alias(command) => alias::run(command, config).await?,
-        Command::Queue(command) => queue::run(command, config).await?,
+        Command::Queue(args) => queue::run(args, config).await?,
         Command::Tlsrpt(command) => tlsrpt::run(command, config).await?,
         Command::Route(args) => route::run(args, config).await?,
         Command::Trace(args) => trace::run(args, config).await?,
@@ -193,26 +193,4 @@ async fn open(settings: &Settings) -> anyhow::Result<Ground> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::Line;
-
-    #[test]
-    fn the_command_line_has_no_contradiction_and_every_command_an_example() {
-        let mut line = Line::command();
-        line.build();
-        line.clone().debug_assert();
-        let mut waiting: Vec<&clap::Command> = line.get_subcommands().collect();
-        while let Some(command) = waiting.pop() {
-            if ["help", "version"].contains(&command.get_name()) {
-                continue;
-            }
-            waiting.extend(command.get_subcommands());
-            if !command.has_subcommands() {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("Example"), "`{}` has no example", command.get_name());
-            }
-        }
-    }
-}
+mod tests;

@@ -1,21 +1,24 @@
-//! What a command lists: a table for people, JSON for programs.
+//! What a command prints: a table for people, JSON for programs.
 
 use std::io::Write as _;
 
 use serde::Serialize;
 
+pub(super) use super::table::{Column, clean, cut, fold, spare, whole};
+use super::table::{screen, table};
+
 /// The switch that every listing has.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Json {
     /// Print JSON, one array
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// Prints a listing. `row` gives the cells of an entry, in the order of `heads`.
+/// Prints a listing. `row` gives the cells of an entry, in the order of the columns.
 pub(super) fn list<T: Serialize>(
     json: &Json,
-    heads: &[&str],
+    columns: &[Column],
     entries: &[T],
     row: impl Fn(&T) -> Vec<String>,
 ) -> anyhow::Result<()> {
@@ -27,37 +30,36 @@ pub(super) fn list<T: Serialize>(
         return Ok(());
     }
     let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
-    print(&table(heads, &rows))
+    print(&table(columns, &rows, screen()))
 }
 
-/// Aligned columns, the last one as long as it likes.
-pub(super) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = heads.iter().map(|head| head.chars().count()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+/// `1 letter`, `3 letters`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// `999`, `1.2K`, `34M`: octets, in a few places.
+pub(super) fn size(octets: u64) -> String {
+    let mut number = octets as f64;
+    for unit in ["", "K", "M", "G"] {
+        match unit {
+            "" if number < 1000.0 => return format!("{octets}"),
+            _ if number < 9.95 => return format!("{number:.1}{unit}"),
+            _ if number < 999.5 => return format!("{number:.0}{unit}"),
+            _ => number /= 1000.0,
         }
     }
-    let heads: Vec<String> = heads.iter().map(|head| head.to_uppercase()).collect();
-    let mut out = String::new();
-    for row in std::iter::once(&heads).chain(rows) {
-        let last = row.len().saturating_sub(1);
-        for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let clean: String = cell.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-            if index == last {
-                out.push_str(&clean);
-            } else {
-                out.push_str(&format!("{clean:<width$}  "));
-            }
-        }
-        out.push('\n');
-    }
-    out
+    format!("{number:.0}T")
 }
 
 /// Writes to stdout; a reader that has seen enough (`| head`) is no failure.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    write(text.as_bytes())
+}
+
+/// The same with octets.
+pub(super) fn write(octets: &[u8]) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(octets) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
@@ -65,11 +67,15 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::table;
-
     #[test]
-    fn columns_stand_under_each_other() {
-        let rows = vec![vec!["anna@a.test".into(), "1".into()], vec!["b@a.test".into(), "2\x1b[31m".into()]];
-        assert_eq!(table(&["address", "n"], &rows), "ADDRESS      N\nanna@a.test  1\nb@a.test     2\u{fffd}[31m\n");
+    fn sizes() {
+        for (octets, text) in
+            [(0, "0"), (999, "999"), (1000, "1.0K"), (9_949, "9.9K"), (9_990, "10K"), (999_400, "999K")]
+        {
+            assert_eq!(super::size(octets), text);
+        }
+        assert_eq!(super::size(1_250_000), "1.2M");
+        assert_eq!(super::size(34_000_000_000), "34G");
+        assert_eq!(super::size(u64::MAX), "18446744T");
     }
 }

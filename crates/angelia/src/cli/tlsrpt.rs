@@ -13,7 +13,7 @@ use mailauth::tlspolicy::tlsrpt::{self, PolicyResult, Report};
 use mhs::tlsrpt::{Collected, collected, day_of};
 use serde::Serialize;
 
-use super::output::{self, Json};
+use super::output::{self, Json, fold, whole};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -65,7 +65,18 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
                 let (fine, failed) = (one.fine.to_string(), one.failed.to_string());
                 vec![one.domain.clone(), one.policy.clone(), fine, failed, one.worst.clone().unwrap_or_default()]
             };
-            output::list(&json, &["domain", "policy", "fine", "failed", "most often"], &entries, row)
+            output::list(
+                &json,
+                &[
+                    whole("domain"),
+                    whole("policy"),
+                    whole("fine").number(),
+                    whole("failed").number(),
+                    fold("most often"),
+                ],
+                &entries,
+                row,
+            )
         }
     }
 }
@@ -153,7 +164,7 @@ fn result(result: &PolicyResult) -> String {
 
 /// What strangers wrote may not steer a terminal.
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.split('\n').map(output::clean).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! transaction with the rows that it is about, so that no sender is told twice, or not at all.
 
 mod double;
+mod give_back;
 mod letter;
 mod unsent;
 
@@ -28,6 +29,7 @@ use crate::msa::post::{self, Post, PostError};
 
 pub use self::double::DoubleBounce;
 pub(crate) use self::double::prepare as prepare_double;
+pub use self::give_back::give_back;
 use self::letter::Letter;
 pub(crate) use self::letter::after_return_path;
 pub use self::unsent::{Unsent, unsent};

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use directory::RelayAllowed;
-use envelope::{BodyType, MailId, Notify, Recipient, RequireTls, Return, ReversePath};
+use envelope::{BodyType, MailId, Notify, Recipient, Reply, RequireTls, Return, ReversePath};
 use journal::Event;
+use mhs::bounce;
 use net::clock;
 use queue::{Backoff, Filter, Lane, NewMail, NewRecipient};
 
@@ -190,6 +191,39 @@ async fn a_row_dropped_under_way_silences_nobody_else() {
     let notices = world.letters().await;
     assert_eq!(notices.len(), 1);
     assert!(notices[0].contains("rfc822; kostas@patras.test") && !notices[0].contains("maria"), "{}", notices[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_gives_letters_back() {
+    let world = World::new().await;
+    let silent = Notify { success: false, failure: false, delay: false };
+    let to = |text: &str, notify| Recipient { address: address(text), notify, original: None };
+    let recipients = vec![to("kostas@patras.test", None), to("maria@patras.test", Some(silent))];
+    world.send_as(anna(), recipients).await;
+    world.send_as(ReversePath::Null, vec![to("eleni@patras.test", None)]).await;
+    // Nobody answers there: they wait.
+    let held = async || {
+        world.context.queue.hold(Filter::default(), None, clock::now()).await.unwrap();
+        let rows = world.queued().await;
+        let waits = |row: &queue::Listed| matches!(row.next, queue::Next::Held { .. }) && !row.claimed;
+        rows.len() == 3 && rows.iter().all(waits)
+    };
+    world.until("nobody at them", held).await;
+    let reply = Reply::new(554, (5, 0, 0), "given back: not wanted");
+    let mut rows = world.queued().await;
+    rows.sort_by_key(|row| (row.mail.id, row.number));
+    for letter in rows.chunk_by(|one, other| one.mail.id == other.mail.id) {
+        // Somebody has claimed one of them since: nothing is done.
+        let mut claimed = letter.to_vec();
+        claimed[0].fence -= 1;
+        assert!(!bounce::give_back(&world.context, &claimed, &reply).await.unwrap());
+        assert!(bounce::give_back(&world.context, letter, &reply).await.unwrap());
+    }
+    assert!(world.queued().await.is_empty());
+    let notices = world.letters().await;
+    assert_eq!(notices.len(), 1, "a notice has nobody to be told");
+    assert!(notices[0].contains("rfc822; kostas@patras.test") && !notices[0].contains("maria"), "{}", notices[0]);
+    assert!(notices[0].contains("Status: 5.0.0") && notices[0].contains("not wanted"), "{}", notices[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use envelope::{MailId, Reply};
-use queue::{Filter, HoldOn, HoldRule, Next, Queue, Scope, Verdict};
+use queue::{Filter, HoldOn, HoldRule, Next, Queue, Scope, Suspension, Verdict};
 
 use crate::desk::TestDesk;
 use crate::house::{House, LEASE, NOW, at, end, who};
@@ -83,7 +83,7 @@ pub async fn what_it_has_no_room_for_is_parked(house: House) {
     assert_eq!(who(&desk.handed_over()), ["a@x.test", "c@y.test"]);
     let claimed = house.queue.claim_due(at(60), 10).await.unwrap();
     assert!(claimed.claims.is_empty() && claimed.parked == 0, "it is parked already");
-    let row = &house.queue.show(mail, at(60)).await.unwrap()[0];
+    let row = &house.queue.show(mail, at(60)).await.unwrap()[1];
     assert_eq!((row.address.to_string().as_str(), &row.next), ("b@x.test", &Next::Turn));
     let claims = house.queue.claim_parked("x.test", None, 10, at(60)).await.unwrap().claims;
     assert_eq!((who(&claims), claims[0].fence, claims[0].attempts), (vec!["b@x.test".to_owned()], 1, 0));
@@ -124,10 +124,18 @@ pub async fn what_is_suspended_begins_parked(house: House) {
     let mail = MailId::random();
     let to = ["a@x.test", "b@by-hub.test", "c@y.test"];
     assert_eq!(house.accept_from(mail, "anna@athens.test", &to, NOW).await, (true, 1));
-    let next = |reason: &str| Next::Suspended { reason: reason.to_owned() };
+    let next = |scope: Scope, reason: &str| {
+        Next::Suspended(Suspension { scope, reason: reason.to_owned(), by: None, since: NOW })
+    };
     let rows = house.queue.show(mail, at(1)).await.unwrap();
     let nexts: Vec<&Next> = rows.iter().map(|row| &row.next).collect();
-    assert_eq!(nexts[..2], [&next("they asked us to"), &next("moving house")]);
+    assert_eq!(
+        nexts[..2],
+        [
+            &next(Scope::Destination("x.test".into()), "they asked us to"),
+            &next(Scope::Domain("by-hub.test".into()), "moving house")
+        ]
+    );
     // The way of the second is open: others go by it.
     assert_eq!(house.accept_from(MailId::random(), "list@bulk.test", &["d@z.test"], NOW).await, (true, 1));
     drop(desk);

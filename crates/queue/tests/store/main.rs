@@ -96,4 +96,9 @@ checks! {
     operator::by_the_state_of_the_destination,
     operator::destinations_at_a_glance,
     operator::a_rule_can_hold_what_is_there,
+    operator::in_an_order,
+    operator::a_deed_tells_of_what_it_leaves_alone,
+    operator::by_age,
+    operator::what_a_letter_would_find,
+    operator::the_rule_that_would_hold,
 }

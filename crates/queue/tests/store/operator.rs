@@ -1,10 +1,10 @@
 //! What an operator does by hand.
 
 use envelope::{MailId, Reply, Timestamp};
-use queue::{Error, Filter, HoldOn, Next, Scope, Verdict};
+use queue::{Deed, Error, Filter, HoldOn, HoldRule, Listing, Next, Order, Scope, Totals, Verdict};
 
 use crate::desk::TestDesk;
-use crate::house::{House, NOW, at, end, who};
+use crate::house::{House, NOW, address, at, end, sender, who};
 
 fn by_destination(text: &str) -> Filter {
     Filter { destination: Some(text.to_owned()), ..Filter::default() }
@@ -159,7 +159,8 @@ pub async fn destinations_at_a_glance(house: House) {
         Verdict::Later { due: at(300), reply: reply.clone(), delay_told: false, counts: true, dialogue: None };
     house.queue.settle(vec![end(&claim, verdict)]).await.unwrap();
     house.queue.rest("down.test", at(10), at(500), 3, &reply).await.unwrap();
-    house.queue.suspend(&Scope::Destination("off.test".into()), "why", NOW).await.unwrap();
+    let why = queue::Why { reason: "why", by: Some("eleni") };
+    house.queue.suspend(&Scope::Destination("off.test".into()), why, NOW).await.unwrap();
     house.accept_from(MailId::random(), "", &["a@off.test"], at(20)).await;
     let held = Filter { recipient: Some("r4@busy.test".into()), ..Filter::default() };
     house.queue.hold(held, Some("odd"), at(20)).await.unwrap();
@@ -168,11 +169,118 @@ pub async fn destinations_at_a_glance(house: House) {
     assert_eq!(names, ["busy.test", "down.test", "off.test"]);
     let [busy, down, off] = &sites[..] else { panic!() };
     assert_eq!((busy.waiting, busy.parked, busy.held, busy.oldest), (2, 2, 1, NOW));
-    assert_eq!((busy.next, &busy.rest, &busy.suspended), (Some(at(600)), &None, &None));
+    assert_eq!((busy.next, &busy.rest, &busy.suspended), (Some(at(20)), &None, &None));
     assert_eq!((down.waiting, down.parked, down.next), (2, 0, Some(at(500))));
     assert_eq!(down.rest.as_ref().map(|rest| rest.failures), Some(3));
-    assert_eq!((off.parked, off.next, off.suspended.as_deref()), (1, None, Some("why")));
+    let why = off.suspended.as_ref().map(|one| (one.reason.as_str(), one.by.as_deref(), one.since));
+    assert_eq!((off.parked, off.next, why), (1, None, Some(("why", Some("eleni"), NOW))));
     assert_eq!(house.queue.sites(1, at(20)).await.unwrap().len(), 1);
+    // By the domain of its recipients too, and for those who go by another way.
+    house.queue.suspend(&Scope::Domain("busy.test".into()), "busy", at(21)).await.unwrap();
+    house.queue.suspend(&Scope::Domain("by-hub.test".into()), "moving", at(21)).await.unwrap();
+    house.accept_from(MailId::random(), "", &["a@by-hub.test", "b@hub.test"], at(22)).await;
+    let sites = house.queue.sites(10, at(23)).await.unwrap();
+    let site = |name: &str| sites.iter().find(|site| site.destination == name).unwrap();
+    assert_eq!(site("busy.test").suspended.as_ref().unwrap().scope, Scope::Domain("busy.test".into()));
+    let hub = site("smtp:hub.test:25");
+    assert_eq!((&hub.suspended, hub.of_suspended_domains, hub.parked), (&None, 1, 1));
+}
+
+pub async fn in_an_order(house: House) {
+    let accept = async |from: &str, to: &[&str], seconds| {
+        let mail = MailId::random();
+        house.accept_from(mail, from, to, at(seconds)).await;
+        mail
+    };
+    accept("maria@b.test", &["a@z.test"], 3).await;
+    let eldest = accept("Anna@a.test", &["b@y.test", "c@x.test"], 1).await;
+    accept("", &["d@w.test"], 2).await;
+    let held = Filter { recipient: Some("b@y.test".into()), ..Filter::default() };
+    house.queue.hold(held, None, at(4)).await.unwrap();
+    house.queue.suspend(&Scope::Domain("w.test".into()), "", at(4)).await.unwrap();
+    let look = async |order, count| house.queue.look(Filter::default(), order, count, at(5)).await.unwrap();
+    let names = |listing: &Listing| listing.rows.iter().map(|row| row.address.local().to_string()).collect::<String>();
+    for (order, wanted) in [
+        (Order::Age, ["bcda", "cbda"]),
+        (Order::Sender, ["dbca", "dcba"]),
+        (Order::Destination, ["dcba", "dcba"]),
+        (Order::Next, ["cabd", "cadb"]),
+    ] {
+        let found = names(&look(order, 9).await);
+        assert!(wanted.contains(&found.as_str()), "{order:?}: {found}");
+    }
+    let first = look(Order::Age, 1).await;
+    assert_eq!((first.rows.len(), first.rows[0].mail.id), (1, eldest));
+    let totals =
+        Totals { recipients: 4, letters: 3, octets: 24, waiting: 2, suspended: 1, held: 1, ..Totals::default() };
+    assert_eq!(first.totals, totals);
+    assert_eq!(look(Order::Size, 9).await.rows.len(), 4);
+}
+
+pub async fn a_deed_tells_of_what_it_leaves_alone(house: House) {
+    house.accept(&["a@x.test", "b@x.test", "c@x.test"]).await;
+    let held = Filter { recipient: Some("a@x.test".into()), ..Filter::default() };
+    house.queue.hold(held, Some("odd"), NOW).await.unwrap();
+    house.claim(NOW, 1).await;
+    let mut told = Vec::new();
+    let each = |row: queue::Listed, touched| told.push((row.next, touched));
+    house.queue.act(Deed::Retry, Filter::default(), at(1), each).await.unwrap();
+    assert_eq!(told.len(), 3);
+    assert!(told.contains(&(Next::Held { reason: Some("odd".into()) }, false)), "{told:?}");
+    assert!(told.contains(&(Next::Active { until: at(600) }, false)), "{told:?}");
+    assert!(told.contains(&(Next::Due { at: NOW }, true)), "{told:?}");
+}
+
+pub async fn by_age(house: House) {
+    assert_eq!(house.queue.ages(9, NOW).await.unwrap(), []);
+    let minutes = |minutes: u64| at(minutes * 60);
+    for (to, accepted) in [("a@x.test", 0), ("b@x.test", 1275), ("c@x.test", 1278), ("d@y.test", 1240)] {
+        house.accept_from(MailId::random(), "", &[to], minutes(accepted)).await;
+    }
+    let ages = house.queue.ages(9, minutes(1280)).await.unwrap();
+    let line = |index: usize| (ages[index].destination.as_deref(), ages[index].all, ages[index].by_age);
+    assert_eq!(line(0), (None, 4, [1, 1, 0, 0, 1, 0, 0, 0, 0, 1]));
+    assert_eq!(line(1), (Some("x.test"), 3, [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]));
+    assert_eq!(line(2), (Some("y.test"), 1, [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]));
+    assert_eq!(house.queue.ages(1, NOW).await.unwrap().len(), 2);
+}
+
+pub async fn what_a_letter_would_find(house: House) {
+    let desk = TestDesk::at(&house);
+    desk.set_room("busy.test", 2);
+    for n in 0..5 {
+        house.accept_from(MailId::random(), "", &[&format!("r{n}@busy.test")], at(n)).await;
+    }
+    house.accept(&["a@by-hub.test", "b@free.test"]).await;
+    let busy = house.queue.outlook("busy.test", "busy.test").await.unwrap();
+    assert_eq!((busy.waiting, busy.is_exact, &busy.suspended, &busy.rest), (5, true, &None, &None));
+    house.queue.rest("busy.test", at(10), at(500), 3, &Reply::plain(421, "busy")).await.unwrap();
+    let why = queue::Why { reason: "moving", by: Some("eleni") };
+    house.queue.suspend(&Scope::Domain("by-hub.test".into()), why, at(9)).await.unwrap();
+    let busy = house.queue.outlook("busy.test", "busy.test").await.unwrap();
+    assert_eq!(busy.rest.map(|rest| rest.failures), Some(3));
+    let hub = house.queue.outlook("smtp:hub.test:25", "by-hub.test").await.unwrap();
+    assert_eq!(
+        hub.suspended.as_ref().map(|one| (one.reason.as_str(), one.by.as_deref())),
+        Some(("moving", Some("eleni")))
+    );
+    assert_eq!(hub.waiting, 1);
+    let other = house.queue.outlook("smtp:hub.test:25", "other.test").await.unwrap();
+    assert_eq!((other.suspended, other.waiting), (None, 1));
+    assert_eq!(house.queue.outlook("nobody.test", "nobody.test").await.unwrap().waiting, 0);
+    drop(desk);
+}
+
+pub async fn the_rule_that_would_hold(house: House) {
+    let rule = async |from: &str, to: &str| {
+        let rule = house.queue.rule_for(&sender(from), &address(to), "x.test").await.unwrap();
+        rule.map(|rule| rule.reason)
+    };
+    assert_eq!(rule("anna@athens.test", "a@x.test").await, None);
+    let on = HoldOn::SenderDomain("ATHENS.test".into());
+    house.queue.add_rule(HoldRule { on, reason: "wild".into(), added_at: NOW }).await.unwrap();
+    assert_eq!(rule("anna@athens.test", "a@x.test").await.as_deref(), Some("wild"));
+    assert_eq!(rule("", "a@x.test").await, None);
 }
 
 pub async fn a_rule_can_hold_what_is_there(house: House) {

@@ -1,91 +1,113 @@
 //! `angelia queue`: what waits, what happens to it next, and the operator's hand. The commands work on the store, whether a
 //! server runs or not; a running one notices within a second. Each of them leaves its word in the journal.
 
+mod deeds;
+mod rules;
 mod sites;
+mod suspend;
 mod view;
 mod which;
 
 use std::path::Path;
 
-use anyhow::bail;
 use clap::Subcommand;
-use envelope::{MailId, Timestamp};
-use journal::{Entry, Event};
-use queue::{Filter, Listed};
+use envelope::{Address, MailId, Timestamp};
+use journal::{Entry, Event, Journal};
+use queue::{Listed, Order};
 
-use self::sites::{RuleCommand, What};
+use self::rules::RuleCommand;
+pub(super) use self::rules::words as rule;
+use self::suspend::What;
+pub(super) use self::suspend::words as suspension;
 use self::view::Row;
-use self::which::{Selection, Which};
-use super::output::{self, Json};
+use self::which::{Bulk, Selection, Which};
+use super::output::Json;
 use crate::sinks::{self, Sinks};
 use crate::wiring::Ground;
 
-/// Rows that `list` shows; whoever has more looks by domain.
+/// Rows that `list` shows, unless it is told otherwise.
 const LISTED_MAX: usize = 10_000;
 
+/// What `angelia queue` is asked; nothing in particular means the list.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Without a command: the list. Coming from Postfix? docs/queue.md has its commands and ours.")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// List what waits, soonest first
+enum Command {
+    /// List what waits, soonest first, and how much it is
     #[command(
         after_help = "Examples:\n  angelia queue list\n  angelia queue list --domain patras.test --older 2h --json\n  \
-                            angelia queue list --reason 'connection refused'"
+                            angelia queue list --reason 'connection refused' --sort size --limit 20\n\n\
+                            On a screen lines are cut with a `…`; in a pipe, with --json and by `show` everything is there."
     )]
-    List {
-        #[command(flatten)]
-        which: Which,
-        #[command(flatten)]
-        json: Json,
-    },
+    List(ListArgs),
     /// Show one letter: each recipient, what happens next and when, the last dialogue
-    #[command(after_help = "Example:\n  angelia queue show 4kz3h8v0c2q9m7w1x5t6r8y0ab")]
+    #[command(after_help = "Examples:\n  angelia queue show 4kz3h8v0c2q9m7w1x5t6r8y0ab\n  \
+                            angelia queue show 4kz3h8v0c2q9m7w1x5t6r8y0ab --letter > letter.eml")]
     Show {
         /// The letter's id, as `list` shows it
+        #[arg(value_name = "ID")]
         mail: MailId,
+        /// The letter itself instead, as it will be sent
+        #[arg(long, conflicts_with = "json")]
+        letter: bool,
         #[command(flatten)]
         json: Json,
     },
     /// Try again now
-    #[command(after_help = "Examples:\n  angelia queue retry --domain patras.test\n  angelia queue retry --all")]
-    Retry(Selection),
+    #[command(after_help = "Examples:\n  angelia queue retry --domain patras.test\n  angelia queue retry --all\n\n\
+                            It breaks the rest of a destination. What is held or suspended stays so, and what is being \
+                            sent just now is left alone.")]
+    Retry(Bulk),
     /// Do not try until released
     #[command(
         after_help = "Examples:\n  angelia queue hold --domain patras.test\n  angelia queue hold --sender @athens.test --why 'asking the owner'"
     )]
     Hold {
         #[command(flatten)]
-        selection: Selection,
+        bulk: Bulk,
         /// Why, for whoever looks at the letter
         #[arg(long, value_name = "TEXT")]
         why: Option<String>,
     },
     /// Try again what was held
     #[command(after_help = "Example:\n  angelia queue release --domain patras.test")]
-    Release(Selection),
-    /// Take letters out of the queue without a word to their senders
+    Release(Bulk),
+    /// Take letters out of the queue, without a word to their senders or with one
     #[command(
-        after_help = "Examples:\n  angelia queue drop 4kz3h8v0c2q9m7w1x5t6r8y0ab --yes\n  angelia queue drop --sender '' --older 1d"
+        after_help = "Examples:\n  angelia queue drop 4kz3h8v0c2q9m7w1x5t6r8y0ab --yes\n  angelia queue drop --sender '' --older 1d\n  \
+                            angelia queue drop --domain closed.test --bounce --why 'that company was closed'\n\n\
+                            It asks first; where nobody can be asked (cron, a pipe) it wants --yes."
     )]
     Drop {
         #[command(flatten)]
-        selection: Selection,
+        bulk: Bulk,
+        /// Give the letters back: each sender is told, as when delivery has failed
+        #[arg(long)]
+        bounce: bool,
+        /// Why, for the sender
+        #[arg(long, value_name = "TEXT", requires = "bounce")]
+        why: Option<String>,
         /// Do not ask
         #[arg(long)]
         yes: bool,
     },
     /// List destinations: how much waits for each, for how long, and what happens next
-    #[command(after_help = "Example:\n  angelia queue sites")]
-    Sites {
-        #[command(flatten)]
-        json: Json,
-    },
+    #[command(after_help = "Examples:\n  angelia queue sites\n  angelia queue sites --by age")]
+    Sites(sites::Args),
     /// Send nothing to a domain until it is resumed
     #[command(after_help = "Examples:\n  angelia queue suspend patras.test --reason 'they asked us to wait'\n  \
-                            angelia queue suspend --via smtp:relay.example.net:587")]
+                            angelia queue suspend --via smtp:relay.example.net:587\n\n\
+                            Letters are taken and wait. `angelia queue sites` shows what is suspended.")]
     Suspend {
         #[command(flatten)]
         what: What,
         /// Why, for whoever looks at a letter
-        #[arg(long, default_value = "")]
+        #[arg(long, visible_alias = "why", value_name = "TEXT", default_value = "", hide_default_value = true)]
         reason: String,
     },
     /// Send to it again
@@ -96,50 +118,69 @@ pub(super) enum Command {
     Rule(RuleCommand),
 }
 
-impl Command {
+/// What `list` shows.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    which: Which,
+    /// What comes first: next (tried soonest), age (the oldest), size (the largest), sender, destination
+    #[arg(long, value_name = "ORDER", default_value = "next", hide_default_value = true)]
+    sort: Order,
+    /// Show so many recipients at most; all that are meant are counted
+    #[arg(long, value_name = "N", default_value_t = LISTED_MAX, hide_default_value = true)]
+    limit: usize,
+    #[command(flatten)]
+    json: Json,
+}
+
+impl Args {
     /// `angelia queue list`, which is what `mailq` shows.
     pub(super) fn all() -> Self {
-        Self::List { which: Which::default(), json: Json { json: false } }
+        Self { command: None }
     }
 
     /// `angelia queue retry --all`, which is what `sendmail -q` means.
     pub(super) fn retry_all() -> Self {
-        Self::Retry(Selection { which: Which::default(), all: true })
+        let selection = Selection { which: Which::default(), all: true };
+        Self { command: Some(Command::Retry(Bulk { selection, verbose: false })) }
     }
 }
 
-pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, config: Option<&Path>) -> anyhow::Result<()> {
+    match args.command.unwrap_or_else(|| Command::List(ListArgs { limit: LISTED_MAX, ..ListArgs::default() })) {
+        Command::List(args) => list(args, config).await,
+        Command::Show { mail, letter, json } => show(mail, letter, &json, config).await,
+        Command::Retry(bulk) => deeds::retry(bulk, config).await,
+        Command::Hold { bulk, why } => deeds::hold(bulk, why, config).await,
+        Command::Release(bulk) => deeds::release(bulk, config).await,
+        Command::Drop { bulk, bounce: false, yes, .. } => deeds::drop(bulk, yes, config).await,
+        Command::Drop { bulk, bounce: true, why, yes } => deeds::bounce(bulk, why.as_deref(), yes, config).await,
+        Command::Sites(args) => sites::run(args, config).await,
+        Command::Suspend { what, reason } => suspend::suspend(&what, &reason, config).await,
+        Command::Resume(what) => suspend::resume(&what, config).await,
+        Command::Rule(command) => rules::run(command, config).await,
+    }
+}
+
+async fn list(args: ListArgs, config: Option<&Path>) -> anyhow::Result<()> {
     let now = wall_clock();
-    match command {
-        Command::List { which, json } => {
-            let found = super::ground(config).await?.queue.list(which.filter(now), LISTED_MAX, now).await?;
-            view::list(&json, &rows(&found, now, config)?)
+    let (filter, queue) = (args.which.filter(now), super::ground(config).await?.queue);
+    let is_all = filter == queue::Filter::default();
+    let found = queue.look(filter, args.sort, args.limit, now).await?;
+    view::list(&args.json, &rows(&found.rows, now, config)?, &found.totals, is_all)
+}
+
+async fn show(mail: MailId, letter: bool, json: &Json, config: Option<&Path>) -> anyhow::Result<()> {
+    let (now, ground) = (wall_clock(), super::ground(config).await?);
+    let found = ground.queue.show(mail, now).await.map_err(|error| match error {
+        queue::Error::NotFound => {
+            anyhow::anyhow!("no letter {mail} waits here; `angelia trace {mail}` tells what became of it")
         }
-        Command::Show { mail, json } => {
-            let found = super::ground(config).await?.queue.show(mail, now).await.map_err(|error| match error {
-                queue::Error::NotFound => {
-                    anyhow::anyhow!("no letter {mail} waits here; `angelia trace {mail}` tells what became of it")
-                }
-                other => other.into(),
-            })?;
-            view::show(&json, &rows(&found, now, config)?)
-        }
-        Command::Retry(selection) => retry(selection.filter(now)?, now, config).await,
-        Command::Hold { selection, why } => {
-            let (filter, ground) = (selection.filter(now)?, super::ground(config).await?);
-            let touched = ground.queue.hold(filter, why.as_deref(), now).await?;
-            told("hold", "held", &touched, &ground, config).await
-        }
-        Command::Release(selection) => {
-            let (filter, ground) = (selection.filter(now)?, super::ground(config).await?);
-            let touched = ground.queue.release(filter, now).await?;
-            told("release", "released, to be tried now", &touched, &ground, config).await
-        }
-        Command::Drop { selection, yes } => drop_rows(selection.filter(now)?, yes, config).await,
-        Command::Sites { json } => sites::sites(&json, config).await,
-        Command::Suspend { what, reason } => sites::suspend(&what, &reason, config).await,
-        Command::Resume(what) => sites::resume(&what, config).await,
-        Command::Rule(command) => sites::rule(command, config).await,
+        other => other.into(),
+    })?;
+    match found.first().filter(|_| letter) {
+        Some(first) => view::letter(&ground.store.open(first.mail.body).await?).await,
+        None => view::show(json, &rows(&found, now, config)?),
     }
 }
 
@@ -152,69 +193,34 @@ fn rows(found: &[Listed], now: Timestamp, config: Option<&Path>) -> anyhow::Resu
     Ok(found.iter().map(|one| Row::of(one, now, |accepted| accepted.plus(lifetime))).collect())
 }
 
-async fn retry(filter: Filter, now: Timestamp, config: Option<&Path>) -> anyhow::Result<()> {
-    let ground = super::ground(config).await?;
-    let held = Filter { held: Some(true), ..filter.clone() };
-    let held = ground.queue.list(held, LISTED_MAX, now).await?.len();
-    let touched = ground.queue.retry(filter, now).await?;
-    if held > 0 {
-        eprintln!("{} held: not tried before `angelia queue release`", recipients(held));
+/// What the operator does goes into the journal, so that a letter's life tells of it as well.
+struct Diary(Sinks);
+
+impl Diary {
+    fn open(ground: &Ground, config: Option<&Path>) -> anyhow::Result<Self> {
+        let days = super::settings(config)?.journal_days;
+        Ok(Self(Sinks::start(sinks::Options { lines: None, rows: Some((ground.store.clone(), days)) })?))
     }
-    if held > 0 && touched.is_empty() {
-        bail!("nothing else is meant by that, so nothing is tried now");
+
+    fn journal(&self) -> std::sync::Arc<dyn Journal> {
+        self.0.journal()
     }
-    told("retry", "to be tried now", &touched, &ground, config).await
+
+    /// About a recipient of a letter, or about neither.
+    fn note(&self, action: &str, about: Option<(MailId, &Address)>) {
+        let event = Event::Operator { action: action.to_owned(), recipient: about.map(|(_, address)| address.clone()) };
+        self.journal().record(Entry { at: wall_clock(), session: None, mail: about.map(|(mail, _)| mail), event });
+    }
+
+    async fn close(self) {
+        self.0.stop().await;
+    }
 }
 
-async fn drop_rows(filter: Filter, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
-    let ground = super::ground(config).await?;
-    let count = ground.queue.list(filter.clone(), LISTED_MAX, wall_clock()).await?.len();
-    let question = format!("Drop {}, without a word to the sender?", recipients(count));
-    if count > 0 && !yes && !super::records::confirmed(&question)? {
-        bail!("nothing was dropped (say --yes to drop without being asked)");
-    }
-    let touched = ground.queue.drop_rows(filter, wall_clock()).await?;
-    told("drop", "dropped", &touched, &ground, config).await
-}
-
-/// Says what was done. A selection that meets nothing is a failure: a script wants to know.
-async fn told(
-    action: &str,
-    what: &str,
-    touched: &[Listed],
-    ground: &Ground,
-    config: Option<&Path>,
-) -> anyhow::Result<()> {
-    if touched.is_empty() {
-        bail!("nothing in the queue is meant by that (see `angelia queue list`)");
-    }
-    operator(action, touched, ground, config).await?;
-    for one in touched {
-        output::print(&format!("{} {}\n", one.mail.id, one.address))?;
-    }
-    eprintln!("{} {what}", recipients(touched.len()));
+/// The one word about a deed that is about no letter.
+async fn note(action: &str, ground: &Ground, config: Option<&Path>) -> anyhow::Result<()> {
+    let diary = Diary::open(ground, config)?;
+    diary.note(action, None);
+    diary.close().await;
     Ok(())
-}
-
-/// Writes it into the journal, so that a letter's life tells of the operator's hand as well; without letters, once.
-async fn operator(action: &str, touched: &[Listed], ground: &Ground, config: Option<&Path>) -> anyhow::Result<()> {
-    let days = super::settings(config)?.journal_days;
-    let sinks = Sinks::start(sinks::Options { lines: None, rows: Some((ground.store.clone(), days)) })?;
-    let journal = sinks.journal();
-    let record = |mail, recipient| {
-        let event = Event::Operator { action: action.to_owned(), recipient };
-        journal.record(Entry { at: wall_clock(), session: None, mail, event });
-    };
-    if touched.is_empty() {
-        record(None, None);
-    }
-    for one in touched {
-        record(Some(one.mail.id), Some(one.address.clone()));
-    }
-    sinks.stop().await;
-    Ok(())
-}
-
-fn recipients(count: usize) -> String {
-    if count == 1 { "1 recipient".to_owned() } else { format!("{count} recipients") }
 }

@@ -1,14 +1,31 @@
 //! How rows of the queue look: a line each in `list`, everything in `show`.
 
-use envelope::Timestamp;
-use queue::{Listed, Next};
-use serde::Serialize;
+use std::io::IsTerminal as _;
 
-use crate::cli::output::{self, Json};
+use envelope::Timestamp;
+use queue::{Listed, Next, Totals};
+use serde::Serialize;
+use storage::Body;
+
+use super::suspend;
+use crate::cli::output::{self, Column, Json, clean, count, cut, fold, size, spare, whole};
 use crate::sinks::date_time;
 
-/// Characters of a reply in a line of `list`; `show` has all of it.
-const REPLY_CHARS: usize = 60;
+/// A letter is read in pieces of this size, whatever its own.
+const PIECE_OCTETS: u64 = 65_536;
+
+/// Columns of `list`. What is cut on a narrow screen is whole in `show`.
+const COLUMNS: [Column; 9] = [
+    whole("id"),
+    whole("age"),
+    spare("size").number(),
+    spare("tried").number(),
+    whole("state"),
+    whole("next"),
+    fold("from"),
+    cut("to"),
+    fold("reason"),
+];
 
 /// A row, for programs and for people.
 #[derive(Debug, Serialize)]
@@ -31,6 +48,12 @@ pub(super) struct Row {
     dialogue: Option<String>,
     #[serde(skip)]
     age: String,
+    /// How long until it is tried.
+    #[serde(skip)]
+    pause: String,
+    /// Why it is still here.
+    #[serde(skip)]
+    reason: String,
 }
 
 impl Row {
@@ -49,11 +72,15 @@ impl Row {
             state,
             next,
             due: date_time(one.due),
-            expires: (!one.held).then(|| date_time(expires(one.mail.accepted_at))),
+            // What the operator keeps back is kept until he lets it go.
+            expires: (!matches!(one.next, Next::Held { .. } | Next::Suspended(_)))
+                .then(|| date_time(expires(one.mail.accepted_at))),
             delay_told: one.delay_told,
             last_reply: one.last_reply.clone(),
             dialogue: one.dialogue.clone(),
             age: span(one.mail.accepted_at, now),
+            pause: pause(&one.next, now),
+            reason: reason(one).unwrap_or_default(),
         }
     }
 }
@@ -64,16 +91,36 @@ fn next(next: &Next, now: Timestamp) -> (&'static str, String) {
         Next::Held { reason: None } => ("held", "nothing until `angelia queue release`".to_owned()),
         Next::Held { reason: Some(reason) } => ("held", format!("nothing until `angelia queue release`: {reason}")),
         Next::Active { .. } => ("active", "it is being tried now".to_owned()),
-        Next::Suspended { reason } => {
-            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-            ("suspended", format!("nothing until `angelia queue resume`{why}"))
-        }
+        Next::Suspended(one) => ("suspended", format!("nothing: {}", suspend::words(one, now))),
         Next::Resting { until, failures } => {
             let text = format!("its destination rests after {failures} failures, tried again {}", when(*until, now));
             ("resting", text)
         }
         Next::Turn => ("waiting", "its turn in the queue of its destination".to_owned()),
         Next::Due { at } => ("waiting", format!("tried {}", when(*at, now))),
+    }
+}
+
+/// How long until something happens to it.
+fn pause(next: &Next, now: Timestamp) -> String {
+    match next {
+        Next::Held { .. } | Next::Suspended(_) => "-".to_owned(),
+        Next::Active { .. } | Next::Turn => "now".to_owned(),
+        Next::Resting { until: at, .. } | Next::Due { at } => until(*at, now),
+    }
+}
+
+/// `now`, or how long until then.
+pub(super) fn until(at: Timestamp, now: Timestamp) -> String {
+    if at <= now { "now".to_owned() } else { span(now, at) }
+}
+
+/// Why it is still here: what the operator said, or the other side.
+fn reason(one: &Listed) -> Option<String> {
+    match &one.next {
+        Next::Held { reason: Some(reason) } => Some(reason.clone()),
+        Next::Suspended(suspension) if !suspension.reason.is_empty() => Some(suspension.reason.clone()),
+        _ => one.last_reply.clone(),
     }
 }
 
@@ -92,26 +139,41 @@ pub(super) fn span(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-/// The listing, oldest facts first in a line, the reply last.
-pub(super) fn list(json: &Json, rows: &[Row]) -> anyhow::Result<()> {
-    output::list(json, &["id", "age", "tried", "state", "from", "to", "last reply"], rows, |row| {
-        let reply = row.last_reply.as_deref().unwrap_or_default();
-        let mut short: String = reply.chars().take(REPLY_CHARS).collect();
-        if short.len() < reply.len() {
-            short.push('…');
-        }
-        let (sender, recipient) = (row.sender.clone(), row.recipient.clone());
-        vec![row.id.clone(), row.age.clone(), row.attempts.to_string(), row.state.to_owned(), sender, recipient, short]
-    })?;
-    if !json.json && !rows.is_empty() {
-        let letters: std::collections::HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-        let states = ["waiting", "active", "resting", "suspended", "held"];
-        let count = |state: &&str| rows.iter().filter(|row| row.state == *state).count();
-        let states = states.iter().map(|state| (count(state), state)).filter(|(count, _)| *count > 0);
-        let states: Vec<String> = states.map(|(count, state)| format!("{count} {state}")).collect();
-        eprintln!("{} recipients of {} letters: {}", rows.len(), letters.len(), states.join(", "));
+/// The listing, and how much it is. `is_all` says that nothing else is in the queue.
+pub(super) fn list(json: &Json, rows: &[Row], totals: &Totals, is_all: bool) -> anyhow::Result<()> {
+    if !json.json && totals.recipients == 0 {
+        eprintln!("{}", if is_all { "the queue is empty" } else { "none" });
+        return Ok(());
+    }
+    // Asked to show none, it only counts.
+    if json.json || !rows.is_empty() {
+        output::list(json, &COLUMNS, rows, |row| {
+            let (age, size) = (row.age.clone(), size(row.octets));
+            let (tried, state, next) = (row.attempts.to_string(), row.state.to_owned(), row.pause.clone());
+            let sender = row.sender.trim_matches(['<', '>']);
+            let sender = if sender.is_empty() { "<>" } else { sender }.to_owned();
+            vec![row.id.clone(), age, size, tried, state, next, sender, row.recipient.clone(), row.reason.clone()]
+        })?;
+    }
+    if !json.json {
+        eprintln!("{}", summary(totals, rows.len()));
     }
     Ok(())
+}
+
+/// `3 recipients of 2 letters (1.2K): 2 waiting, 1 held`.
+fn summary(totals: &Totals, shown: usize) -> String {
+    let Totals { waiting, active, resting, suspended, held, .. } = *totals;
+    let states =
+        [(waiting, "waiting"), (active, "active"), (resting, "resting"), (suspended, "suspended"), (held, "held")];
+    let states: Vec<String> =
+        states.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {state}")).collect();
+    let (recipients, letters) = (count(totals.recipients, "recipient"), count(totals.letters, "letter"));
+    let part = match totals.recipients > shown as u64 {
+        true => format!("; the first {shown} are shown (--limit)"),
+        false => String::new(),
+    };
+    format!("{recipients} of {letters} ({}): {}{part}", size(totals.octets), states.join(", "))
 }
 
 /// One letter, whole.
@@ -122,20 +184,21 @@ pub(super) fn show(json: &Json, rows: &[Row]) -> anyhow::Result<()> {
     let mut out = String::new();
     for (index, row) in rows.iter().enumerate() {
         if index == 0 {
-            out.push_str(&format!("letter {}\n  from      {}\n", row.id, row.sender));
+            out.push_str(&format!("letter {}\n  from      {}\n", row.id, clean(&row.sender)));
             out.push_str(&format!("  accepted  {}, {} ago\n  octets    {}\n", row.accepted, row.age, row.octets));
         }
-        out.push_str(&format!("\n  to {}\n    state     {}\n    next      {}\n", row.recipient, row.state, row.next));
+        let (to, next) = (clean(&row.recipient), clean(&row.next));
+        out.push_str(&format!("\n  to {to}\n    state     {}\n    next      {next}\n", row.state));
         if row.via != row.domain {
             out.push_str(&format!("    by        {}\n", row.via));
         }
-        out.push_str(&format!("    tried     {} times\n", row.attempts));
+        out.push_str(&format!("    tried     {}\n", count(u64::from(row.attempts), "time")));
         if let Some(expires) = &row.expires {
             let told = if row.delay_told { "; the sender knows of the delay" } else { "" };
             out.push_str(&format!("    expires   {expires}, then it goes back to its sender{told}\n"));
         }
         if let Some(reply) = &row.last_reply {
-            out.push_str(&format!("    last      {reply}\n"));
+            out.push_str(&format!("    last      {}\n", clean(reply)));
         }
         // Recipients of one attempt share the dialogue.
         let same = rows.get(..index).is_some_and(|before| before.iter().any(|other| other.dialogue == row.dialogue));
@@ -144,8 +207,7 @@ pub(super) fn show(json: &Json, rows: &[Row]) -> anyhow::Result<()> {
             Some(dialogue) => {
                 out.push_str("    dialogue  with ");
                 for line in dialogue.lines() {
-                    let clean: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-                    out.push_str(&format!("{clean}\n      "));
+                    out.push_str(&format!("{}\n      ", clean(line)));
                 }
                 out.truncate(out.trim_end_matches(' ').len());
             }
@@ -155,19 +217,45 @@ pub(super) fn show(json: &Json, rows: &[Row]) -> anyhow::Result<()> {
     output::print(&out)
 }
 
+/// The letter itself, a piece at a time. It may not steer a terminal; what is no terminal gets every octet.
+pub(super) async fn letter(body: &Body) -> anyhow::Result<()> {
+    let is_screen = std::io::stdout().is_terminal();
+    let mut at = 0;
+    while at < body.len() {
+        let end = body.len().min(at + PIECE_OCTETS);
+        let piece = body.read(at..end).await?;
+        if is_screen {
+            let text = String::from_utf8_lossy(&piece).replace("\r\n", "\n");
+            output::print(&text.split('\n').map(clean).collect::<Vec<_>>().join("\n"))?;
+        } else {
+            output::write(&piece)?;
+        }
+        at = end;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use queue::{Scope, Suspension};
+
     use super::*;
 
     #[test]
     fn what_happens_next() {
         let now = Timestamp(1_000_000_000);
         let later = Timestamp(now.0 + 3 * 3_600_000);
+        let suspension = Suspension {
+            scope: Scope::Domain("x.test".to_owned()),
+            reason: "maintenance".to_owned(),
+            by: Some("eleni".to_owned()),
+            since: now,
+        };
         for (what, state, words) in [
             (Next::Held { reason: None }, "held", "queue release"),
             (Next::Held { reason: Some("list gone wild".to_owned()) }, "held", "list gone wild"),
             (Next::Active { until: later }, "active", "now"),
-            (Next::Suspended { reason: "maintenance".to_owned() }, "suspended", "queue resume`: maintenance"),
+            (Next::Suspended(suspension), "suspended", "by eleni: maintenance; `angelia queue resume x.test` ends it"),
             (Next::Resting { until: later, failures: 3 }, "resting", "after 3 failures, tried again in 3h"),
             (Next::Turn, "waiting", "turn"),
             (Next::Due { at: later }, "waiting", "tried in 3h"),
@@ -177,5 +265,13 @@ mod tests {
             assert!(found == state && text.contains(words), "{what:?}: {found}, {text}");
         }
         assert_eq!(span(now, Timestamp(now.0 + 400_000_000)), "4d");
+    }
+
+    #[test]
+    fn how_much_it_is() {
+        let totals = Totals { recipients: 3, letters: 2, octets: 1200, waiting: 2, held: 1, ..Totals::default() };
+        assert_eq!(summary(&totals, 3), "3 recipients of 2 letters (1.2K): 2 waiting, 1 held");
+        let text = summary(&totals, 1);
+        assert!(text.ends_with("; the first 1 are shown (--limit)"), "{text}");
     }
 }

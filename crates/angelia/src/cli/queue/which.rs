@@ -7,10 +7,11 @@ use envelope::{MailId, Timestamp};
 use queue::Filter;
 
 /// Which recipients are meant. Everything that is given must match.
-#[derive(Debug, Default, clap::Args)]
-pub(in crate::cli) struct Which {
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Which {
     /// The letter's id
-    pub(super) mail: Option<MailId>,
+    #[arg(value_name = "ID")]
+    mail: Option<MailId>,
     /// Recipients at this domain
     #[arg(long)]
     domain: Option<String>,
@@ -18,10 +19,10 @@ pub(in crate::cli) struct Which {
     #[arg(long, value_name = "DESTINATION")]
     via: Option<String>,
     /// This recipient
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS")]
     recipient: Option<String>,
     /// Letters of this sender; @DOMAIN for all of a domain, empty for bounces
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS")]
     sender: Option<String>,
     /// Accepted longer ago than this (30m, 2h, 3d)
     #[arg(long, value_name = "TIME", value_parser = crate::config::parse_duration)]
@@ -44,13 +45,23 @@ pub(in crate::cli) struct Which {
 }
 
 /// The same, for a command that changes something: it wants to be told what.
-#[derive(Debug, Default, clap::Args)]
-pub(in crate::cli) struct Selection {
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Selection {
     #[command(flatten)]
     pub(super) which: Which,
     /// Everything in the queue
     #[arg(long)]
     pub(super) all: bool,
+}
+
+/// The same, for many at once.
+#[derive(Debug, clap::Args)]
+pub(super) struct Bulk {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// Name each recipient, not only the first few
+    #[arg(long, short)]
+    pub(super) verbose: bool,
 }
 
 impl Which {

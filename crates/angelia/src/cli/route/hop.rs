@@ -3,21 +3,20 @@
 
 use std::collections::HashMap;
 
+use ::queue::Outlook;
 use envelope::{Address, ReversePath};
 use mhs::mta::outbound::target::{ask, target};
 use mhs::mta::outbound::{Place, Settings as Outbound, Target, tls};
 use mhs::route::{Answer, Candidate, Heard, NextHop, To, choose};
 use net::clock;
-use queue::{HoldOn, Site};
 use serde::Serialize;
 
 use super::words;
+use crate::cli::output::count;
+use crate::cli::queue;
 use crate::config::Settings;
 use crate::sinks::date_time;
 use crate::wiring::Ground;
-
-/// Destinations that are looked through for letters that wait already.
-const SITES_MAX: usize = 100_000;
 
 /// One way out.
 #[derive(Debug, Serialize)]
@@ -46,8 +45,10 @@ pub(super) struct Hop {
     pub(super) connections: usize,
     /// Letters in a time.
     pub(super) rate: Option<String>,
-    /// Recipients that wait for it already.
+    /// Recipients that wait for it already, at least.
     pub(super) waiting: u64,
+    /// And no more: a long queue is not counted to its end.
+    pub(super) waiting_is_exact: bool,
     /// Why nothing is tried now, in the words of the queue.
     pub(super) in_the_way: Vec<String>,
 }
@@ -107,7 +108,7 @@ impl Asker<'_> {
             place if place == host.name => place,
             place => format!("{} at {place}", host.name),
         });
-        let site = self.site(&destination).await?;
+        let outlook = self.ground.queue.outlook(&destination, &recipient.host().to_string()).await?;
         Ok(Hop {
             recipient: recipient.to_string(),
             sender: None,
@@ -120,8 +121,9 @@ impl Asker<'_> {
             source: target.sources.addresses().map(|address| address.to_string()).collect(),
             connections: target.limits.connections_max,
             rate: target.limits.rate.map(|rate| words::rate(&rate)),
-            waiting: site.as_ref().map_or(0, |site| site.waiting + site.parked + site.held),
-            in_the_way: self.in_the_way(from, recipient, &destination, site.as_ref()).await?,
+            waiting: outlook.waiting,
+            waiting_is_exact: outlook.is_exact,
+            in_the_way: self.in_the_way(from, recipient, &destination, &outlook).await?,
             destination,
         })
     }
@@ -148,40 +150,29 @@ impl Asker<'_> {
         demands
     }
 
-    async fn site(&self, destination: &str) -> anyhow::Result<Option<Site>> {
-        let sites = self.ground.queue.sites(SITES_MAX, clock::now()).await?;
-        Ok(sites.into_iter().find(|site| site.destination == destination))
-    }
-
+    /// What keeps a new letter from being tried at once.
     async fn in_the_way(
         &self,
         from: &ReversePath,
         recipient: &Address,
         destination: &str,
-        site: Option<&Site>,
+        outlook: &Outlook,
     ) -> anyhow::Result<Vec<String>> {
-        let queue = &self.ground.queue;
         let mut said = Vec::new();
-        let domain = recipient.host().to_string();
-        if let Some(reason) = queue.suspensions().await?.of(destination, &domain) {
-            said.push(format!("suspended: {reason}"));
+        let now = clock::now();
+        if let Some(rule) = self.ground.queue.rule_for(from, recipient, destination).await? {
+            let why = if rule.reason.is_empty() { String::new() } else { format!(": {}", rule.reason) };
+            let on = queue::rule(&rule.on);
+            let since = date_time(rule.added_at);
+            said.push(format!("held by the rule on {on} of {since}{why}; `angelia queue release` lets it go"));
         }
-        for rule in queue.rules().await? {
-            let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
-            let is_meant = match &rule.on {
-                HoldOn::Sender(sender) => same(sender, &from.to_string()),
-                HoldOn::SenderDomain(one) => from.address().is_some_and(|from| same(one, &from.host().to_string())),
-                HoldOn::Domain(one) => same(one, &domain),
-                HoldOn::Destination(one) => same(one, destination),
-            };
-            if is_meant {
-                said.push(format!("held by a rule: {}", rule.reason));
-            }
+        if let Some(suspension) = &outlook.suspended {
+            said.push(queue::suspension(suspension, now));
         }
-        let rest = site.and_then(|site| site.rest.as_ref()).filter(|rest| rest.holds(clock::now()));
-        if let Some(rest) = rest {
+        if let Some(rest) = outlook.rest.as_ref().filter(|rest| rest.holds(now)) {
             let why = rest.last_reply.as_deref().unwrap_or("nobody there talked to us");
-            said.push(format!("rests until {} after {} failures: {why}", date_time(rest.until), rest.failures));
+            let failures = count(u64::from(rest.failures), "failure");
+            said.push(format!("rests until {} after {failures}: {why}", date_time(rest.until)));
         }
         Ok(said)
     }

@@ -9,6 +9,7 @@ use net::Shutdown;
 use serde::Serialize;
 
 use super::hop::{self, Hop};
+use super::words;
 use crate::config::Settings;
 use crate::wiring::{Ground, transfer, way_out};
 
@@ -21,6 +22,8 @@ pub(super) struct Report {
     pub(super) from: String,
     /// Who may send there.
     pub(super) who: String,
+    /// How the directory comes from the address to those who get it.
+    pub(super) way: Vec<String>,
     /// Why nobody gets it.
     pub(super) refused: Option<String>,
     /// Mailboxes here that it is put into.
@@ -49,6 +52,7 @@ pub(super) async fn gather(
         address: recipient.to_string(),
         from: from.to_string(),
         who: who(settings, recipient, is_ours),
+        way: ground.directory.explain(recipient).await?.iter().map(words::step).collect(),
         refused: None,
         mailboxes: Vec::new(),
         next_hops: Vec::new(),

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use envelope::Outcome;
+use directory::{Senders, Step};
+use envelope::{Address, Outcome};
 use mhs::mta::outbound::{Place, Rate};
 use mhs::route::Useless;
 
 use super::hop::{Hop, Host, Route};
 use super::report::Report;
+use crate::cli::output::{clean, count};
 
 /// Columns of the labels.
 const LABEL: usize = 10;
@@ -18,6 +20,9 @@ pub(super) fn write(report: &Report, colours: bool) -> String {
     let from = if report.from.is_empty() { "<>" } else { &report.from };
     page.head(&format!("{} from {from}", report.address));
     page.line("who", &report.who);
+    for step in &report.way {
+        page.line("address", step);
+    }
     if let Some(refused) = &report.refused {
         page.line("refused", refused);
     }
@@ -75,9 +80,12 @@ impl Page {
         if hop.first.is_some() {
             self.limits(hop);
         }
-        let waiting = match hop.waiting {
-            0 => "nothing waits".to_owned(),
-            waiting => format!("{} wait", count(waiting, "recipient")).replace("1 recipient wait", "1 recipient waits"),
+        let waiting = match (hop.waiting, hop.waiting_is_exact) {
+            (0, true) => "nothing waits".to_owned(),
+            (0, false) => "the queue is long".to_owned(),
+            (1, true) => "1 recipient waits".to_owned(),
+            (waiting, true) => format!("{} wait", count(waiting, "recipient")),
+            (waiting, false) => format!("{} or more wait", count(waiting, "recipient")),
         };
         if hop.in_the_way.is_empty() {
             self.line("now", &format!("{waiting}, nothing is in the way"));
@@ -87,7 +95,8 @@ impl Page {
         }
         match (&hop.nowhere, &hop.first) {
             (Some(nowhere), _) => self.line("so", nowhere),
-            (None, Some(first)) => self.line("so", &format!("tried first: {first}")),
+            (None, Some(first)) if hop.in_the_way.is_empty() => self.line("so", &format!("tried first: {first}")),
+            (None, Some(first)) => self.line("so", &format!("it would wait; then tried first: {first}")),
             (None, None) => {}
         }
     }
@@ -171,10 +180,6 @@ pub(super) fn rate(rate: &Rate) -> String {
     format!("{} {per}", count(u64::from(rate.letters), "letter"))
 }
 
-fn count(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
 fn nth(number: usize) -> String {
     match number {
         1 => "first".to_owned(),
@@ -184,9 +189,39 @@ fn nth(number: usize) -> String {
     }
 }
 
-/// What others wrote (the DNS, servers) must not paint on the terminal.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+/// One step from an address to those who get its letters.
+pub(super) fn step(step: &Step) -> String {
+    match step {
+        Step::Moved { from, to, follows: true } => format!("{from} has moved, and letters follow to {to}"),
+        Step::Moved { from, to, follows: false } => format!("{from} has moved; senders are told to write to {to}"),
+        Step::Alias { source, to, owner, senders } => {
+            let to = addresses(to);
+            let who = match senders {
+                Senders::Anybody => String::new(),
+                Senders::Local => "; only our own people may write to it".to_owned(),
+                Senders::Members => "; only its members may write to it".to_owned(),
+            };
+            let kind = match (source.strip_prefix('@'), owner) {
+                (Some(domain), _) => {
+                    return format!("nobody else at {domain} has it: the catch-all leads to {to}{who}");
+                }
+                (None, Some(owner)) => format!("a group, which {owner} owns"),
+                (None, None) => "an alias".to_owned(),
+            };
+            format!("{source} is {kind}: it leads to {to}{who}")
+        }
+        Step::Account { address, forwards, .. } if forwards.is_empty() => format!("{address} is an account here"),
+        Step::Account { address, forwards, keeps } => {
+            let copy = if *keeps { "and keeps a copy" } else { "and keeps none" };
+            format!("{address} is an account here, which forwards to {} {copy}", addresses(forwards))
+        }
+        Step::Role { address, to } => format!("{address} always exists: {to} reads its letters"),
+        Step::Nobody(address) => format!("nobody has {address}, though something leads there"),
+    }
+}
+
+fn addresses(all: &[Address]) -> String {
+    all.iter().map(Address::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -221,12 +256,14 @@ mod tests {
             connections: 10,
             rate: None,
             waiting: 1,
+            waiting_is_exact: true,
             in_the_way: vec!["suspended: they asked\x1b[2J".to_owned()],
         };
         let report = Report {
             address: "kostas@patras.test".to_owned(),
             from: String::new(),
             who: "whoever signs in may".to_owned(),
+            way: vec![],
             refused: None,
             mailboxes: vec![],
             next_hops: vec![hop],
@@ -243,7 +280,7 @@ kostas@patras.test from <>
   TLS       encrypted
   limits    10 connections at once, as fast as it takes them
   now       1 recipient waits; suspended: they asked\u{fffd}[2J
-  so        tried first: mx.patras.test at 192.0.2.1:25
+  so        it would wait; then tried first: mx.patras.test at 192.0.2.1:25
 ";
         assert_eq!(write(&report, false), wanted);
         assert!(write(&report, true).starts_with("\x1b[1mkostas@patras.test from <>\x1b[0m\n"));
@@ -255,5 +292,44 @@ kostas@patras.test from <>
         assert_eq!(rate(100, 3600), "100 letters an hour");
         assert_eq!(rate(1, 600), "1 letter in 10 minutes");
         assert_eq!(rate(5, 7), "5 letters in 7 seconds");
+    }
+
+    #[test]
+    fn steps_in_words() {
+        let address = |text: &str| Address::parse(text).unwrap();
+        let (anna, boss) = (address("anna@a.test"), address("boss@b.test"));
+        let alias = |source: &str, owner, senders| Step::Alias {
+            source: source.to_owned(),
+            to: vec![anna.clone(), boss.clone()],
+            owner,
+            senders,
+        };
+        for (one, wanted) in [
+            (
+                alias("all@a.test", None, Senders::Anybody),
+                "all@a.test is an alias: it leads to anna@a.test, boss@b.test",
+            ),
+            (
+                alias("all@a.test", Some(anna.clone()), Senders::Members),
+                "all@a.test is a group, which anna@a.test owns: it leads to anna@a.test, boss@b.test; only its members \
+                 may write to it",
+            ),
+            (
+                alias("@a.test", None, Senders::Anybody),
+                "nobody else at a.test has it: the catch-all leads to anna@a.test, boss@b.test",
+            ),
+            (Step::Account { address: anna.clone(), forwards: vec![], keeps: false }, "anna@a.test is an account here"),
+            (
+                Step::Account { address: anna.clone(), forwards: vec![boss.clone()], keeps: true },
+                "anna@a.test is an account here, which forwards to boss@b.test and keeps a copy",
+            ),
+            (
+                Step::Moved { from: anna.clone(), to: boss.clone(), follows: true },
+                "anna@a.test has moved, and letters follow to boss@b.test",
+            ),
+            (Step::Role { address: boss, to: anna }, "boss@b.test always exists: anna@a.test reads its letters"),
+        ] {
+            assert_eq!(step(&one), wanted);
+        }
     }
 }

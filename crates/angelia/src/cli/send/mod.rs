@@ -137,8 +137,8 @@ async fn dispatch(words: Vec<OsString>, config: Option<&Path>) -> Result<(), Fai
             super::send_help();
             Ok(())
         }
-        Task::List => operator(super::queue::Command::all()).await,
-        Task::Retry => operator(super::queue::Command::retry_all()).await,
+        Task::List => operator(super::queue::Args::all()).await,
+        Task::Retry => operator(super::queue::Args::retry_all()).await,
         Task::Send | Task::Talk => {
             let settings = settings(named)?;
             let folder = folder(&words, settings.as_ref());

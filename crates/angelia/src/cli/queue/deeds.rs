@@ -1,0 +1,234 @@
+//! What is done to many recipients at once: `queue retry|hold|release|drop`. Said is how many it were, and what was left
+//! alone and why; the first few are named, or all of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::bail;
+use envelope::Reply;
+use mhs::bounce::give_back;
+use net::Shutdown;
+use queue::{Deed, Filter, Listed, Next, Order, Place, Suspension};
+
+use super::which::Bulk;
+use super::{Diary, suspension, wall_clock};
+use crate::cli::output::{self, count};
+use crate::wiring::{Ground, transfer};
+
+/// Recipients that are named without --verbose.
+const NAMED: u64 = 5;
+
+/// Suspensions that are named.
+const SUSPENSIONS_NAMED: usize = 5;
+
+/// `queue retry`.
+pub(super) async fn retry(bulk: Bulk, config: Option<&Path>) -> anyhow::Result<()> {
+    let tally = act("retry", Deed::Retry, bulk, config).await?;
+    tally.left_alone();
+    if tally.suspended > 0 {
+        eprintln!("{} suspended, to be tried when that ends:", recipients(tally.suspended));
+        for suspension in tally.suspensions.values().take(SUSPENSIONS_NAMED) {
+            eprintln!("  {}", suspension_words(suspension));
+        }
+    }
+    if tally.held > 0 {
+        eprintln!("{} held: not tried before `angelia queue release`", recipients(tally.held));
+    }
+    let tried = tally.touched - tally.suspended;
+    if tried == 0 && tally.active == 0 {
+        bail!("nothing else is meant by that, so nothing is tried now");
+    }
+    if tried > 0 {
+        eprintln!("{} to be tried now", recipients(tried));
+    }
+    Ok(())
+}
+
+/// `queue hold`.
+pub(super) async fn hold(bulk: Bulk, why: Option<String>, config: Option<&Path>) -> anyhow::Result<()> {
+    let tally = act("hold", Deed::Hold(why), bulk, config).await?;
+    if tally.touched == 0 {
+        bail!("{} held already", recipients(tally.held));
+    }
+    if tally.active_touched > 0 {
+        eprintln!("{} being sent just now: that attempt ends as it ends", recipients(tally.active_touched));
+    }
+    eprintln!("{} held", recipients(tally.touched));
+    Ok(())
+}
+
+/// `queue release`.
+pub(super) async fn release(bulk: Bulk, config: Option<&Path>) -> anyhow::Result<()> {
+    let tally = act("release", Deed::Release, bulk, config).await?;
+    if tally.touched == 0 {
+        bail!("nothing of that is held (see `angelia queue list --held`)");
+    }
+    eprintln!("{} released, to be tried now", recipients(tally.touched));
+    Ok(())
+}
+
+/// `queue drop`.
+pub(super) async fn drop(bulk: Bulk, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
+    confirm(&bulk, "Drop", "without a word to the sender", yes, config).await?;
+    let tally = act("drop", Deed::Drop, bulk, config).await?;
+    if tally.active_touched > 0 {
+        eprintln!("{} being sent just now: the other side may have it", recipients(tally.active_touched));
+    }
+    eprintln!("{} dropped", recipients(tally.touched));
+    Ok(())
+}
+
+/// `queue drop --bounce`.
+pub(super) async fn bounce(bulk: Bulk, why: Option<&str>, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
+    confirm(&bulk, "Give back", "and tell each sender that delivery has failed", yes, config).await?;
+    let (now, settings, ground) = (wall_clock(), crate::cli::settings(config)?, crate::cli::ground(config).await?);
+    let (verbose, filter) = (bulk.verbose, bulk.selection.filter(now)?);
+    let diary = Diary::open(&ground, config)?;
+    let context = transfer(&settings, &ground, None, diary.journal(), Shutdown::new());
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    let reply = Reply::new(554, (5, 0, 0), format!("whoever looks after {} has given it back{why}", settings.hostname));
+    let mut tally = Tally::new("bounce", verbose);
+    let mut after = Some(Place::start());
+    while let Some(from) = after {
+        let (rows, next) = ground.queue.page(filter.clone(), now, from).await?;
+        for letter in rows.chunk_by(|one, other| one.mail.id == other.mail.id) {
+            let (active, idle): (Vec<Listed>, Vec<Listed>) =
+                letter.iter().cloned().partition(|row| matches!(row.next, Next::Active { .. }));
+            let given = give_back(&context, &idle, &reply).await?;
+            idle.iter().for_each(|row| tally.count(row, given, &diary));
+            active.iter().for_each(|row| tally.count(row, false, &diary));
+            // Claimed since it was looked at.
+            tally.active += if given { 0 } else { idle.len() as u64 };
+        }
+        after = next;
+    }
+    diary.close().await;
+    ground.queue.wake();
+    tally.end()?;
+    tally.left_alone();
+    eprintln!("{} given back", recipients(tally.touched));
+    Ok(())
+}
+
+/// Asks, with the numbers; without a terminal the answer is no.
+async fn confirm(bulk: &Bulk, what: &str, how: &str, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
+    let now = wall_clock();
+    let filter = bulk.selection.clone().filter(now)?;
+    if yes {
+        return Ok(());
+    }
+    let totals = crate::cli::ground(config).await?.queue.look(filter, Order::Next, 0, now).await?.totals;
+    if totals.recipients == 0 {
+        return nothing();
+    }
+    let letters = count(totals.letters, "letter");
+    let question = format!("{what} {} of {letters}, {how}?", count(totals.recipients, "recipient"));
+    if !crate::cli::records::confirmed(&question)? {
+        bail!("nothing was done: {} meant (say --yes to go on without being asked)", recipients(totals.recipients));
+    }
+    Ok(())
+}
+
+async fn act(action: &'static str, deed: Deed, bulk: Bulk, config: Option<&Path>) -> anyhow::Result<Tally> {
+    let now = wall_clock();
+    let filter: Filter = bulk.selection.filter(now)?;
+    let ground: Ground = crate::cli::ground(config).await?;
+    let diary = Diary::open(&ground, config)?;
+    let mut tally = Tally::new(action, bulk.verbose);
+    let done = ground.queue.act(deed, filter, now, |row, touched| tally.count(&row, touched, &diary)).await;
+    diary.close().await;
+    done?;
+    tally.end()?;
+    Ok(tally)
+}
+
+/// What came of it. Numbers count recipients.
+#[derive(Debug, Default)]
+struct Tally {
+    action: &'static str,
+    verbose: bool,
+    /// Something was done to them.
+    touched: u64,
+    /// Of these: in work.
+    active_touched: u64,
+    /// Of these: behind a suspension.
+    suspended: u64,
+    /// Left alone: in work.
+    active: u64,
+    /// Left alone: held.
+    held: u64,
+    /// Meant, whatever was done.
+    meant: u64,
+    suspensions: BTreeMap<String, Suspension>,
+    failure: Option<anyhow::Error>,
+}
+
+impl Tally {
+    fn new(action: &'static str, verbose: bool) -> Self {
+        Self { action, verbose, ..Self::default() }
+    }
+
+    fn count(&mut self, row: &Listed, touched: bool, diary: &Diary) {
+        self.meant += 1;
+        match &row.next {
+            Next::Active { .. } if touched => self.active_touched += 1,
+            Next::Active { .. } => self.active += 1,
+            Next::Held { .. } if !touched => self.held += 1,
+            Next::Suspended(suspension) if touched => {
+                self.suspended += 1;
+                if self.suspensions.len() < SUSPENSIONS_NAMED {
+                    self.suspensions.entry(suspend_key(suspension)).or_insert_with(|| suspension.clone());
+                }
+            }
+            _ => {}
+        }
+        if touched {
+            self.touched += 1;
+            diary.note(self.action, Some((row.mail.id, &row.address)));
+            if self.verbose || self.touched <= NAMED {
+                let line = format!("{} {}\n", row.mail.id, output::clean(&row.address.to_string()));
+                if let Err(error) = output::print(&line) {
+                    self.failure = Some(error);
+                }
+            }
+        }
+    }
+
+    /// A selection that meets nothing is a failure: a script wants to know.
+    fn end(&mut self) -> anyhow::Result<()> {
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        if self.meant == 0 {
+            return nothing();
+        }
+        if self.touched > NAMED && !self.verbose {
+            eprintln!("… and {} more (--verbose names them all)", self.touched - NAMED);
+        }
+        Ok(())
+    }
+
+    fn left_alone(&self) {
+        if self.active > 0 {
+            eprintln!("{} being sent just now: left alone", recipients(self.active));
+        }
+    }
+}
+
+fn suspend_key(suspension: &Suspension) -> String {
+    format!("{:?}", suspension.scope)
+}
+
+fn suspension_words(of: &Suspension) -> String {
+    output::clean(&suspension(of, wall_clock()))
+}
+
+fn nothing() -> anyhow::Result<()> {
+    bail!("nothing in the queue is meant by that (see `angelia queue list`)")
+}
+
+/// `1 recipient is`, `3 recipients are`.
+fn recipients(number: u64) -> String {
+    let verb = if number == 1 { "is" } else { "are" };
+    format!("{} {verb}", count(number, "recipient"))
+}
