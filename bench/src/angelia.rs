@@ -25,36 +25,44 @@ impl Angelia {
     /// Starts it with one domain and the accounts of the bench.
     pub(crate) async fn start(options: &Inbound) -> Result<Self> {
         let dir = folder(&options.place)?;
-        let binary = binary(&options.place)?;
-        let (smtp, imap) = (free_port()?, free_port()?);
-        let config = dir.path().join("angelia.toml");
-        let data = dir.path().join("data");
-        fs::create_dir(&data)?;
-        fs::write(
-            &config,
-            format!(
-                "hostname = \"mx.{DOMAIN}\"\ndata = {data:?}\nsmtp.listen = [\"{smtp}\"]\nimap.listen = [\"{imap}\"]\n\
-                 submission.listen = []\nsubmissions.listen = []\nimaps.listen = []\npop3.listen = []\npop3s.listen = []\n"
-            ),
-        )?;
-        command(&binary, &config, &["domain", "add", DOMAIN], "")?;
-        for account in 0..options.accounts {
-            command(&binary, &config, &["account", "add", &address(account), "--password-stdin"], PASSWORD)?;
-        }
-        let log = fs::File::create(dir.path().join("log"))?;
-        let child = Command::new(&binary)
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("starting {}", binary.display()))?;
+        let (smtp, imap, pop3) = (free_port()?, free_port()?, free_port()?);
+        prepare(&options.place, dir.path(), [smtp, imap, pop3], options.accounts)?;
+        let child = serve(&options.place, dir.path())?;
         let server = Self { _dir: dir, child, smtp, imap };
         wait_for(smtp)?;
         wait_for(imap)?;
         Ok(server)
     }
+}
+
+/// Writes a configuration with these doors (SMTP, IMAP, POP3) and makes the accounts.
+pub(crate) fn prepare(place: &Place, dir: &Path, doors: [SocketAddr; 3], accounts: usize) -> Result<()> {
+    let binary = binary(place)?;
+    let (config, data) = (dir.join("angelia.toml"), dir.join("data"));
+    let [smtp, imap, pop3] = doors;
+    fs::create_dir(&data)?;
+    fs::write(
+        &config,
+        format!(
+            "hostname = \"mx.{DOMAIN}\"\ndata = {data:?}\nsmtp.listen = [\"{smtp}\"]\nimap.listen = [\"{imap}\"]\n\
+             pop3.listen = [\"{pop3}\"]\nsubmission.listen = []\nsubmissions.listen = []\nimaps.listen = []\n\
+             pop3s.listen = []\n"
+        ),
+    )?;
+    command(&binary, &config, &["domain", "add", DOMAIN], "")?;
+    for account in 0..accounts {
+        command(&binary, &config, &["account", "add", &address(account), "--password-stdin"], PASSWORD)?;
+    }
+    Ok(())
+}
+
+/// Starts what was prepared in the folder.
+pub(crate) fn serve(place: &Place, dir: &Path) -> Result<Child> {
+    let binary = binary(place)?;
+    let log = fs::OpenOptions::new().create(true).append(true).open(dir.join("log"))?;
+    let mut command = Command::new(&binary);
+    command.arg("serve").arg("--config").arg(dir.join("angelia.toml")).stdout(Stdio::null()).stderr(log);
+    command.spawn().with_context(|| format!("starting {}", binary.display()))
 }
 
 pub(crate) fn binary(place: &Place) -> Result<PathBuf> {

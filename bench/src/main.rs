@@ -2,10 +2,12 @@
 //!
 //! `cargo run --release -p bench -- inbound` sets up Postfix with Dovecot LMTP from the distribution's packages and
 //! Angelia in temporary folders, pours the same letters into both, waits until every letter stands in its mailbox,
-//! and prints one table. `relay` does the same for mail that passes through, to sinks in this process. Figures of a
+//! and prints one table. `relay` does the same for mail that passes through, to sinks in this process, `imap` for mail
+//! that is read. Figures of a
 //! shared machine wander, so compare ratios of one run, and CPU per letter.
 
 mod angelia;
+mod imap;
 mod letter;
 mod load;
 mod process;
@@ -36,6 +38,8 @@ enum Work {
     Inbound(Inbound),
     /// Mail through: SMTP sessions hand in letters for other servers, until every letter has arrived there.
     Relay(relay::Options),
+    /// Mail read: IMAP and POP3 beside Dovecot.
+    Imap(imap::Options),
 }
 
 /// Where the measured servers live.
@@ -85,6 +89,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().work {
         Work::Inbound(options) => inbound(options).await,
         Work::Relay(options) => relay::run(&options).await,
+        Work::Imap(options) => imap::run(&options).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

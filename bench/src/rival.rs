@@ -57,7 +57,7 @@ impl PostfixDovecot {
     pub(crate) async fn start(options: &Inbound) -> Result<Self> {
         let dir = folder(&options.place)?;
         let (smtp, imap) = (free_port()?, free_port()?);
-        let mut dovecot = start_dovecot(dir.path(), imap)?;
+        let mut dovecot = start_dovecot(dir.path(), imap, None)?;
         let lmtp = dir.path().join("dovecot/run/lmtp");
         if let Err(error) = wait_for(imap) {
             stop(&mut dovecot);
@@ -104,7 +104,8 @@ pub(crate) fn chown(path: &Path, owner: &str) -> Result<()> {
     Ok(())
 }
 
-fn start_dovecot(dir: &Path, imap: SocketAddr) -> Result<Child> {
+/// Dovecot with mdbox in this folder, and a door for POP3 where one is wanted.
+pub(crate) fn start_dovecot(dir: &Path, imap: SocketAddr, pop3: Option<SocketAddr>) -> Result<Child> {
     let base = dir.join("dovecot");
     let (run, mail) = (base.join("run"), base.join("mail"));
     fs::create_dir_all(&run)?;
@@ -112,21 +113,30 @@ fn start_dovecot(dir: &Path, imap: SocketAddr) -> Result<Child> {
     chown(&mail, "mail:mail")?;
     let config = base.join("dovecot.conf");
     let port = imap.port();
+    let protocols = if pop3.is_some() { "imap lmtp pop3" } else { "imap lmtp" };
+    let pop3 = pop3.map_or(String::new(), |door| {
+        let port = door.port();
+        format!(
+            "service pop3-login {{\n  service_count = 0\n  inet_listener pop3 {{\n    port = {port}\n  }}\n  inet_listener pop3s {{\n    port = 0\n  }}\n}}\n\
+             protocol pop3 {{\n  mail_max_userip_connections = 1000\n}}\n"
+        )
+    });
     let (run_text, mail_text, log) = (run.display(), mail.display(), base.join("log"));
     let log = log.display();
     fs::write(
         &config,
         format!(
-            "base_dir = {run_text}\nstate_dir = {run_text}\nlog_path = {log}\nprotocols = imap lmtp\nssl = no\n\
+            "base_dir = {run_text}\nstate_dir = {run_text}\nlog_path = {log}\nprotocols = {protocols}\nssl = no\n\
              listen = 127.0.0.1\ndisable_plaintext_auth = no\nmail_location = mdbox:{mail_text}/%u\n\
              first_valid_uid = 1\nmail_uid = mail\nmail_gid = mail\nmail_fsync = optimized\n\
              passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
              userdb {{\n  driver = static\n  args = uid=mail gid=mail home={mail_text}/%u\n}}\n\
              default_client_limit = 4096\ndefault_process_limit = 400\n\
-             service imap-login {{\n  inet_listener imap {{\n    port = {port}\n  }}\n  inet_listener imaps {{\n    port = 0\n  }}\n}}\n\
+             service imap-login {{\n  service_count = 0\n  process_min_avail = 2\n  inet_listener imap {{\n    port = {port}\n  }}\n  inet_listener imaps {{\n    port = 0\n  }}\n}}\n\
+             service imap {{\n  service_count = 256\n  process_min_avail = 16\n}}\n\
              service lmtp {{\n  process_min_avail = 4\n  unix_listener lmtp {{\n    mode = 0666\n  }}\n}}\n\
              service anvil {{\n  client_limit = 8000\n}}\nservice auth {{\n  client_limit = 8000\n}}\n\
-             protocol lmtp {{\n  auth_username_format = %u\n}}\n"
+             protocol lmtp {{\n  auth_username_format = %u\n}}\nmail_max_userip_connections = 1000\n{pop3}"
         ),
     )?;
     Command::new("dovecot")
