@@ -3,6 +3,7 @@
 use envelope::{MailboxId, Timestamp};
 use storage::Transaction;
 
+use crate::digests;
 use crate::flags::{SEEN, SYSTEM};
 use crate::name;
 use crate::rows::{self, Booking, INBOX_ID, MailboxRow, NewMessage, narrow};
@@ -35,6 +36,7 @@ pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp)
         internal_date: delivery.internal_date,
         mail: Some(delivery.mail),
         copied: false,
+        saved: now,
     };
     let mut placed = Placed {
         account: delivery.account,
@@ -47,6 +49,8 @@ pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp)
     };
     if !rows::insert(tx, &new)? {
         undo(tx, delivery, &mut placed, booking)?;
+    } else if let Some(digest) = &delivery.digest {
+        digests::insert(tx, delivery.account, mailbox, new.uid, digest)?;
     }
     Ok(placed)
 }

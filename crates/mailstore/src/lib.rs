@@ -11,6 +11,7 @@
 mod account;
 mod changes;
 mod deliver;
+mod digests;
 mod error;
 mod feed;
 mod flags;
@@ -30,6 +31,7 @@ use envelope::{AccountId, Timestamp};
 use storage::{Store, Transaction};
 
 pub use account::Account;
+pub use digests::digest_of;
 pub use error::Error;
 pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};
@@ -38,7 +40,7 @@ pub use rebuild::{InTransit, Older, Rebuilt, Transit, rebuild};
 pub use schema::MIGRATIONS;
 pub use types::{
     Append, Changes, Copied, Delivery, Entry, Expunged, Mailbox, Message, Placed, Role, Selected, Status, Stored,
-    Vanished, View,
+    Summary, Vanished, View,
 };
 pub use uids::UidSet;
 

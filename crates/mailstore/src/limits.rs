@@ -50,3 +50,9 @@ pub const LABEL_OCTETS_MAX: usize = storage::limits::LABEL_MAX;
 
 /// UIDs, UIDVALIDITY and message counts are 32 bits on the wire (RFC 3501 section 2.3.1.1).
 pub const UID_MAX: i64 = u32::MAX as i64;
+
+/// Octets of a long body's beginning that its digest is made of: its header and the text behind it.
+pub const DIGEST_START_OCTETS: usize = 256 * 1024;
+
+/// Bodies opened at once to make digests that are missing: short ones are read whole by the look.
+pub const DIGESTS_AT_ONCE_MAX: usize = 32;

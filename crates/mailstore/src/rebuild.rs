@@ -194,6 +194,7 @@ fn put_back(tx: &dyn Transaction, found: &Found, transit: Option<&Transit>) -> R
             octets: staged.len(),
             internal_date: label.internal_date,
             flags: label.flags,
+            digest: None,
         };
         duplicates.push(deliver::deliver(tx, &delivery, *now)?.duplicate);
     }

@@ -166,13 +166,14 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) internal_date: Timestamp,
     pub(crate) mail: Option<MailId>,
     pub(crate) copied: bool,
+    pub(crate) saved: Timestamp,
 }
 
 /// Writes the row. False: the same letter has been delivered to this mailbox before.
 pub(crate) fn insert(tx: &dyn Transaction, new: &NewMessage<'_>) -> Result<bool, storage::Error> {
     const SQL: &str = "INSERT INTO message (account_id, mailbox_id, uid, arrived, body, octets, internal_date, mail_id, \
-                       modseq, flags, keywords, copied, seal) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $4, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+                       modseq, flags, keywords, copied, seal, saved) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $4, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
     let sealed = sealed(new);
     let seal = storage::seal(&sealed);
     let [account, mailbox, uid, arrived, body, octets, date, mail] = sealed;
@@ -190,6 +191,7 @@ pub(crate) fn insert(tx: &dyn Transaction, new: &NewMessage<'_>) -> Result<bool,
         more.into(),
         i64::from(new.copied).into(),
         seal.into(),
+        new.saved.0.into(),
     ];
     Ok(tx.execute(SQL, &parameters)? == 1)
 }
@@ -218,8 +220,8 @@ pub(crate) fn read_entry(row: &Row) -> Result<Entry, storage::Error> {
 }
 
 /// A range of messages, at most `$5` of them.
-pub(crate) const MESSAGES: &str = "SELECT uid, modseq, flags, keywords, arrived, body, octets, internal_date, mail_id, seal \
-     FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid LIMIT $5";
+pub(crate) const MESSAGES: &str = "SELECT uid, modseq, flags, keywords, arrived, body, octets, internal_date, mail_id, seal, \
+     saved FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid LIMIT $5";
 
 /// Reads a row of [`MESSAGES`] and checks its seal.
 pub(crate) fn read_message(row: &Row, account: AccountId, mailbox: i64) -> Result<Message, storage::Error> {
@@ -236,6 +238,7 @@ pub(crate) fn read_message(row: &Row, account: AccountId, mailbox: i64) -> Resul
         octets: row.int(6)? as u64,
         body: row.body(5)?,
         mail,
+        saved: row.maybe_int(10)?.map(Timestamp),
     };
     let columns = sealed(&NewMessage {
         account,
@@ -248,6 +251,7 @@ pub(crate) fn read_message(row: &Row, account: AccountId, mailbox: i64) -> Resul
         internal_date: message.internal_date,
         mail,
         copied: false,
+        saved: Timestamp(0),
     });
     if storage::seal(&columns) != row.int(9)? {
         return Err(damaged(account, mailbox, message.uid));

@@ -6,12 +6,15 @@
 //!   everything in the mailbox, so the order of UIDs and of MODSEQ is the order in which others see it.
 //! - `message`: one row a message; `arrived` is its MODSEQ at arrival, `modseq` moves with its flags, so the index of
 //!   changed messages stays empty on the delivery path. `copied` is 0 for a delivered letter: only those are held to
-//!   be unique by their letter's id. `seal` covers what never changes.
+//!   be unique by their letter's id. `seal` covers what never changes; `saved`, when it came into this mailbox, stands
+//!   outside of it, for messages of before have none.
 //! - `keyword`: the keywords of a mailbox by number. `tombstone`: what was expunged, by MODSEQ.
+//! - `digest`: what lists of messages show of one (`message::digest`), beside its row, so that the table that is counted and
+//!   listed most stays narrow. One that is missing or damaged is made again.
 //! - `subscription`: names, which may outlive their mailboxes. `mailbox_gone`: deleted, and still to be emptied.
 
 /// The tables of this area.
-pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "mailstore", steps: &[STEP_1] };
+pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "mailstore", steps: &[STEP_1, STEP_2] };
 
 const STEP_1: &str = "
 CREATE TABLE mail_account (
@@ -84,4 +87,15 @@ CREATE TABLE mailbox_gone (
     mailbox_id BIGINT NOT NULL,
     PRIMARY KEY (account_id, mailbox_id)
 ) /* clustered */;
+";
+
+const STEP_2: &str = "
+CREATE TABLE digest (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    uid BIGINT NOT NULL,
+    record BYTEA NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, uid)
+) /* clustered */;
+ALTER TABLE message ADD COLUMN saved BIGINT;
 ";

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use envelope::{AccountId, MailId, MailboxId, Timestamp};
+use message::digest::Digest;
 use storage::BodyId;
 
 use crate::{FlagBits, Keywords, UidSet};
@@ -116,6 +117,17 @@ pub struct Message {
     pub body: BodyId,
     /// The letter that it was delivered as; none for what a reader appended.
     pub mail: Option<MailId>,
+    /// When it came into this mailbox (SAVEDATE, RFC 8514); none for what came before that was kept.
+    pub saved: Option<Timestamp>,
+}
+
+/// A message row, and what lists show of the message.
+#[derive(Debug)]
+pub struct Summary {
+    /// The row.
+    pub message: Message,
+    /// The digest, or why its body cannot be read.
+    pub digest: Result<Digest, crate::Error>,
 }
 
 /// A letter to be put into a mailbox, in the transaction that accepts it.
@@ -137,6 +149,8 @@ pub struct Delivery {
     pub internal_date: Timestamp,
     /// System flags to start with, mostly none.
     pub flags: u64,
+    /// Of its bytes, where it is known ([`crate::digest_of`]); otherwise it is made when it is first asked for.
+    pub digest: Option<Arc<Digest>>,
 }
 
 /// Where a letter stands now.
@@ -169,6 +183,8 @@ pub struct Append {
     pub internal_date: Option<Timestamp>,
     /// Flags to start with.
     pub flags: crate::Flags,
+    /// As in [`Delivery::digest`].
+    pub digest: Option<Arc<Digest>>,
 }
 
 /// What COPY or MOVE did (COPYUID, RFC 4315).

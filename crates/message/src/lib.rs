@@ -13,6 +13,7 @@ pub mod address;
 pub mod build;
 pub mod convert;
 pub mod date;
+pub mod digest;
 pub mod dsn;
 pub mod encoding;
 #[cfg(test)]

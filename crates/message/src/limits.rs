@@ -47,3 +47,26 @@ pub const LINE_OCTETS_WANTED: usize = 76;
 
 /// Longest encoded word (RFC 2047 section 2).
 pub const ENCODED_WORD_OCTETS_MAX: usize = 75;
+
+/// Octets of a digest's record, at most: a value of the store stays under 64 KiB. It is what the pieces below and a
+/// preview come to.
+pub const DIGEST_OCTETS_MAX: usize = 62 * 1024;
+
+/// Octets of the envelope in a digest. A list of some hundred recipients fits; the envelope of a longer one is read from
+/// the message.
+pub const DIGEST_ENVELOPE_OCTETS_MAX: usize = 16 * 1024;
+
+/// Octets of the structure in a digest: some hundred parts.
+pub const DIGEST_BODY_OCTETS_MAX: usize = 24 * 1024;
+
+/// Octets of the header fields in a digest, as they stand in the message.
+pub const DIGEST_FIELDS_OCTETS_MAX: usize = 16 * 1024;
+
+/// Octets of the base subject in a digest: subjects are sorted by less.
+pub const DIGEST_SUBJECT_OCTETS_MAX: usize = 1024;
+
+/// Characters of a preview (RFC 8970 section 3 has no more than 256; 200 is what it recommends).
+pub const PREVIEW_CHARS_MAX: usize = 200;
+
+/// Octets of a text part that its preview is made of: plain text has it in its first lines, and HTML behind its styles.
+pub const PREVIEW_SOURCE_OCTETS_MAX: usize = 16 * 1024;

@@ -173,9 +173,11 @@ impl Letter {
             require_tls: self.require_tls,
             ..Label::default()
         };
+        let digest = if self.local.is_empty() { None } else { mailstore::digest_of(&stage).map(Arc::new) };
         let staged = stage.finish(label.encode()).await?;
         let (mailstore, queue) = (context.mailstore.clone(), context.queue.clone());
-        let mut ready = Ready { letter: self, staged, octets, mailstore, queue, prepared: Vec::new(), circles: None };
+        let mut ready =
+            Ready { letter: self, staged, octets, digest, mailstore, queue, prepared: Vec::new(), circles: None };
         ready.prepared = ready.prepare().await?;
         if !ready.letter.circled.is_empty() {
             ready.circles = Box::pin(bounce::circles(context, &ready)).await?.map(Box::new);
@@ -189,6 +191,8 @@ pub struct Ready {
     letter: Letter,
     staged: StagedBody,
     octets: u64,
+    /// What lists in its mailboxes show.
+    digest: Option<Arc<message::digest::Digest>>,
     mailstore: mailstore::Mailstore,
     queue: queue::Queue,
     /// How each copy for the queue begins, branch by branch.
@@ -221,7 +225,12 @@ impl Ready {
         let branches = branches(letter);
         let copies = letter.local.len() + branches.len();
         let body = tx.keep(&self.staged, u32::try_from(copies).unwrap_or(u32::MAX))?;
-        let mut placed = mda::deliver_in(tx, &self.mailstore, letter, body, self.octets)?;
+        let mut placed = mda::deliver_in(
+            tx,
+            &self.mailstore,
+            letter,
+            &mda::Kept { body, octets: self.octets, digest: self.digest.as_ref() },
+        )?;
         for (branch, prepared) in branches.iter().zip(&self.prepared) {
             let recipients = branch.recipients();
             self.queue.accept_in(tx, &branch.mail(letter, body, self.octets, &recipients), prepared)?;

@@ -1,5 +1,7 @@
 //! APPEND (RFC 3501 section 6.3.11) with APPENDUID (RFC 4315): the message goes to disk while it arrives.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use envelope::Timestamp;
 use mailstore::Flags;
@@ -55,8 +57,9 @@ impl Talk {
         let octets = stage.len();
         let internal_date = date.unwrap_or_else(clock::now);
         let label = account.label(mailbox.as_str(), Some(internal_date), &flags);
+        let digest = mailstore::digest_of(&stage).map(Arc::new);
         let body = stage.finish(label).await?;
-        let message = mailstore::Append { body, octets, internal_date: Some(internal_date), flags };
+        let message = mailstore::Append { body, octets, internal_date: Some(internal_date), flags, digest };
         let placed = match account.append(mailbox.as_str(), vec![message]).await {
             Ok(placed) => placed,
             Err(mailstore::Error::NoMailbox) => {

@@ -1,6 +1,7 @@
 //! From `message`'s words to the wire's: ENVELOPE and BODYSTRUCTURE (RFC 3501 section 7.4.2).
 
 use message::address::{Entry, Mailbox};
+use message::digest;
 use message::mime::Parameters;
 use message::view;
 use protocol::imap::structure::{Address, BodyStructure, Detail, Envelope, Extension, Multipart, Single};
@@ -84,6 +85,73 @@ pub(super) fn body_structure(body: &view::BodyStructure<'_>) -> BodyStructure {
         description: bytes(content.description.as_ref()),
         encoding: content.encoding.as_str().as_bytes().to_vec(),
         octets: body.octets as u64,
+        detail,
+        extension,
+    }))
+}
+
+/// A kept envelope for the wire.
+pub(super) fn kept_envelope(envelope: &digest::Envelope<'_>) -> Envelope {
+    let text = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
+    let list = |list: &[digest::Address<'_>]| {
+        let address = |one: &digest::Address<'_>| Address {
+            name: text(one.name),
+            route: text(one.route),
+            mailbox: text(one.mailbox),
+            host: text(one.host),
+        };
+        list.iter().map(address).collect()
+    };
+    Envelope {
+        date: text(envelope.date),
+        subject: text(envelope.subject),
+        from: list(&envelope.from),
+        sender: list(&envelope.sender),
+        reply_to: list(&envelope.reply_to),
+        to: list(&envelope.to),
+        cc: list(&envelope.cc),
+        bcc: list(&envelope.bcc),
+        in_reply_to: text(envelope.in_reply_to),
+        message_id: text(envelope.message_id),
+    }
+}
+
+/// A kept tree of parts for the wire.
+pub(super) fn kept_body(body: &digest::Body<'_>) -> BodyStructure {
+    let octets = |text: &str| text.as_bytes().to_vec();
+    let maybe = |text: Option<&str>| text.map(octets);
+    let pairs = |list: &[(&str, &str)]| list.iter().map(|(name, value)| (octets(name), octets(value))).collect();
+    let extension = Extension {
+        md5: maybe(body.md5),
+        disposition: body.disposition.as_ref().map(|(kind, list)| (octets(kind), pairs(list))),
+        languages: body.languages.iter().map(|tag| octets(tag)).collect(),
+        location: maybe(body.location),
+    };
+    let detail = match &body.shape {
+        digest::Shape::Multipart(parts) => {
+            return BodyStructure::Multipart(Box::new(Multipart {
+                parts: parts.iter().map(kept_body).collect(),
+                subtype: octets(body.subtype),
+                parameters: pairs(&body.parameters),
+                extension,
+            }));
+        }
+        digest::Shape::Message { envelope, body, lines } => Detail::Message {
+            envelope: Box::new(envelope.as_deref().map(kept_envelope).unwrap_or_default()),
+            body: kept_body(body),
+            lines: *lines,
+        },
+        digest::Shape::Text { lines } => Detail::Text { lines: *lines },
+        digest::Shape::Basic => Detail::Basic,
+    };
+    BodyStructure::Single(Box::new(Single {
+        media: octets(body.kind),
+        subtype: octets(body.subtype),
+        parameters: pairs(&body.parameters),
+        id: maybe(body.id),
+        description: maybe(body.description),
+        encoding: octets(body.encoding),
+        octets: body.octets,
         detail,
         extension,
     }))

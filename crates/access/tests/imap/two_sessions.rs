@@ -206,7 +206,7 @@ async fn idle_hears_of_another_process() {
     let mut stage = account.stage();
     stage.append("Subject: x\r\n\r\n".into()).await.unwrap();
     let body = stage.finish("".into()).await.unwrap();
-    let message = Append { octets: body.len(), body, internal_date: None, flags: Flags::NONE };
+    let message = Append { octets: body.len(), body, internal_date: None, flags: Flags::NONE, digest: None };
     account.append("INBOX", vec![message]).await.unwrap();
     assert_eq!(idler.line().await, "* 1 EXISTS\n");
 }

@@ -99,6 +99,7 @@ impl House {
                     octets,
                     internal_date,
                     flags: 0,
+                    digest: None,
                 },
             )
         });

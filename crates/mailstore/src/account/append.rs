@@ -8,7 +8,7 @@ use crate::feed::Hint;
 use crate::flags::{SEEN, SYSTEM, is_keyword};
 use crate::limits::KEYWORDS_MAX;
 use crate::rows::{self, Booking, NewMessage, narrow};
-use crate::{Append, Error, FlagBits, Flags, Keywords, Placed, name};
+use crate::{Append, Error, FlagBits, Flags, Keywords, Placed, digests, name};
 
 impl Account {
     /// APPEND; several at once are all or nothing (RFC 3502).
@@ -36,8 +36,12 @@ impl Account {
                     internal_date: message.internal_date.unwrap_or(now),
                     mail: None,
                     copied: true,
+                    saved: now,
                 };
                 rows::insert(tx, &new)?;
+                if let Some(digest) = &message.digest {
+                    digests::insert(tx, account, row.id, uid, digest)?;
+                }
                 placed.push(Placed {
                     account,
                     mailbox: MailboxId(row.id),

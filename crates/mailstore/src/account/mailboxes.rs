@@ -173,6 +173,7 @@ fn rename(tx: &dyn Transaction, account: AccountId, from: &str, to: &str, now: T
     if row.id == INBOX_ID {
         create(tx, account, to, now)?;
         let target = rows::selectable_named(tx, account, to)?;
+        let target = transfer::Target { row: &target, now };
         transfer::transfer(tx, account, &row, &UidSet::all(), &target, true)?;
         return Ok(());
     }

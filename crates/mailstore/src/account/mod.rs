@@ -6,6 +6,7 @@ mod purge;
 mod read;
 mod remove;
 mod store_flags;
+mod summaries;
 mod transfer;
 
 use std::sync::Arc;

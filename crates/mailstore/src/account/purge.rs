@@ -54,6 +54,7 @@ pub(crate) async fn purge_all(inner: &Inner) -> Result<(), Error> {
 fn purge_some(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<bool, storage::Error> {
     const NEXT: &str = "SELECT uid, body FROM message WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid LIMIT $3";
     const DELETE: &str = "DELETE FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid <= $3";
+    const DIGESTS: &str = "DELETE FROM digest WHERE account_id = $1 AND mailbox_id = $2 AND uid <= $3";
     const REST: [&str; 3] = [
         "DELETE FROM keyword WHERE account_id = $1 AND mailbox_id = $2",
         "DELETE FROM tombstone WHERE account_id = $1 AND mailbox_id = $2",
@@ -73,7 +74,9 @@ fn purge_some(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<
         }
         return Ok(false);
     };
-    tx.execute(DELETE, &[account.0.into(), mailbox.into(), last.into()])?;
+    for table in [DELETE, DIGESTS] {
+        tx.execute(table, &[account.0.into(), mailbox.into(), last.into()])?;
+    }
     for body in bodies {
         tx.drop_reference(body)?;
     }

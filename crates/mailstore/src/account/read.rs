@@ -1,7 +1,7 @@
 //! STATUS, SELECT, the rows of FETCH, bodies, and what changed.
 
-use envelope::MailboxId;
-use storage::Body;
+use envelope::{AccountId, MailboxId};
+use storage::{Body, Query};
 
 use super::Account;
 use crate::rows::{self, MESSAGES, MailboxRow, narrow};
@@ -72,28 +72,7 @@ impl Account {
     /// The first `count_max` messages of the set, in the order of their UIDs; go on with `uids.above(last)`.
     pub async fn messages(&self, mailbox: MailboxId, uids: &UidSet, count_max: usize) -> Result<Vec<Message>, Error> {
         let (account, uids) = (self.id, uids.clone());
-        let found = self.inner.store.read(move |q| {
-            let mut messages = Vec::new();
-            for (first, last) in uids.ranges() {
-                let left = count_max.saturating_sub(messages.len());
-                if left == 0 {
-                    break;
-                }
-                let left = i64::try_from(left).unwrap_or(i64::MAX);
-                let range = [
-                    account.0.into(),
-                    mailbox.0.into(),
-                    i64::from(*first).into(),
-                    i64::from(*last).into(),
-                    left.into(),
-                ];
-                q.query_each(MESSAGES, &range, &mut |row| {
-                    messages.push(rows::read_message(row, account, mailbox.0)?);
-                    Ok(true)
-                })?;
-            }
-            Ok(messages)
-        });
+        let found = self.inner.store.read(move |q| messages(q, account, mailbox.0, &uids, count_max));
         Ok(found.await?)
     }
 
@@ -118,6 +97,30 @@ impl Account {
         });
         lift(found.await)
     }
+}
+
+/// The first `count_max` rows of the set.
+pub(super) fn messages(
+    q: &dyn Query,
+    account: AccountId,
+    mailbox: i64,
+    uids: &UidSet,
+    count_max: usize,
+) -> Result<Vec<Message>, storage::Error> {
+    let mut messages = Vec::new();
+    for (first, last) in uids.ranges() {
+        let left = count_max.saturating_sub(messages.len());
+        if left == 0 {
+            break;
+        }
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        let range = [account.0.into(), mailbox.into(), i64::from(*first).into(), i64::from(*last).into(), left.into()];
+        q.query_each(MESSAGES, &range, &mut |row| {
+            messages.push(rows::read_message(row, account, mailbox)?);
+            Ok(true)
+        })?;
+    }
+    Ok(messages)
 }
 
 /// A reader's error that came out of a closure beside the store's own.

@@ -7,7 +7,7 @@ use super::Account;
 use crate::feed::Hint;
 use crate::flags::{DELETED, SEEN};
 use crate::rows::{self, Booking, narrow};
-use crate::{Error, Expunged, UidSet, changes};
+use crate::{Error, Expunged, UidSet, changes, digests};
 
 impl Account {
     /// EXPUNGE, or UID EXPUNGE with a set (RFC 4315): removes what has `\Deleted`.
@@ -78,6 +78,7 @@ pub(super) fn delete(
         })?;
     }
     taken.uids = gone.into_iter().collect();
+    digests::delete(tx, account, mailbox, &taken.uids)?;
     Ok(taken)
 }
 

@@ -1,6 +1,6 @@
 //! COPY and MOVE: rows are written, bytes are not; a body counts who names it.
 
-use envelope::{AccountId, MailboxId};
+use envelope::{AccountId, MailboxId, Timestamp};
 use storage::Transaction;
 
 use super::append::resolve;
@@ -9,7 +9,7 @@ use crate::feed::Hint;
 use crate::flags::SEEN;
 use crate::limits::ROWS_BATCH;
 use crate::rows::{self, Booking, MESSAGES, MailboxRow, NewMessage, narrow};
-use crate::{Copied, Error, FlagBits, Keywords, Message, UidSet, name};
+use crate::{Copied, Error, FlagBits, Keywords, Message, UidSet, digests, name};
 
 impl Account {
     /// COPY: no bytes are copied. All or nothing (RFC 3501 section 6.4.7).
@@ -24,10 +24,11 @@ impl Account {
 
     async fn transfer(&self, from: MailboxId, uids: UidSet, to: &str, moving: bool) -> Result<Copied, Error> {
         let (account, to) = (self.id, name::canonical(to).map_err(|_| Error::NoMailbox)?);
+        let now = (self.inner.clock)();
         let copied = self.write(move |tx| {
             let source = rows::selectable(tx, account, from)?;
             let target = rows::selectable_named(tx, account, &to)?;
-            transfer(tx, account, &source, &uids, &target, moving)
+            transfer(tx, account, &source, &uids, &Target { row: &target, now }, moving)
         });
         let copied = copied.await?;
         if !copied.uids.is_empty() {
@@ -40,13 +41,19 @@ impl Account {
     }
 }
 
+/// Where copies go, and when.
+pub(super) struct Target<'a> {
+    pub(super) row: &'a MailboxRow,
+    pub(super) now: Timestamp,
+}
+
 /// Copies or moves within one account.
 pub(super) fn transfer(
     tx: &dyn Transaction,
     account: AccountId,
     source: &MailboxRow,
     uids: &UidSet,
-    target: &MailboxRow,
+    target: &Target<'_>,
     moving: bool,
 ) -> Result<Copied, Error> {
     if moving {
@@ -56,10 +63,11 @@ pub(super) fn transfer(
     let mut writer = Writer {
         tx,
         account,
-        target,
+        target: target.row,
+        now: target.now,
         moving,
         source_keywords: rows::keywords(tx, account, source.id)?,
-        target_keywords: rows::keywords(tx, account, target.id)?,
+        target_keywords: rows::keywords(tx, account, target.row.id)?,
         uids: Vec::new(),
     };
     for (first, last) in uids.ranges() {
@@ -79,6 +87,7 @@ pub(super) fn transfer(
         }
     }
     let copied = writer.uids;
+    digests::copy(tx, account, source.id, target.row.id, &copied)?;
     let mut source_modseq = None;
     if moving {
         let set = copied.iter().map(|(uid, _)| *uid).collect();
@@ -86,13 +95,15 @@ pub(super) fn transfer(
         let taken = remove::delete(tx, account, source.id, &set, 0)?;
         source_modseq = Some(remove::close_gap(tx, account, source.id, &taken)? as u64);
     }
-    Ok(Copied { mailbox: MailboxId(target.id), uid_validity: narrow(target.uid_validity), uids: copied, source_modseq })
+    let (mailbox, uid_validity) = (MailboxId(target.row.id), narrow(target.row.uid_validity));
+    Ok(Copied { mailbox, uid_validity, uids: copied, source_modseq })
 }
 
 struct Writer<'a> {
     tx: &'a dyn Transaction,
     account: AccountId,
     target: &'a MailboxRow,
+    now: Timestamp,
     moving: bool,
     source_keywords: Keywords,
     target_keywords: Keywords,
@@ -123,6 +134,7 @@ impl Writer<'_> {
                 internal_date: message.internal_date,
                 mail: message.mail,
                 copied: true,
+                saved: self.now,
             };
             rows::insert(self.tx, &new)?;
             if !self.moving {

@@ -87,6 +87,7 @@ impl House {
             octets: text.len() as u64,
             internal_date: Timestamp(1_600_000_000_000),
             flags: 0,
+            digest: None,
         }
     }
 }
@@ -104,7 +105,7 @@ pub async fn stage(store: &Store, text: &str) -> StagedBody {
 
 pub async fn append(account: &Account, store: &Store, mailbox: &str, text: &str, flags: Flags) -> Placed {
     let body = stage(store, text).await;
-    let message = Append { body, octets: text.len() as u64, internal_date: None, flags };
+    let message = Append { body, octets: text.len() as u64, internal_date: None, flags, digest: None };
     account.append(mailbox, vec![message]).await.unwrap().remove(0)
 }
 

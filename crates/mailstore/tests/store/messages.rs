@@ -26,6 +26,7 @@ pub async fn append_and_fetch(house: House) {
             octets: 6,
             internal_date: (n == 1).then_some(Timestamp(5000)),
             flags: flags(if n == 2 { SEEN } else { 0 }, &["$Forwarded"]),
+            digest: None,
         });
     }
     let placed = account.append("Drafts", several).await.unwrap();
@@ -49,6 +50,7 @@ pub async fn append_and_fetch(house: House) {
         octets: 1,
         internal_date: None,
         flags: flags(0, &["two words"]),
+        digest: None,
     };
     assert!(matches!(account.append("Drafts", vec![bad]).await, Err(Error::Cannot(_))));
     assert_eq!(account.status("Drafts").await.unwrap().uid_next, 4);
@@ -223,7 +225,7 @@ pub async fn a_large_mailbox_is_kept_in_memory(house: House) {
     let account = house.open().await;
     let inbox = MailboxId(1);
     let body = stage(&house.store, "x").await;
-    let one = Append { body, octets: 1, internal_date: None, flags: Flags::NONE };
+    let one = Append { body, octets: 1, internal_date: None, flags: Flags::NONE, digest: None };
     account.append("INBOX", vec![one; 600]).await.unwrap();
     let view = account.view(inbox).await.unwrap();
     let again = account.view(inbox).await.unwrap();
@@ -251,4 +253,83 @@ pub async fn a_damaged_row_is_not_served(house: House) {
     assert!(account.messages(MailboxId(1), &set(&[(1, 1)]), 1).await.is_ok());
     let refused = account.messages(MailboxId(1), &UidSet::all(), 9).await;
     assert!(matches!(refused, Err(Error::Storage(storage::Error::Damaged(_)))));
+}
+
+/// A mailbox's digests by UID, as the store has them.
+async fn kept(house: &House, mailbox: MailboxId) -> Vec<i64> {
+    let sql = "SELECT uid FROM digest WHERE mailbox_id = $1 ORDER BY uid";
+    let rows = house.store.read(move |q| q.query(sql, &[mailbox.0.into()])).await.unwrap();
+    rows.iter().map(|row| row.int(0).unwrap()).collect()
+}
+
+async fn subjects(account: &mailstore::Account, mailbox: MailboxId) -> Vec<(u32, String)> {
+    let found = account.summaries(mailbox, &UidSet::all(), 100).await.unwrap();
+    let subject = |one: &mailstore::Summary| one.digest.as_ref().unwrap().base_subject().to_owned();
+    found.iter().map(|one| (one.message.uid, subject(one))).collect()
+}
+
+pub async fn digests_go_with_their_messages(house: House) {
+    let account = house.open().await;
+    let inbox = MailboxId(1);
+    for n in 1..=4 {
+        let letter = format!("Subject: Re: letter {n}\r\n\r\ntext\r\n");
+        // The second and the fourth come without a digest, as letters of old do.
+        let digest = (n % 2 == 1).then(|| std::sync::Arc::new(message::digest::Digest::of(letter.as_bytes())));
+        let body = stage(&house.store, &letter).await;
+        let octets = letter.len() as u64;
+        let message = Append { body, octets, internal_date: None, flags: Flags::NONE, digest };
+        account.append("INBOX", vec![message]).await.unwrap();
+    }
+    assert_eq!(kept(&house, inbox).await, [1, 3]);
+    let all: Vec<(u32, String)> = (1..=4).map(|n| (n, format!("letter {n}"))).collect();
+    assert_eq!(subjects(&account, inbox).await, all);
+    assert_eq!(kept(&house, inbox).await, [1, 2, 3, 4]);
+    // A damaged one is made again, and mended.
+    let damage = "UPDATE digest SET record = $1 WHERE mailbox_id = 1 AND uid = 3";
+    house.store.write(|tx| tx.execute(damage, &[b"nonsense".to_vec().into()])).await.unwrap();
+    assert_eq!(subjects(&account, inbox).await, all);
+    let count = "SELECT uid FROM digest WHERE mailbox_id = 1 AND record = $1";
+    let nonsense = house.store.read(|q| q.query(count, &[b"nonsense".to_vec().into()])).await.unwrap();
+    assert!(nonsense.is_empty());
+    let copied = account.copy(inbox, &set(&[(1, 1), (3, 4)]), "Drafts").await.unwrap();
+    assert_eq!(kept(&house, copied.mailbox).await, [1, 2, 3]);
+    assert_eq!(subjects(&account, copied.mailbox).await[1], (2, "letter 3".to_owned()));
+    account.move_to(inbox, &set(&[(2, 2)]), "Drafts").await.unwrap();
+    assert_eq!(kept(&house, inbox).await, [1, 3, 4]);
+    account.remove(inbox, &set(&[(4, 4)])).await.unwrap();
+    assert_eq!(kept(&house, inbox).await, [1, 3]);
+    assert_eq!(kept(&house, copied.mailbox).await, [1, 2, 3, 4]);
+    account.delete("Drafts").await.unwrap();
+    assert!(kept(&house, copied.mailbox).await.is_empty());
+}
+
+pub async fn a_message_knows_when_it_was_saved(house: House) {
+    let account = house.open().await;
+    let old = Some(Timestamp(5));
+    let body = stage(&house.store, "x").await;
+    let one = Append { body, octets: 1, internal_date: old, flags: Flags::NONE, digest: None };
+    account.append("INBOX", vec![one]).await.unwrap();
+    account.copy(MailboxId(1), &UidSet::all(), "INBOX").await.unwrap();
+    let rows = account.messages(MailboxId(1), &UidSet::all(), 9).await.unwrap();
+    let dates: Vec<_> = rows.iter().map(|row| (Some(row.internal_date), row.saved)).collect();
+    assert_eq!(dates, [(old, Some(crate::house::clock())); 2]);
+}
+
+/// A store as the first version of the tables left it.
+pub async fn an_older_store_is_brought_up(house: House) {
+    let placed = house.deliver(None, MailId::random(), "Subject: of before\r\n\r\nx\r\n").await;
+    let steps = [
+        "DROP TABLE digest",
+        "ALTER TABLE message DROP COLUMN saved",
+        "UPDATE storage_version SET version = 1 WHERE area = 'mailstore'",
+    ];
+    for step in steps {
+        house.store.write(move |tx| tx.execute(step, &[])).await.unwrap();
+    }
+    let store = crate::house::open(&house.folder, house.url.as_deref()).await;
+    let account = mailstore::Mailstore::new(store, crate::house::clock).open(&house.anna).await.unwrap();
+    let found = account.summaries(placed.mailbox, &UidSet::all(), 9).await.unwrap();
+    assert_eq!((found.len(), found[0].message.saved), (1, None));
+    assert_eq!(found[0].digest.as_ref().unwrap().base_subject(), "of before");
+    assert_eq!(kept(&house, placed.mailbox).await, [1]);
 }

@@ -38,7 +38,7 @@ async fn fill(house: &House, mail: MailId) {
     stage.append(Bytes::from_static(b"a draft")).await.unwrap();
     let flags = Flags::system(SEEN);
     let body = stage.finish(account.label("Drafts", None, &flags)).await.unwrap();
-    account.append("Drafts", vec![Append { body, octets: 7, internal_date: None, flags }]).await.unwrap();
+    account.append("Drafts", vec![Append { body, octets: 7, internal_date: None, flags, digest: None }]).await.unwrap();
     crate::house::stage(&house.store, "other").await;
 }
 

@@ -3,18 +3,28 @@
 //! `anna+lists` goes into the mailbox `lists` where anna has one, into INBOX otherwise: a stranger makes no mailboxes,
 //! and puts nothing into Trash, Junk, Sent and the like, where she would not see it, or think it her own.
 
+use std::sync::Arc;
+
 use mailstore::{Delivery, Mailstore, Placed};
+use message::digest::Digest;
 use storage::{BodyId, Transaction};
 
 use crate::acceptance::Letter;
 
+/// The bytes of a letter, kept by the transaction.
+pub(crate) struct Kept<'a> {
+    pub(crate) body: BodyId,
+    pub(crate) octets: u64,
+    /// What lists show of it, where that is known already.
+    pub(crate) digest: Option<&'a Arc<Digest>>,
+}
+
 /// Puts the letter into the mailboxes of its local recipients, in their order (ascending by account).
-pub fn deliver_in(
+pub(crate) fn deliver_in(
     tx: &dyn Transaction,
     mailstore: &Mailstore,
     letter: &Letter,
-    body: BodyId,
-    octets: u64,
+    kept: &Kept<'_>,
 ) -> Result<Vec<Placed>, storage::Error> {
     let deliver = |local: &crate::recipients::Local| {
         let delivery = Delivery {
@@ -22,10 +32,11 @@ pub fn deliver_in(
             mailbox: local.mailbox.clone(),
             named_by_sender: true,
             mail: letter.id,
-            body,
-            octets,
+            body: kept.body,
+            octets: kept.octets,
             internal_date: letter.arrived,
             flags: 0,
+            digest: kept.digest.cloned(),
         };
         mailstore.deliver_in(tx, &delivery)
     };

@@ -77,6 +77,12 @@ impl Stage {
         self.len() == 0
     }
 
+    /// All that was appended, while it is short enough that nothing of it has left memory.
+    #[must_use]
+    pub fn in_memory(&self) -> Option<&[u8]> {
+        matches!(self.out, Out::Nowhere).then(|| self.buffer.get(HEADER..).unwrap_or_default())
+    }
+
     /// Ends it: the bytes are synced to disk on return. `label` (1 KiB at most) is kept beside them, opaque to us, and
     /// handed back by a salvage when the database is lost.
     pub async fn finish(mut self, label: Bytes) -> Result<StagedBody, Error> {

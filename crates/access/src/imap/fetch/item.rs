@@ -13,7 +13,7 @@ use super::super::letter::Letter;
 use super::super::talk::Talk;
 use super::super::trouble::Trouble;
 use super::section::{Found, find};
-use super::{Plan, Wanted};
+use super::{Plan, Source, Wanted, listed};
 
 impl Talk {
     /// One FETCH response. From its first octet on there is no way back: what fails then cuts the connection.
@@ -21,7 +21,7 @@ impl Talk {
         &mut self,
         row: &Message,
         wanted: Wanted,
-        mut letter: Option<&mut Letter>,
+        source: &mut Source,
         plan: &Plan<'_>,
     ) -> Result<(), Trouble> {
         let mut line = FetchLine::begin(self.line.session().output(), wanted.seq);
@@ -36,11 +36,12 @@ impl Talk {
         }
         for item in plan.items {
             let out = self.line.session().output();
-            match (item, letter.as_deref_mut()) {
+            match (item, &mut *source) {
                 (FetchItem::InternalDate, _) => line.internal_date(out, row.internal_date),
                 (FetchItem::Rfc822Size, _) => line.size(out, row.octets),
-                (_, Some(letter)) => self.show_of_body(&mut line, item, letter).await.map_err(torn)?,
-                _ => {}
+                (_, Source::Letter(letter)) => self.show_of_body(&mut line, item, letter).await.map_err(torn)?,
+                (_, Source::Digest(digest)) => listed::show(out, &mut line, item, digest),
+                (_, Source::Row) => {}
             }
         }
         line.end(self.line.session().output());
@@ -112,12 +113,7 @@ impl Talk {
                 self.pass_through(letter, range).await?;
             }
             Found::Gathered(bytes) => {
-                let range = cut(0..bytes.len() as u64, partial);
-                let (start, end) = (to_usize(range.start), to_usize(range.end));
-                let out = self.line.session().output();
-                line.section(out, section, offset, range.end - range.start);
-                let bytes = bytes.get(start..end).unwrap_or_default();
-                out.extend(bytes.iter().map(|octet| if *octet == 0 { 128 } else { *octet }));
+                gathered(self.line.session().output(), line, section, partial, &bytes);
             }
         }
         Ok(())
@@ -137,6 +133,20 @@ impl Talk {
         }
         Ok(())
     }
+}
+
+/// `BODY[section]<partial>` of octets that are in memory.
+pub(super) fn gathered(
+    out: &mut Vec<u8>,
+    line: &mut FetchLine,
+    section: &Section,
+    partial: Option<Partial>,
+    bytes: &[u8],
+) {
+    let range = cut(0..bytes.len() as u64, partial);
+    line.section(out, section, partial.map(|partial| partial.offset), range.end - range.start);
+    let bytes = bytes.get(to_usize(range.start)..to_usize(range.end)).unwrap_or_default();
+    out.extend(bytes.iter().map(|octet| if *octet == 0 { 128 } else { *octet }));
 }
 
 /// What is left of a range (RFC 3501 section 6.4.5: a partial beyond the end is an empty string).

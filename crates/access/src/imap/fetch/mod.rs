@@ -1,14 +1,17 @@
 //! FETCH and UID FETCH (RFC 3501 section 6.4.5): one message at a time, never the mailbox at once.
 //!
 //! What is known of the mailbox anyway (UID, FLAGS) costs no query, INTERNALDATE and RFC822.SIZE cost rows in batches,
-//! and only what needs a body opens one. A literal goes out piece by piece, as fast as the client reads.
+//! what lists show (envelope, structure, their header fields) the digests beside the rows, and only what needs a body
+//! opens one. A literal goes out piece by piece, as fast as the client reads.
 
 mod item;
+mod listed;
 mod section;
 
 use std::sync::Arc;
 
 use mailstore::{Account, Entry, Message, SEEN, StoreMode, UidSet};
+use message::digest::Digest;
 use protocol::imap::encode::Code;
 use protocol::imap::{Fetch, FetchItem, Flag, SectionText};
 use storage::Body;
@@ -26,6 +29,8 @@ pub(super) struct Plan<'a> {
     uid: bool,
     needs_row: bool,
     needs_body: bool,
+    /// Digests answer all that rows do not.
+    needs_digest: bool,
     marks_seen: bool,
 }
 
@@ -33,6 +38,8 @@ impl<'a> Plan<'a> {
     fn of(items: &'a [FetchItem], uid: bool) -> Self {
         let row = |item: &FetchItem| !matches!(item, FetchItem::Uid | FetchItem::Flags);
         let body = |item: &FetchItem| row(item) && !matches!(item, FetchItem::InternalDate | FetchItem::Rfc822Size);
+        let needs_body = items.iter().any(body);
+        let listed = needs_body && items.iter().filter(|item| body(item)).all(listed::is_listed);
         let seen = |item: &FetchItem| match item {
             FetchItem::Rfc822 | FetchItem::Rfc822Text => true,
             FetchItem::Section { peek, .. } => !peek,
@@ -42,7 +49,8 @@ impl<'a> Plan<'a> {
             items,
             uid: uid || items.contains(&FetchItem::Uid),
             needs_row: items.iter().any(row),
-            needs_body: items.iter().any(body),
+            needs_body: needs_body && !listed,
+            needs_digest: listed,
             marks_seen: items.iter().any(seen),
         }
     }
@@ -164,6 +172,10 @@ impl Talk {
             .collect();
         for batch in all.chunks(ROWS_BATCH) {
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
+            if plan.needs_digest {
+                self.fetch_listed(account, batch, &uids, plan, &mut outcome).await?;
+                continue;
+            }
             let rows = account.messages(mailbox, &uids, batch.len()).await?;
             outcome.gone |= rows.len() < batch.len();
             let mut rest = rows.as_slice();
@@ -175,15 +187,19 @@ impl Talk {
                     if plan.needs_body { account.bodies(now).await.into_iter() } else { Vec::new().into_iter() };
                 for row in now {
                     let body = bodies.next();
-                    let Ok(at) = batch.binary_search_by_key(&row.uid, |(_, uid)| *uid) else { continue };
-                    let Some((seq, uid)) = batch.get(at) else { continue };
-                    let flags = self.flags_now(row);
-                    let wanted = Wanted { seq: *seq, uid: *uid, flags, seen_now: newly_seen.contains(*uid) };
+                    let Some(wanted) = self.wanted(batch, row, newly_seen) else { continue };
                     self.fetch_one(row, body, wanted, plan, &mut outcome).await?;
                 }
             }
         }
         Ok(outcome)
+    }
+
+    /// What is said of a row of the batch.
+    fn wanted(&self, batch: &[(u32, u32)], row: &Message, newly_seen: &UidSet) -> Option<Wanted> {
+        let at = batch.binary_search_by_key(&row.uid, |(_, uid)| *uid).ok()?;
+        let (seq, uid) = *batch.get(at)?;
+        Some(Wanted { seq, uid, flags: self.flags_now(row), seen_now: newly_seen.contains(uid) })
     }
 
     /// The flags as the client was last told, or as this command has changed them.
@@ -202,10 +218,10 @@ impl Talk {
         plan: &Plan<'_>,
         outcome: &mut Outcome,
     ) -> Result<(), Trouble> {
-        let mut letter = None;
+        let mut source = Source::Row;
         if let Some(body) = body {
             match self.open(row, body, plan).await {
-                Ok(opened) => letter = Some(opened),
+                Ok(opened) => source = Source::Letter(Box::new(opened)),
                 // It was expunged and swept in this very moment.
                 Err(storage::Error::NoBody(_)) => {
                     outcome.gone = true;
@@ -218,7 +234,7 @@ impl Talk {
                 }
             }
         }
-        self.show(row, wanted, letter.as_mut(), plan).await?;
+        self.show(row, wanted, &mut source, plan).await?;
         self.relieve().await
     }
 
@@ -243,6 +259,15 @@ impl Talk {
         letter.header_end().await?;
         Ok(letter)
     }
+}
+
+/// What answers the items that the row does not.
+enum Source {
+    /// There are none.
+    Row,
+    /// All of them are what lists show.
+    Digest(Box<Digest>),
+    Letter(Box<Letter>),
 }
 
 /// What a FETCH met.

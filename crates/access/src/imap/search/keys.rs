@@ -1,6 +1,8 @@
 //! The keys of one SEARCH, made ready once, and their answers: yes, no, or "I must know more".
 
 use mailstore::{ANSWERED, DELETED, DRAFT, Entry, FLAGGED, Message, SEEN};
+use message::date::DateTime;
+use message::digest::{self, Digest};
 use message::encoding::charset;
 use message::header::Header;
 use protocol::imap::{Date, Flag, SearchKey};
@@ -37,6 +39,8 @@ pub(super) struct Question<'a> {
     key: Key,
     /// What BODY and TEXT look for, case folded.
     words: Vec<String>,
+    /// Header fields that are looked into, in lower case.
+    names: Vec<String>,
     /// `None`: the client named none, and gets the benefit of the doubt.
     charset: Option<&'a str>,
 }
@@ -66,15 +70,32 @@ pub(super) struct HeaderText {
 }
 
 impl HeaderText {
+    /// Out of a digest that answers the question: the fields that it asks for.
+    pub(super) fn of_digest(digest: &Digest, question: &Question<'_>) -> Option<Self> {
+        if !digest.answers(question.names.iter().map(String::as_str)) {
+            return None;
+        }
+        let sent = digest.sent().map(day_of);
+        let header = digest.fields();
+        let asked = header.fields().filter_map(|field| {
+            let name = question.names.iter().find(|name| field.is(name))?;
+            Some((name.clone(), fold(&field.text())))
+        });
+        Some(Self { fields: asked.collect(), sent })
+    }
+
     pub(super) fn of(bytes: &[u8]) -> Self {
         let header = Header::parse(bytes);
-        let sent = header.get("date").and_then(|field| message::date::parse(field.raw())).map(|date| {
-            let civil = date.local();
-            Date { year: civil.year.into(), month: civil.month, day: civil.day }
-        });
+        let sent = header.get("date").and_then(|field| message::date::parse(field.raw())).map(day_of);
         let fields = header.fields().map(|f| (f.name().to_ascii_lowercase(), fold(&f.text()))).collect();
         Self { fields, sent }
     }
+}
+
+/// The day on the sender's wall.
+fn day_of(date: DateTime) -> Date {
+    let civil = date.local();
+    Date { year: civil.year.into(), month: civil.month, day: civil.day }
 }
 
 /// Which of the words were found in the text of a message.
@@ -110,9 +131,14 @@ impl Words {
 
 impl<'a> Question<'a> {
     pub(super) fn new(key: &SearchKey, selected: &Selected, charset: Option<&'a str>) -> Result<Self, Trouble> {
-        let mut question = Self { key: Key::And(Vec::new()), words: Vec::new(), charset };
+        let mut question = Self { key: Key::And(Vec::new()), words: Vec::new(), names: Vec::new(), charset };
         question.key = question.prepare(key, selected)?;
         Ok(question)
+    }
+
+    /// Whether digests know all that rows do not: nothing but kept header fields and the date is looked into.
+    pub(super) fn is_listed(&self) -> bool {
+        self.words.is_empty() && self.names.iter().all(|name| digest::is_kept(name))
     }
 
     /// As deep as the grammar lets it be.
@@ -134,7 +160,11 @@ impl<'a> Question<'a> {
                 Flag::Recent => Key::Recent,
                 Flag::Keyword(name) => Key::Keyword(name.clone()),
             },
-            SearchKey::Header(name, text) => Key::Header(name.clone(), self.folded(text)?),
+            SearchKey::Header(name, text) => {
+                let text = self.folded(text)?;
+                self.names.push(name.to_ascii_lowercase());
+                Key::Header(name.to_ascii_lowercase(), text)
+            }
             SearchKey::Body(text) => self.word(text, false)?,
             SearchKey::Text(text) => self.word(text, true)?,
             SearchKey::Before(day) => Key::Before(*day),

@@ -1,12 +1,14 @@
 //! SEARCH and UID SEARCH (RFC 3501 section 6.4.4).
 //!
 //! A key is asked with no more knowledge than it needs: first what the session knows (flags, numbers), then the row
-//! (date, size), then the header, then the text. A message that flags decide is never opened.
+//! (date, size), then the header, which for most keys is in the digest, then the text. A message that flags decide is
+//! never opened.
 
 mod keys;
 mod text;
 
-use mailstore::{Account, UidSet};
+use envelope::MailboxId;
+use mailstore::{Account, Message, UidSet};
 use message::encoding::charset;
 use protocol::imap::Search;
 use protocol::imap::encode::{Code, Untagged};
@@ -16,7 +18,23 @@ use super::letter::{self, Letter};
 use super::talk::Talk;
 use super::trouble::Trouble;
 use crate::limits::ROWS_BATCH;
-use keys::{Facts, Question, Words};
+use keys::{Facts, HeaderText, Question, Words};
+
+/// Rows, and the headers that digests know when they are enough.
+async fn known(
+    account: &Account,
+    mailbox: MailboxId,
+    uids: &UidSet,
+    question: &Question<'_>,
+) -> Result<Vec<(Message, Option<HeaderText>)>, Trouble> {
+    if !question.is_listed() {
+        let rows = account.messages(mailbox, uids, ROWS_BATCH).await?;
+        return Ok(rows.into_iter().map(|row| (row, None)).collect());
+    }
+    let found = account.summaries(mailbox, uids, ROWS_BATCH).await?;
+    let header = |digest: &_| HeaderText::of_digest(digest, question);
+    Ok(found.into_iter().map(|one| (one.message, one.digest.as_ref().ok().and_then(header))).collect())
+}
 
 impl Talk {
     pub(super) async fn search(&mut self, search: Search) -> Result<(), Trouble> {
@@ -65,16 +83,18 @@ impl Talk {
             |uid: u32| entries.binary_search_by_key(&uid, |entry| entry.uid).ok().and_then(|at| entries.get(at));
         for batch in open.chunks(ROWS_BATCH) {
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
-            let mut rows = account.messages(mailbox, &uids, batch.len()).await?;
             let seq_of = |uid: u32| batch.binary_search_by_key(&uid, |(_, uid)| *uid).ok().and_then(|at| batch.get(at));
-            // What the rows decide is decided; the others are looked into.
+            // What rows and digests decide is decided; the others are looked into.
+            let mut known = known(account, mailbox, &uids, question).await?;
             let selected = self.selected()?;
-            rows.retain(|row| {
+            known.retain(|(row, header)| {
                 let Some(entry) = entry_of(row.uid) else { return false };
-                let answer = question.answer(selected, &Facts { entry, row: Some(row), header: None, texts: None });
+                let facts = Facts { entry, row: Some(row), header: header.as_ref(), texts: None };
+                let answer = question.answer(selected, &facts);
                 found.extend(seq_of(row.uid).filter(|_| answer == Some(true)).copied());
                 answer.is_none()
             });
+            let rows: Vec<Message> = known.into_iter().map(|(row, _)| row).collect();
             let mut rest = rows.as_slice();
             while !rest.is_empty() {
                 let (now, later) = rest.split_at(letter::bunch(rest));
