@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use envelope::{Domain, Host};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier as _;
 use rustls::client::{ClientConnection, WebPkiServerVerifier};
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
@@ -20,6 +19,7 @@ use tokio_rustls::{Connect, TlsConnector};
 use super::certificate::{CertificateError, end_point_hash};
 use super::dane::ByRecords;
 use super::fault::{TlsFault, Untrusted};
+use super::verifier::{Judges, Verifier};
 use super::{Done, Handshake, PROVIDER, facts};
 use crate::dane::Dane;
 use crate::drive::Gone;
@@ -90,7 +90,7 @@ impl ClientTls {
     /// Encrypts with whoever is there, which is what MX mail without DANE or MTA-STS can have (RFC 7435), and tells by
     /// [`Verdict`] what verification would have said.
     pub fn opportunistic(roots: &Roots) -> Self {
-        let config = builder().dangerous().with_custom_certificate_verifier(Arc::new(Anyone)).with_no_client_auth();
+        let config = builder().dangerous().with_custom_certificate_verifier(Verifier::of(Anyone)).with_no_client_auth();
         Self { connector: TlsConnector::from(Arc::new(config)), judge: judge(roots), demanding: false }
     }
 
@@ -105,7 +105,8 @@ impl ClientTls {
     /// whoever is there is [`ClientTls::opportunistic`].
     pub fn dane(dane: &Dane) -> Result<Self, Untrusted> {
         let base = server_name(&dane.base).map_err(|reason| Untrusted { fault: TlsFault::TlsaInvalid, reason })?;
-        let config = builder().dangerous().with_custom_certificate_verifier(ByRecords::new(dane)).with_no_client_auth();
+        let verifier = Verifier::of(ByRecords::new(dane));
+        let config = builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
         Ok(Self { connector: TlsConnector::from(Arc::new(config)), judge: Judge::Records(base), demanding: true })
     }
 
@@ -183,41 +184,12 @@ impl Connecting {
     }
 }
 
-/// Believes every certificate, but not a handshake that its key did not sign.
+/// Believes every certificate.
 #[derive(Debug)]
 struct Anyone;
 
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &PROVIDER.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &PROVIDER.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        PROVIDER.signature_verification_algorithms.supported_schemes()
+impl Judges for Anyone {
+    fn judge(&self, _: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: UnixTime) -> Result<(), Untrusted> {
+        Ok(())
     }
 }

@@ -5,22 +5,20 @@
 //! and the certificate under it must be valid now and for one of the names. One record that fits is enough. The
 //! records of the public authorities (PKIX-TA, PKIX-EE) count for nothing between mail servers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::client::verify_server_name;
-use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::server::ParsedCertificate;
-use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{Error, RootCertStore};
 use rustls_pki_types::{CertificateDer, Der, ServerName, TrustAnchor, UnixTime};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::PROVIDER;
 use super::fault::{TlsFault, Untrusted};
+use super::verifier::Judges;
 use crate::dane::{Dane, Tlsa};
 use crate::limits::{CHAIN_CERTIFICATES_MAX, TLSA_RECORDS_MAX};
 
@@ -34,13 +32,7 @@ pub(super) struct ByRecords {
     names: Vec<ServerName<'static>>,
 }
 
-impl ByRecords {
-    pub(super) fn new(dane: &Dane) -> Arc<Self> {
-        let records = dane.records.iter().filter(|one| one.usable()).take(TLSA_RECORDS_MAX).cloned().collect();
-        let names = dane.names.iter().filter_map(|name| ServerName::try_from(name.as_str().to_owned()).ok());
-        Arc::new(Self { records, names: names.collect() })
-    }
-
+impl Judges for ByRecords {
     fn judge(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -55,6 +47,14 @@ impl ByRecords {
         }
         let intermediates = intermediates.get(..CHAIN_CERTIFICATES_MAX).unwrap_or(intermediates);
         self.under_an_authority(end_entity, intermediates, now)
+    }
+}
+
+impl ByRecords {
+    pub(super) fn new(dane: &Dane) -> Self {
+        let records = dane.records.iter().filter(|one| one.usable()).take(TLSA_RECORDS_MAX).cloned().collect();
+        let names = dane.names.iter().filter_map(|name| ServerName::try_from(name.as_str().to_owned()).ok());
+        Self { records, names: names.collect() }
     }
 
     /// By a record of usage DANE-TA. What is answered is the failure that came nearest to success.
@@ -178,42 +178,6 @@ fn issuer(certificate: &CertificateDer<'_>, key: &[u8]) -> Option<TrustAnchor<'s
 fn content(sequence: &[u8]) -> Option<&[u8]> {
     let (_, any) = x509_parser::asn1_rs::Any::from_der(sequence).ok()?;
     Some(any.data)
-}
-
-impl ServerCertVerifier for ByRecords {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let judged = self.judge(end_entity, intermediates, now);
-        judged.map(|()| ServerCertVerified::assertion()).map_err(Untrusted::into_rustls)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &PROVIDER.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &PROVIDER.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        PROVIDER.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

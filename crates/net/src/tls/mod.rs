@@ -9,6 +9,7 @@ mod client;
 mod dane;
 mod fault;
 mod server;
+mod verifier;
 
 use std::io;
 use std::sync::{Arc, LazyLock};

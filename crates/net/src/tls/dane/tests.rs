@@ -8,7 +8,7 @@ use envelope::Domain;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::{ByRecords, CHAIN_CERTIFICATES_MAX};
+use super::{ByRecords, CHAIN_CERTIFICATES_MAX, Judges as _};
 use crate::dane::{Dane, Tlsa};
 use crate::tls::TlsFault;
 
