@@ -191,6 +191,11 @@ impl Server {
         self.config.require_tls && self.tls.is_some()
     }
 
+    /// Not twice.
+    pub(super) fn offers_starttls(&self) -> bool {
+        self.config.starttls && self.tls.is_none()
+    }
+
     /// The answer to EHLO: our name, then a line an extension.
     fn extensions(&self) -> String {
         let config = &self.config;
@@ -206,7 +211,7 @@ impl Server {
         if self.offers_require_tls() {
             text.push_str("\nREQUIRETLS");
         }
-        if config.starttls && self.tls.is_none() {
+        if self.offers_starttls() {
             text.push_str("\nSTARTTLS");
         }
         if self.offers_auth() {

@@ -210,10 +210,23 @@ impl Server {
         }
     }
 
-    /// HELP (RFC 5321 section 4.1.1.8).
+    /// HELP (RFC 5321 section 4.1.1.8): what this door has, at this moment.
     fn help(&mut self) {
-        let hello = if self.is_lmtp() { "LHLO" } else { "EHLO HELO" };
-        let text = format!("{hello} MAIL RCPT DATA BDAT RSET NOOP VRFY EXPN HELP STARTTLS AUTH QUIT\nRFC 5321");
+        let mut text = if self.is_lmtp() { "LHLO" } else { "EHLO HELO" }.to_owned();
+        text.push_str(" MAIL RCPT DATA");
+        for (word, is_there) in [
+            ("BDAT", self.config.chunking),
+            ("RSET NOOP VRFY EXPN HELP", true),
+            ("STARTTLS", self.offers_starttls()),
+            ("AUTH", self.offers_auth()),
+            ("QUIT", true),
+        ] {
+            if is_there {
+                text.push(' ');
+                text.push_str(word);
+            }
+        }
+        text.push_str("\nRFC 5321");
         self.idle_command(&Reply::new(214, (2, 0, 0), text));
     }
 

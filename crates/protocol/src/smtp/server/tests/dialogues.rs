@@ -263,3 +263,21 @@ fn shutting_down() {
     door.pump();
     assert!(door.closed && door.heard().ends_with("421 4.3.2 shutting down\r\n"));
 }
+
+#[test]
+fn help_names_what_this_door_has() {
+    let words = |door: &mut Door| {
+        door.heard();
+        door.say(b"HELP\r\n");
+        let heard = lines(&door.heard());
+        heard[0].strip_prefix("214-2.0.0 ").map(str::to_owned).unwrap()
+    };
+    let all = "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY EXPN HELP";
+    assert_eq!(words(&mut Door::open(plain())), format!("{all} QUIT"));
+    let lmtp = Config { mode: Mode::Lmtp, chunking: false, ..plain() };
+    assert_eq!(words(&mut Door::open(lmtp)), "LHLO MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT");
+    let mut door = Door::open(submission());
+    assert_eq!(words(&mut door), format!("{all} STARTTLS QUIT"));
+    door.say(b"EHLO a\r\nSTARTTLS\r\n");
+    assert_eq!(words(&mut door), format!("{all} AUTH QUIT"));
+}
