@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use directory::Directory;
+use directory::{ClearText, Directory, SignInGuard};
 use envelope::SessionId;
 use journal::{Entry, Event, Journal, Service};
 use mailstore::Mailstore;
-use net::{RateLimiter, ServerTls, Shutdown, Stream, clock};
-
-use crate::limits;
+use net::{Conversation, ServerTls, Shutdown, Stream, clock};
+use protocol::Session;
 
 /// What an operator sets for the readers' doors.
 #[derive(Clone)]
@@ -20,12 +19,10 @@ pub struct Settings {
     pub message_octets_max: u64,
     /// Our certificates. None: no encryption is offered.
     pub tls: Option<ServerTls>,
-    /// Let people sign in with a password on a channel that is not encrypted. For loopback only.
-    pub cleartext_sign_in: bool,
-    /// How long a refused sign-in waits for its answer; [`limits::SIGN_IN_DELAY`] but in tests.
-    pub sign_in_delay: std::time::Duration,
-    /// Failed sign-ins that one address has at once; [`limits::SIGN_IN_FAILURE_BURST`] but in tests.
-    pub sign_in_failures_max: u32,
+    /// From where people may sign in with a password on a channel that is not encrypted.
+    pub cleartext_sign_in: ClearText,
+    /// Who counts failed sign-ins: one for all doors of a process.
+    pub sign_ins: Arc<SignInGuard>,
 }
 
 impl Settings {
@@ -35,9 +32,8 @@ impl Settings {
             hostname: hostname.into(),
             message_octets_max: 50 * 1024 * 1024,
             tls: None,
-            cleartext_sign_in: false,
-            sign_in_delay: limits::SIGN_IN_DELAY,
-            sign_in_failures_max: limits::SIGN_IN_FAILURE_BURST,
+            cleartext_sign_in: ClearText::Never,
+            sign_ins: SignInGuard::new(),
         }
     }
 }
@@ -54,7 +50,6 @@ pub struct Context {
     pub settings: Settings,
     /// The end of work.
     pub shutdown: Shutdown,
-    pub(crate) sign_in_failures: RateLimiter,
 }
 
 impl Context {
@@ -66,9 +61,7 @@ impl Context {
         settings: Settings,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        let (burst, interval) = (settings.sign_in_failures_max, limits::SIGN_IN_FAILURE_INTERVAL);
-        let sign_in_failures = RateLimiter::new(burst, interval, limits::SIGN_IN_ADDRESSES, clock::instant());
-        Arc::new(Self { directory, mailstore, journal, settings, shutdown, sign_in_failures })
+        Arc::new(Self { directory, mailstore, journal, settings, shutdown })
     }
 
     /// Writes into the journal.
@@ -78,11 +71,21 @@ impl Context {
 
     /// TLS from the start, for a door that has it; why not, when it does not come to stand.
     pub(crate) async fn secure(&self, visitor: &Visitor, stream: Stream) -> Result<Stream, String> {
-        let Some(tls) = &self.settings.tls else { return Err("no certificate".to_owned()) };
-        stream.accept_tls(tls).await.map_err(|gone| {
-            self.record(Some(visitor.session), Event::TlsFailed { reason: gone.to_string() });
-            gone.to_string()
+        let secured = match &self.settings.tls {
+            Some(tls) => stream.accept_tls(tls).await.map_err(|gone| gone.to_string()),
+            None => Err("no certificate".to_owned()),
+        };
+        secured.inspect_err(|reason| {
+            self.record(Some(visitor.session), Event::TlsFailed { reason: reason.clone() });
         })
+    }
+
+    /// Writes down, once, that the connection is encrypted.
+    pub(crate) fn note_tls<S: Session>(&self, visitor: &Visitor, line: &mut Conversation<S>) {
+        if let Some(tls) = line.newly_secured() {
+            let event = Event::Secured { version: tls.version.clone(), cipher: tls.cipher.clone() };
+            self.record(Some(visitor.session), event);
+        }
     }
 
     /// Writes a fault of ours into the journal.

@@ -1,25 +1,5 @@
 //! The numbers of mailbox access, each with its reason.
 
-use std::time::Duration;
-
-/// How long a refused sign-in waits for its answer: a person does not notice, a guesser gets nowhere.
-pub const SIGN_IN_DELAY: Duration = Duration::from_secs(1);
-
-/// Failed sign-ins of one address at once, and then one every [`SIGN_IN_FAILURE_INTERVAL`]. An address that has used them
-/// up is told to come later, whatever the password: a guess that is answered is a guess that was made. So the number is
-/// generous: an office behind one address, each of whose telephones still tries last week's password, passes, and
-/// a guesser has 100 passwords at once and 8,640 a day.
-pub const SIGN_IN_FAILURE_BURST: u32 = 100;
-
-/// See [`SIGN_IN_FAILURE_BURST`]. A program that asks every ten seconds with a wrong password does not lock its office out.
-pub const SIGN_IN_FAILURE_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Addresses whose failures are remembered; each costs 16 octets.
-pub const SIGN_IN_ADDRESSES: usize = 64 * 1024;
-
-/// Characters of a claimed name that go into the journal.
-pub const JOURNAL_TEXT_MAX: usize = 255;
-
 /// Octets of answers that are gathered before they are sent and the client's reading is waited for: one FETCH holds
 /// this much of a mailbox in memory, whatever the mailbox holds.
 pub const OUTPUT_OCTETS_MAX: usize = 64 * 1024;

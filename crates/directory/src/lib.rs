@@ -4,6 +4,7 @@
 //! - [`Directory::lookup`] says who gets a letter for an address. Answers are kept in memory and belong to one version
 //!   of the directory, so that another process's change is seen within [`limits::STALE_MAX`].
 //! - [`Directory::sign_in`] answers the sign-in of any protocol. Unknown users cost the time of known ones.
+//! - [`SignInGuard`] stands before it at every door: failures are counted, slowed and written down.
 //! - [`SignedIn`] (needed to open a mailbox) and [`RelayAllowed`] (needed to queue for a foreign domain) are made here
 //!   and nowhere else.
 //! - The rest is for the operator: `add_domain`, `add_account`, `add_alias` and so on, with errors in words that say
@@ -18,6 +19,7 @@ mod domains;
 mod error;
 mod forwards;
 mod groups;
+mod guard;
 pub mod limits;
 mod moved;
 mod names;
@@ -42,6 +44,7 @@ pub use domains::DomainEntry;
 pub use error::Error;
 pub use forwards::ForwardEntry;
 pub use groups::{Gate, Senders, SendersError, Terms};
+pub use guard::{ClearText, Knock, SignInGuard};
 pub use moved::MovedEntry;
 pub use names::canonical;
 pub use pattern::{DomainPattern, DomainSet};

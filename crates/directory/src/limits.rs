@@ -53,6 +53,24 @@ pub const VERIFIED_MAX: usize = 8 * 1024;
 /// How long a right password is remembered. A changed password is noticed at once, whatever this says.
 pub const VERIFIED_FOR: Duration = Duration::from_secs(600);
 
+/// How long a refused sign-in waits for its answer: a person does not notice, a guesser gets nowhere.
+pub const SIGN_IN_DELAY: Duration = Duration::from_secs(1);
+
+/// Failed sign-ins of one address at once, and then one every [`SIGN_IN_FAILURE_INTERVAL`]. An address that has used them
+/// up is told to come later, whatever the password: a guess that is answered is a guess that was made. So the number is
+/// generous: an office behind one address, each of whose telephones still tries last week's password, passes, and
+/// a guesser has 100 passwords at once and 8,640 a day.
+pub const SIGN_IN_FAILURE_BURST: u32 = 100;
+
+/// See [`SIGN_IN_FAILURE_BURST`]. A program that asks every ten seconds with a wrong password does not lock its office out.
+pub const SIGN_IN_FAILURE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Addresses whose failures are remembered; each costs 16 octets.
+pub const SIGN_IN_ADDRESSES: usize = 64 * 1024;
+
+/// Characters of a claimed name that go into the journal.
+pub const SIGN_IN_NAME_MAX: usize = 255;
+
 /// The widest IPv4 network that may send without signing in: what one organisation was ever given.
 pub const V4_WIDEST: u8 = 8;
 

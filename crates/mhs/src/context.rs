@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use directory::{Directory, DomainSet, TrustedNetworks};
+use directory::{ClearText, Directory, DomainSet, SignInGuard, TrustedNetworks};
 use envelope::{Domain, MailId, SessionId};
 use journal::{Entry, Event, Journal};
 use mailstore::Mailstore;
-use net::{RateLimiter, ServerTls, Shutdown, clock};
+use net::{ServerTls, Shutdown, clock};
 use queue::Queue;
 use storage::Store;
 
-use crate::limits::{SIGN_IN_ADDRESSES, SIGN_IN_FAILURE_BURST, SIGN_IN_FAILURE_INTERVAL};
 use crate::mta::inbound::Vrfy;
 use crate::route::Table;
 
@@ -37,10 +36,10 @@ pub struct Settings {
     pub lmtp_networks: TrustedNetworks,
     /// Our certificates. None: STARTTLS is not offered, and nobody can sign in.
     pub tls: Option<ServerTls>,
-    /// Let people sign in on a channel that is not encrypted. For loopback only.
-    pub cleartext_sign_in: bool,
-    /// Failed sign-ins that one address has at once; [`SIGN_IN_FAILURE_BURST`] but in tests.
-    pub sign_in_failures_max: u32,
+    /// From where people may sign in with a password on a channel that is not encrypted.
+    pub cleartext_sign_in: ClearText,
+    /// Who counts failed sign-ins: one for all doors of a process.
+    pub sign_ins: Arc<SignInGuard>,
 }
 
 impl Settings {
@@ -57,8 +56,8 @@ impl Settings {
             expn: false,
             lmtp_networks: TrustedNetworks::default(),
             tls: None,
-            cleartext_sign_in: false,
-            sign_in_failures_max: SIGN_IN_FAILURE_BURST,
+            cleartext_sign_in: ClearText::Never,
+            sign_ins: SignInGuard::new(),
         }
     }
 }
@@ -79,7 +78,6 @@ pub struct Context {
     pub settings: Settings,
     /// The end of work.
     pub shutdown: Shutdown,
-    pub(crate) sign_in_failures: RateLimiter,
 }
 
 impl Context {
@@ -93,9 +91,7 @@ impl Context {
         settings: Settings,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        let (burst, interval) = (settings.sign_in_failures_max, SIGN_IN_FAILURE_INTERVAL);
-        let sign_in_failures = RateLimiter::new(burst, interval, SIGN_IN_ADDRESSES, clock::instant());
-        Arc::new(Self { store, directory, mailstore, queue, journal, settings, shutdown, sign_in_failures })
+        Arc::new(Self { store, directory, mailstore, queue, journal, settings, shutdown })
     }
 
     /// Writes into the journal.

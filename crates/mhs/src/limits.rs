@@ -12,20 +12,7 @@ pub const HEADER_OCTETS_MAX: usize = message::limits::HEADER_OCTETS_MAX;
 /// and others wait for it.
 pub const COPIES_MAX: usize = 5000;
 
-/// How long a failed sign-in waits for its answer: a person does not notice, a guesser gets nowhere.
-pub const SIGN_IN_DELAY: Duration = Duration::from_secs(1);
-
-/// Failed sign-ins of one address at once, and then one every [`SIGN_IN_FAILURE_INTERVAL`]. An address that has used them
-/// up is told to come later, whatever the password: a guess that is answered is a guess that was made. So the number is
-/// generous: an office behind one address, each of whose telephones still tries last week's password, passes, and
-/// a guesser has 100 passwords at once and 8,640 a day.
-pub const SIGN_IN_FAILURE_BURST: u32 = 100;
-/// See [`SIGN_IN_FAILURE_BURST`]. A program that asks every ten seconds with a wrong password does not lock its office out.
-pub const SIGN_IN_FAILURE_INTERVAL: Duration = Duration::from_secs(10);
-/// Addresses whose failures are remembered; each costs 16 octets.
-pub const SIGN_IN_ADDRESSES: usize = 64 * 1024;
-
-/// Characters of a claimed name, of a Message-ID and the like that go into the journal.
+/// Characters of a Message-ID and the like that go into the journal.
 pub const JOURNAL_TEXT_MAX: usize = 255;
 
 /// Recipients of one outbound transaction: every server takes 100 (RFC 5321 section 4.5.3.1.8).

@@ -107,6 +107,7 @@ pub struct Conversation<S: Session> {
     timer: Option<Pin<Box<Sleep>>>,
     input_ended: bool,
     timed_out: bool,
+    tls_told: bool,
     bytes_in: u64,
     bytes_out: u64,
 }
@@ -127,6 +128,7 @@ impl<S: Session> Conversation<S> {
             timer: None,
             input_ended: false,
             timed_out: false,
+            tls_told: false,
             bytes_in: 0,
             bytes_out: 0,
         }
@@ -162,6 +164,12 @@ impl<S: Session> Conversation<S> {
     /// What is known of the encrypted channel, if there is one.
     pub fn tls(&self) -> Option<&Tls> {
         self.stream.tls()
+    }
+
+    /// The same, once: the first time that somebody asks after the channel came to stand.
+    pub fn newly_secured(&mut self) -> Option<&Tls> {
+        let tls = self.stream.tls()?;
+        (!std::mem::replace(&mut self.tls_told, true)).then_some(tls)
     }
 
     /// What verification says of the server's certificate, when we are the client of an encrypted channel.

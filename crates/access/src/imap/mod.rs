@@ -33,7 +33,8 @@ use talk::Talk;
 /// The door of one listener: `imap` (STARTTLS) or `imaps` (TLS from the start).
 pub struct Door {
     context: Arc<Context>,
-    config: Arc<Config>,
+    /// For those who may sign in only behind TLS, and for the others.
+    configs: [Arc<Config>; 2],
     service: Service,
 }
 
@@ -49,11 +50,14 @@ impl Door {
     }
 
     fn new(context: Arc<Context>, service: Service) -> Arc<Self> {
-        let mut config = Config::new(context.settings.hostname.clone());
-        config.starttls = service == Service::Imap && context.settings.tls.is_some();
-        config.cleartext_sign_in = context.settings.cleartext_sign_in;
-        config.append_octets_max = context.settings.message_octets_max;
-        Arc::new(Self { context, config: config.shared(), service })
+        let configs = [false, true].map(|cleartext_sign_in| {
+            let mut config = Config::new(context.settings.hostname.clone());
+            config.starttls = service == Service::Imap && context.settings.tls.is_some();
+            config.cleartext_sign_in = cleartext_sign_in;
+            config.append_octets_max = context.settings.message_octets_max;
+            config.shared()
+        });
+        Arc::new(Self { context, configs, service })
     }
 
     /// TLS from the start, where this door has it.
@@ -63,11 +67,14 @@ impl Door {
 
     /// The connection, ready to talk.
     fn begin(&self, visitor: Visitor, stream: Stream) -> Box<Talk> {
+        let [secured, clear] = &self.configs;
+        let is_clear = self.context.settings.cleartext_sign_in.is_allowed_from(visitor.peer.ip());
+        let config = if is_clear { clear } else { secured };
         let upgrade = match &self.context.settings.tls {
-            Some(tls) if self.config.starttls => Upgrade::Server(tls.clone()),
+            Some(tls) if config.starttls => Upgrade::Server(tls.clone()),
             _ => Upgrade::Never,
         };
-        let server = Server::new(Arc::clone(&self.config), stream.tls().cloned(), clock::instant());
+        let server = Server::new(Arc::clone(config), stream.tls().cloned(), clock::instant());
         let line = Conversation::new(stream, server, upgrade);
         Box::new(Talk::new(Arc::clone(&self.context), visitor, line))
     }

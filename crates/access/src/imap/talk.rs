@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use directory::SignIn;
-use journal::Event as Noted;
 use mailstore::{Account, Feed, Hint};
 use message::mime::Structure;
 use net::{Conversation, Gone};
@@ -35,7 +34,6 @@ pub(super) struct Talk {
     draining: bool,
     /// The client was told to go.
     cut_short: bool,
-    secured: bool,
 }
 
 impl Talk {
@@ -53,7 +51,6 @@ impl Talk {
             idling: false,
             draining: false,
             cut_short: false,
-            secured: false,
         }
     }
 
@@ -82,7 +79,7 @@ impl Talk {
                     continue;
                 }
             };
-            self.note_tls();
+            self.context.note_tls(&self.visitor, &mut self.line);
             // In a box of its own, so that an idle connection holds none of what a FETCH needs.
             match Box::pin(self.take(event)).await {
                 Ok(()) => {}
@@ -106,16 +103,6 @@ impl Talk {
         self.line.next().await
     }
 
-    fn note_tls(&mut self) {
-        if !self.secured
-            && let Some(tls) = self.line.tls()
-        {
-            self.secured = true;
-            let event = Noted::Secured { version: tls.version.clone(), cipher: tls.cipher.clone() };
-            self.context.record(Some(self.visitor.session), event);
-        }
-    }
-
     /// Answers a verb that did not come to its end; a connection in the middle of a literal is cut.
     fn tell(&mut self, trouble: &Trouble) -> Result<(), Gone> {
         if trouble.is_ours() {
@@ -135,7 +122,7 @@ impl Talk {
                 Ok(())
             }
             Event::SignInFailed { user, mechanism, reason } => {
-                self.context.sign_in_failed(&self.visitor, &user, mechanism, &reason.to_string()).await;
+                self.context.sign_in_failed(&self.visitor, &user, mechanism, reason).await;
                 self.line.session().sign_in_refused(Refusal::Credentials);
                 Ok(())
             }

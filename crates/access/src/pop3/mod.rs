@@ -24,7 +24,8 @@ use talk::Talk;
 /// The door of one listener: `pop3` (STLS) or `pop3s` (TLS from the start).
 pub struct Door {
     context: Arc<Context>,
-    config: Arc<Config>,
+    /// For those who may sign in only behind TLS, and for the others.
+    configs: [Arc<Config>; 2],
     service: Service,
 }
 
@@ -40,12 +41,12 @@ impl Door {
     }
 
     fn new(context: Arc<Context>, service: Service) -> Arc<Self> {
-        let config = Config {
-            hostname: context.settings.hostname.clone(),
-            cleartext_allowed: context.settings.cleartext_sign_in,
-            stls: service == Service::Pop3 && context.settings.tls.is_some(),
-        };
-        Arc::new(Self { context, config: Arc::new(config), service })
+        let configs = [false, true].map(|cleartext_allowed| {
+            let hostname = context.settings.hostname.clone();
+            let stls = service == Service::Pop3 && context.settings.tls.is_some();
+            Arc::new(Config { hostname, cleartext_allowed, stls })
+        });
+        Arc::new(Self { context, configs, service })
     }
 
     /// The connection from its first to its last octet: why it ended, octets in and out.
@@ -57,11 +58,14 @@ impl Door {
                 Err(reason) => return (reason, 0, 0),
             };
         }
+        let [secured, clear] = &self.configs;
+        let is_clear = self.context.settings.cleartext_sign_in.is_allowed_from(visitor.peer.ip());
+        let config = if is_clear { clear } else { secured };
         let upgrade = match &self.context.settings.tls {
-            Some(tls) if self.config.stls => Upgrade::Server(tls.clone()),
+            Some(tls) if config.stls => Upgrade::Server(tls.clone()),
             _ => Upgrade::Never,
         };
-        let mut server = Server::new(Arc::clone(&self.config), clock::instant());
+        let mut server = Server::new(Arc::clone(config), clock::instant());
         if let Some(tls) = stream.tls() {
             server.tls_started(tls.clone());
         }

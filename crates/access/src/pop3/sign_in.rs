@@ -18,7 +18,7 @@ impl Talk {
 
     /// A failure within the mechanism: noted, and kept waiting like a wrong password.
     pub(super) async fn note_failure(&mut self, user: &str, mechanism: &str, reason: Reason) {
-        self.context.sign_in_failed(&self.visitor, user, mechanism, &reason.to_string()).await;
+        self.context.sign_in_failed(&self.visitor, user, mechanism, reason).await;
         self.line.session().sign_in_refused(Refusal::Credentials);
     }
 

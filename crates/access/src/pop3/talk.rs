@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use envelope::MailboxId;
-use journal::Event as Noted;
 use mailstore::Account;
 use net::{Conversation, Gone};
 use protocol::pop3::{Event, Server};
@@ -18,12 +17,11 @@ pub(super) struct Talk {
     /// After sign-in: whose, and the key of his INBOX.
     pub(super) open: Option<(Account, MailboxId)>,
     draining: bool,
-    secured: bool,
 }
 
 impl Talk {
     pub(super) fn new(context: Arc<Context>, visitor: Visitor, line: Conversation<Server>) -> Self {
-        Self { context, visitor, line, open: None, draining: false, secured: false }
+        Self { context, visitor, line, open: None, draining: false }
     }
 
     /// Serves to the end: why it ended, octets in and out.
@@ -40,7 +38,7 @@ impl Talk {
 
     async fn serve(&mut self) -> Result<(), Gone> {
         while let Some(event) = self.next_event().await? {
-            self.note_tls();
+            self.context.note_tls(&self.visitor, &mut self.line);
             // In a box of its own, so that an idle connection holds none of what a RETR needs.
             Box::pin(self.take(event)).await?;
         }
@@ -77,16 +75,6 @@ impl Talk {
                 self.update(deleted).await;
                 Ok(())
             }
-        }
-    }
-
-    fn note_tls(&mut self) {
-        if !self.secured
-            && let Some(tls) = self.line.tls()
-        {
-            self.secured = true;
-            let event = Noted::Secured { version: tls.version.clone(), cipher: tls.cipher.clone() };
-            self.context.record(Some(self.visitor.session), event);
         }
     }
 

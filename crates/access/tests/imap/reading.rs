@@ -1,5 +1,8 @@
 //! Sign-in, APPEND, STORE, COPY, MOVE, EXPUNGE by one session alone.
 
+use std::time::Duration;
+
+use directory::SignInGuard;
 use protocol::sasl::client::{Client as _, Scram};
 use protocol::sasl::{Secret, decode_base64, encode_base64};
 
@@ -22,7 +25,7 @@ async fn signing_in() {
 /// What is refused must not say whether it was right, and the directory is not asked.
 #[tokio::test]
 async fn after_too_many_guesses_even_the_right_password_waits() {
-    let house = House::with(|settings| settings.sign_in_failures_max = 2).await;
+    let house = House::with(|settings| settings.sign_ins = SignInGuard::with(2, Duration::ZERO)).await;
     let mut client = Client::connect(house.address).await;
     assert!(client.ask("LOGIN anna secret").await.starts_with("OK "), "the right one costs nothing");
     let mut client = Client::connect(house.address).await;

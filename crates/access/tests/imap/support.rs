@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use access::{Context, Settings, imap};
-use directory::Directory;
+use directory::{ClearText, Directory, SignInGuard};
 use envelope::{Address, Domain};
 use mailstore::Mailstore;
 use net::{CertificateFiles, Connections, Listener, ServerTls, Shutdown, clock};
@@ -59,8 +59,8 @@ impl House {
         directory.add_account(&anna, &Secret::new(b"secret".to_vec())).await.unwrap();
         let mailstore = Mailstore::new(store.clone(), clock::now);
         let mut settings = Settings::new("mx.athens.test");
-        settings.cleartext_sign_in = true;
-        settings.sign_in_delay = Duration::ZERO;
+        settings.cleartext_sign_in = ClearText::Loopback;
+        settings.sign_ins = SignInGuard::with(100, Duration::ZERO);
         change(&mut settings);
         let shutdown = Shutdown::new();
         let journal = Arc::new(Notes::default());
@@ -80,7 +80,7 @@ impl House {
         let tls = ServerTls::open(vec![files]).unwrap();
         let house = Self::with(|settings| {
             settings.tls = Some(tls);
-            settings.cleartext_sign_in = false;
+            settings.cleartext_sign_in = ClearText::Never;
         });
         let house = house.await;
         std::fs::copy(at("chain.pem"), house.path("chain.pem")).unwrap();

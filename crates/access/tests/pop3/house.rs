@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access::{Context, Settings};
 use bytes::Bytes;
-use directory::{Directory, SignedIn};
+use directory::{ClearText, Directory, SignInGuard, SignedIn};
 use envelope::{Address, Domain, MailId};
 use journal::{Entry, Event, Journal};
 use mailstore::{Delivery, Mailstore};
@@ -58,8 +58,8 @@ impl House {
         files.make_self_signed(&["localhost".to_owned()]).unwrap();
         let mut settings = Settings::new("pop.athens.test");
         settings.tls = Some(ServerTls::open(vec![files]).unwrap());
-        settings.cleartext_sign_in = true;
-        settings.sign_in_delay = Duration::ZERO;
+        settings.cleartext_sign_in = ClearText::Loopback;
+        settings.sign_ins = SignInGuard::with(100, Duration::ZERO);
         let (record, shutdown) = (Arc::new(Record::default()), Shutdown::new());
         let journal = Arc::<Record>::clone(&record);
         let context = Context::new(directory, mailstore.clone(), journal, settings, shutdown.clone());

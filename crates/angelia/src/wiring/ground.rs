@@ -1,9 +1,10 @@
 //! What lasts: the store, and the records that stand on it; the data folder and the certificates.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use directory::Directory;
+use directory::{Directory, SignInGuard};
 use mailstore::Mailstore;
 use net::ServerTls;
 use queue::Queue;
@@ -22,6 +23,8 @@ pub struct Ground {
     pub mailstore: Mailstore,
     /// Mail in transit.
     pub queue: Queue,
+    /// Who counts failed sign-ins, at all doors and over reloads.
+    pub sign_ins: Arc<SignInGuard>,
 }
 
 impl Ground {
@@ -60,7 +63,7 @@ impl Ground {
         let directory = Directory::open(store.clone(), people, net::clock::now).await?;
         let mailstore = Mailstore::new(store.clone(), net::clock::now);
         let queue = Queue::new(store.clone(), settings.hostname.as_str());
-        Ok(Self { store, directory, mailstore, queue })
+        Ok(Self { store, directory, mailstore, queue, sign_ins: SignInGuard::new() })
     }
 }
 

@@ -74,7 +74,7 @@ impl Office {
         };
         let shutdown = Shutdown::new();
         let parts = Parts { settings: &settings, ground: &ground, tls: &tls, journal: &journal, shutdown: &shutdown };
-        let services = Arc::new(ArcSwap::from_pointee(Services::new(&parts)?));
+        let services = Arc::new(ArcSwap::from_pointee(Services::new(&parts)));
         let drop_box = Some(DropBox::start(&parts, None));
         let outbound = Shutdown::new();
         let carrying = tokio::spawn(services::outbound(&parts, outbound.clone(), true)?);
@@ -181,7 +181,7 @@ impl Office {
             journal: &self.journal,
             shutdown: &self.shutdown,
         };
-        let services = Services::new(&parts)?;
+        let services = Services::new(&parts);
         let shutdown = Shutdown::new();
         let outbound = services::outbound(&parts, shutdown.clone(), false)?;
         let goes_another_way = services::goes_another_way(&self.settings, &settings);

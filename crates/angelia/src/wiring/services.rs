@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access::{imap, pop3};
+use directory::ClearText;
 use journal::{Journal, Service};
 use mhs::limits::OUTBOUND_DRAIN_BESIDE;
 use mhs::mta::inbound::Inbound;
@@ -24,14 +25,8 @@ pub(super) struct Parts<'a> {
     pub(super) shutdown: &'a Shutdown,
 }
 
-/// All of them.
+/// The doors.
 pub(super) struct Services {
-    world: Doors,
-    here: Doors,
-}
-
-/// The doors, as one kind of visitor meets them.
-struct Doors {
     smtp: Arc<Inbound>,
     submission: Arc<Inbound>,
     submissions: Arc<Inbound>,
@@ -43,36 +38,10 @@ struct Doors {
 }
 
 impl Services {
-    pub(super) fn new(parts: &Parts<'_>) -> anyhow::Result<Self> {
-        let clear = parts.settings.signin_without_tls;
-        Ok(Self { world: Doors::new(parts, clear), here: Doors::new(parts, true) })
-    }
-
-    /// Serves one connection to its end. Between a program and a server on one machine nobody listens, so there a
-    /// password may come in the clear.
-    pub(super) async fn serve(&self, service: Service, incoming: Incoming) {
-        let doors = if incoming.peer.ip().is_loopback() { &self.here } else { &self.world };
-        match service {
-            Service::Smtp => Arc::clone(&doors.smtp).serve(incoming).await,
-            Service::Submission => Arc::clone(&doors.submission).serve(incoming).await,
-            Service::Submissions => Arc::clone(&doors.submissions).serve(incoming).await,
-            Service::Imap => Arc::clone(&doors.imap).serve(incoming).await,
-            Service::Imaps => Arc::clone(&doors.imaps).serve(incoming).await,
-            Service::Pop3 => Arc::clone(&doors.pop3).serve(incoming).await,
-            Service::Pop3s => Arc::clone(&doors.pop3s).serve(incoming).await,
-            Service::Lmtp => Arc::clone(&doors.lmtp).serve(incoming).await,
-            // Nobody listens there.
-            Service::Outbound | Service::Local => {}
-        }
-    }
-}
-
-impl Doors {
-    fn new(parts: &Parts<'_>, clear: bool) -> Self {
-        let settings = Settings { signin_without_tls: clear, ..parts.settings.clone() };
+    pub(super) fn new(parts: &Parts<'_>) -> Self {
         let (journal, shutdown) = (Arc::clone(parts.journal), parts.shutdown.clone());
-        let context = transfer(&settings, parts.ground, Some(parts.tls.clone()), journal, shutdown);
-        let readers = readers(&settings, parts);
+        let context = transfer(parts.settings, parts.ground, Some(parts.tls.clone()), journal, shutdown);
+        let readers = readers(parts);
         Self {
             smtp: Inbound::reception(&context),
             submission: Inbound::submission(&context),
@@ -84,6 +53,27 @@ impl Doors {
             pop3s: pop3::Door::pop3s(readers),
         }
     }
+
+    /// Serves one connection to its end.
+    pub(super) async fn serve(&self, service: Service, incoming: Incoming) {
+        match service {
+            Service::Smtp => Arc::clone(&self.smtp).serve(incoming).await,
+            Service::Submission => Arc::clone(&self.submission).serve(incoming).await,
+            Service::Submissions => Arc::clone(&self.submissions).serve(incoming).await,
+            Service::Imap => Arc::clone(&self.imap).serve(incoming).await,
+            Service::Imaps => Arc::clone(&self.imaps).serve(incoming).await,
+            Service::Pop3 => Arc::clone(&self.pop3).serve(incoming).await,
+            Service::Pop3s => Arc::clone(&self.pop3s).serve(incoming).await,
+            Service::Lmtp => Arc::clone(&self.lmtp).serve(incoming).await,
+            // Nobody listens there.
+            Service::Outbound | Service::Local => {}
+        }
+    }
+}
+
+/// Between a program and a server on one machine nobody listens, so there a password may come in the clear.
+fn cleartext_sign_in(settings: &Settings) -> ClearText {
+    if settings.signin_without_tls { ClearText::Anywhere } else { ClearText::Loopback }
 }
 
 /// Mail out, as the settings have it; it runs until `shutdown`, which is its own, and then as long as its letters under way
@@ -166,11 +156,13 @@ fn doors(settings: &Settings) -> Vec<SocketAddr> {
 }
 
 /// What the doors of the Message Store work with.
-fn readers(settings: &Settings, parts: &Parts<'_>) -> Arc<access::Context> {
+fn readers(parts: &Parts<'_>) -> Arc<access::Context> {
+    let settings = parts.settings;
     let own = access::Settings {
         message_octets_max: settings.message_octets_max,
         tls: Some(parts.tls.clone()),
-        cleartext_sign_in: settings.signin_without_tls,
+        cleartext_sign_in: cleartext_sign_in(settings),
+        sign_ins: Arc::clone(&parts.ground.sign_ins),
         ..access::Settings::new(settings.hostname.to_string())
     };
     let (directory, mailstore) = (parts.ground.directory.clone(), parts.ground.mailstore.clone());
@@ -195,9 +187,10 @@ pub(crate) fn transfer(
         expn: settings.expn,
         lmtp_networks: settings.lmtp.networks.clone(),
         tls,
-        cleartext_sign_in: settings.signin_without_tls,
+        cleartext_sign_in: cleartext_sign_in(settings),
+        sign_ins: Arc::clone(&ground.sign_ins),
         ..mhs::Settings::new(settings.hostname.clone())
     };
-    let Ground { store, directory, mailstore, queue } = ground.clone();
+    let Ground { store, directory, mailstore, queue, .. } = ground.clone();
     mhs::Context::new(store, directory, mailstore, queue, journal, own, shutdown)
 }

@@ -43,6 +43,7 @@ checks! {
     signing_in::a_damaged_row_is_never_believed,
     signing_in::scram_signs_in,
     signing_in::many_at_once_are_all_answered,
+    signing_in::one_guard_for_all_doors,
     forwarding::letters_go_on,
     forwarding::forwards_lose_nothing,
     forwarding::whose_address_it_stays,

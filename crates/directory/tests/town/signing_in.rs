@@ -1,6 +1,12 @@
 //! Who is who.
 
-use directory::{Directory, Error, SignIn};
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use directory::{Directory, Error, Knock, SignIn, SignInGuard};
+use envelope::SessionId;
+use journal::{Entry, Event, Journal, Service};
 use protocol::sasl::client::{Client, Scram};
 use protocol::sasl::{Exchange, Next, Refusal, Request};
 
@@ -104,4 +110,56 @@ pub async fn many_at_once_are_all_answered(place: Place) {
         let (number, answer) = result.unwrap();
         assert_eq!(matches!(answer, SignIn::Accepted(_)), number % 3 != 0, "{number}");
     }
+}
+
+#[derive(Default)]
+struct Notes(Mutex<Vec<Event>>);
+
+impl Journal for Notes {
+    fn record(&self, entry: Entry) {
+        assert!(entry.session.is_some());
+        self.0.lock().unwrap().push(entry.event);
+    }
+}
+
+/// One budget, whatever is spoken at the door.
+pub async fn one_guard_for_all_doors(place: Place) {
+    let town = place.town(trusting()).await;
+    let (guard, notes) = (SignInGuard::with(3, Duration::ZERO), Notes::default());
+    let knock = |service, peer: &str| {
+        let peer: IpAddr = peer.parse().unwrap();
+        Knock { journal: &notes, service, session: SessionId::random(), peer }
+    };
+    let guess = async |service, peer: &str, user: &str, password: &str| {
+        let (user, password) = (user.to_owned(), secret(password));
+        let request = Request::Password { user, password, authorize_as: None, mechanism: "PLAIN" };
+        guard.sign_in(&town.directory, knock(service, peer), &request).await
+    };
+    assert!(is(&guess(Service::Imaps, "192.0.2.1", "anna", "open sesame").await, "anna@athens.test"));
+    let refused = SignIn::Refused(Refusal::Credentials);
+    let long = format!("a\r\n\u{1b}[31m{}", "x".repeat(999));
+    assert_eq!(guess(Service::Submission, "192.0.2.1", &long, "x").await, refused);
+    assert_eq!(guess(Service::Pop3s, "192.0.2.1", "anna", "x").await, refused);
+    guard.failed(knock(Service::Imap, "192.0.2.1"), "b\u{7}c", "SCRAM-SHA-256", &Refusal::Credentials).await;
+    let later = SignIn::Refused(Refusal::Temporary);
+    for service in [Service::Submissions, Service::Imaps, Service::Pop3] {
+        assert_eq!(guess(service, "192.0.2.1", "anna", "open sesame").await, later, "{service:?}");
+    }
+    // A proof that was begun before is judged; another address has its own budget.
+    let proved = Request::Proved { user: "anna".to_owned(), authorize_as: None, mechanism: "SCRAM-SHA-256" };
+    let proved = guard.sign_in(&town.directory, knock(Service::Imaps, "192.0.2.1"), &proved).await;
+    assert!(is(&proved, "anna@athens.test"));
+    assert!(is(&guess(Service::Imaps, "192.0.2.2", "anna", "open sesame").await, "anna@athens.test"));
+    let events = std::mem::take(&mut *notes.0.lock().unwrap());
+    let users: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::SignInRefused { user, .. } => Some(user.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(users.len(), 6);
+    assert_eq!((users[0].len(), users[0].starts_with("a[31mx"), users[2]), (255, true, "bc"));
+    assert_eq!(events.iter().filter(|event| event.name() == "limited").count(), 1);
+    assert_eq!(events.iter().filter(|event| event.name() == "signed-in").count(), 3);
 }

@@ -1,11 +1,14 @@
 //! LMTP: what another server has received for us (RFC 2033).
 
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
+use journal::Event;
 use mhs::mta::inbound::Inbound;
-use net::{Connections, UnixListener};
+use net::{Connections, Door, Incoming, Listener, UnixListener};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::office::{Office, Terminal, address};
 
@@ -101,13 +104,47 @@ async fn by_a_unix_socket() {
     assert!(!path.exists(), "the socket goes with the server");
 }
 
+/// A door that takes whoever comes for somebody at another address: on one machine all come from loopback.
+struct From(IpAddr, Arc<Inbound>);
+
+impl Door for From {
+    async fn serve(self: Arc<Self>, incoming: Incoming) {
+        let peer = SocketAddr::new(self.0, incoming.peer.port());
+        Arc::clone(&self.1).serve(Incoming { peer, ..incoming }).await;
+    }
+}
+
 #[tokio::test]
 async fn only_those_who_are_named_come_in() {
     let office = Office::open_with(|settings| {
-        settings.lmtp_networks = directory::TrustedNetworks::parse(["192.0.2.0/24"]).unwrap();
+        settings.lmtp_networks = directory::TrustedNetworks::parse(["192.0.2.0/24", "2001:db8::/48"]).unwrap();
     });
     let office = office.await;
-    // A peer from elsewhere cannot be had on one machine: loopback comes in, whatever is named.
     let mut client = Terminal::connect(office.lmtp).await;
-    assert!(client.ask("LHLO front.test").await.starts_with("250"));
+    assert!(client.ask("LHLO front.test").await.starts_with("250"), "loopback comes in, whatever is named");
+    for (peer, comes_in) in [
+        ("192.0.2.9", true),
+        ("::ffff:192.0.2.9", true),
+        ("2001:db8::9", true),
+        ("192.0.3.9", false),
+        ("::ffff:192.0.3.9", false),
+        ("2001:db8:1::9", false),
+        ("10.0.0.1", false),
+    ] {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local();
+        let door = Arc::new(From(peer.parse().unwrap(), Inbound::lmtp(&office.context)));
+        tokio::spawn(listener.run(Connections::new(9, 9, |_| false), office.context.shutdown.clone(), door));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"LHLO front.test\r\nMAIL FROM:<a@b.test>\r\nQUIT\r\n").await.unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).await.unwrap();
+        match comes_in {
+            true => assert!(heard.starts_with("220 ") && heard.contains("\r\n250 2.1.0"), "{peer}: {heard}"),
+            false => assert!(heard.starts_with("554 5.7.1") && !heard.contains("250"), "{peer}: {heard}"),
+        }
+    }
+    let refused = office.events("rejected");
+    let Event::Rejected { phase, subject, .. } = &refused[0] else { unreachable!() };
+    assert_eq!((refused.len(), phase.as_str(), subject.as_str()), (4, "CONNECT", "[192.0.3.9]"));
 }

@@ -1,6 +1,6 @@
 //! VRFY and EXPN, as the operator chose, for whom.
 
-use directory::TrustedNetworks;
+use directory::{ClearText, TrustedNetworks};
 use mhs::mta::inbound::Vrfy;
 
 use crate::office::{Office, Terminal, address};
@@ -11,7 +11,7 @@ async fn office(vrfy: Vrfy, expn: bool, trusted: bool) -> Office {
         if trusted {
             settings.trusted = TrustedNetworks::parse(["127.0.0.1"]).unwrap();
         }
-        settings.cleartext_sign_in = true;
+        settings.cleartext_sign_in = ClearText::Loopback;
     };
     let office = Office::open_with(set).await;
     let directory = &office.context.directory;

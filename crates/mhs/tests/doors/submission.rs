@@ -1,7 +1,9 @@
 //! Ports 587 and 465: letters from our own people, under their own names.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use directory::{ClearText, SignInGuard};
 use envelope::{BodyType, Envelope, Host, Recipient, ReversePath};
 use journal::Event;
 use net::{ClientTls, Conversation, Roots, Stream, Upgrade, clock};
@@ -163,8 +165,8 @@ async fn without_a_sign_in_nothing_goes() {
 #[tokio::test]
 async fn after_too_many_guesses_even_the_right_password_waits() {
     let office = Office::open_with(|settings| {
-        settings.cleartext_sign_in = true;
-        settings.sign_in_failures_max = 1;
+        settings.cleartext_sign_in = ClearText::Loopback;
+        settings.sign_ins = SignInGuard::with(1, Duration::ZERO);
     })
     .await;
     // NUL anna NUL wrong, and NUL anna NUL secret
@@ -183,7 +185,7 @@ async fn after_too_many_guesses_even_the_right_password_waits() {
 
 #[tokio::test]
 async fn in_the_clear_only_where_it_is_allowed() {
-    let office = Office::open_with(|settings| settings.cleartext_sign_in = true).await;
+    let office = Office::open_with(|settings| settings.cleartext_sign_in = ClearText::Loopback).await;
     let mut client = Terminal::connect(office.submission).await;
     assert!(client.ask("EHLO client.test").await.starts_with("250"));
     assert!(client.ask("AUTH PLAIN AGFubmFAYXRoZW5zLnRlc3QAc2VjcmV0").await.starts_with("235 2.7.0"));
@@ -192,7 +194,7 @@ async fn in_the_clear_only_where_it_is_allowed() {
 
 #[tokio::test]
 async fn line_ends_of_files_are_made_right_for_our_own_people() {
-    let office = Office::open_with(|settings| settings.cleartext_sign_in = true).await;
+    let office = Office::open_with(|settings| settings.cleartext_sign_in = ClearText::Loopback).await;
     let mut client = Terminal::connect(office.submission).await;
     client.ask("EHLO client.test").await;
     assert!(client.ask("AUTH PLAIN AGFubmFAYXRoZW5zLnRlc3QAc2VjcmV0").await.starts_with("235 2.7.0"));
@@ -204,4 +206,21 @@ async fn line_ends_of_files_are_made_right_for_our_own_people() {
     assert_eq!(letters.len(), 1);
     let end = "\r\nSubject: x\r\n\r\na\r\n.\r\nMAIL FROM:<kostas@athens.test>\r\n.\r\nb\r\n";
     assert!(letters[0].ends_with(end), "{}", letters[0]);
+}
+
+/// Whoever comes goes again, and the journal says why.
+#[tokio::test]
+async fn a_door_of_tls_without_a_certificate_lets_nobody_in() {
+    let office = Office::open_with(|settings| settings.tls = None).await;
+    let mut stream = tokio::net::TcpStream::connect(office.submissions).await.unwrap();
+    let mut heard = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut heard).await.unwrap();
+    assert!(heard.is_empty());
+    while office.events("disconnected").is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(office.heard(), ["connected", "tls-failed", "disconnected"]);
+    let events = office.events("disconnected");
+    let Event::Disconnected { reason, .. } = &events[0] else { unreachable!() };
+    assert_eq!(reason, "no certificate");
 }

@@ -8,10 +8,9 @@ use super::serve::Visit;
 impl Visit {
     pub(super) fn hello(&mut self, _hello: &Hello) {
         self.forget();
-        if let (false, Some(tls)) = (self.secured_told, self.conversation.tls()) {
+        if let Some(tls) = self.conversation.newly_secured() {
             let event = Event::Secured { version: tls.version.clone(), cipher: tls.cipher.clone() };
             self.record(event);
-            self.secured_told = true;
         }
         self.session().accept_hello();
     }

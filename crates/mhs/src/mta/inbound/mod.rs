@@ -18,6 +18,7 @@ mod serve;
 pub use names::{Vrfy, VrfyError};
 pub(crate) use serve::Visit;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use journal::Service;
@@ -40,7 +41,8 @@ pub enum Policy {
 /// One door: what stands behind a listener.
 pub struct Inbound {
     context: Arc<Context>,
-    config: Arc<Config>,
+    /// For those who may sign in only behind TLS, and for the others.
+    configs: [Arc<Config>; 2],
     policy: Policy,
     service: Service,
     implicit_tls: bool,
@@ -70,16 +72,22 @@ impl Inbound {
     fn new(context: &Arc<Context>, policy: Policy, service: Service, implicit_tls: bool) -> Arc<Self> {
         let settings = &context.settings;
         let submission = policy == Policy::Submission;
-        let config = Config {
+        let configs = [false, true].map(|before_tls| Config {
             starttls: settings.tls.is_some() && !implicit_tls,
-            auth: Auth { enabled: submission, before_tls: settings.cleartext_sign_in, required: submission },
+            auth: Auth { enabled: submission, before_tls, required: submission },
             mode: if policy == Policy::Store { Mode::Lmtp } else { Mode::Smtp },
             bare_line_ends: if policy == Policy::Reception { BareLineEnds::Refuse } else { BareLineEnds::Normalise },
             message_octets_max: settings.message_octets_max,
             recipients_max: settings.recipients_max,
             ..Config::new(settings.hostname.as_str())
-        };
-        Arc::new(Self { context: Arc::clone(context), config: config.shared(), policy, service, implicit_tls })
+        });
+        let configs = configs.map(Config::shared);
+        Arc::new(Self { context: Arc::clone(context), configs, policy, service, implicit_tls })
+    }
+
+    fn config_for(&self, peer: IpAddr) -> &Arc<Config> {
+        let [secured, clear] = &self.configs;
+        if self.context.settings.cleartext_sign_in.is_allowed_from(peer) { clear } else { secured }
     }
 }
 

@@ -8,7 +8,6 @@ use envelope::{MailId, Reply, SessionId};
 use journal::{Event as Happened, Service};
 use net::{Conversation, Gone, Incoming, Upgrade, clock};
 use protocol::Session;
-use protocol::sasl::Refusal;
 use protocol::smtp::server::{Event, Server};
 
 use super::data::Intake;
@@ -32,7 +31,6 @@ pub(crate) struct Visit {
     pub(crate) letter: Option<Letter>,
     /// What DATA began.
     pub(super) intake: Option<Intake>,
-    pub(crate) secured_told: bool,
 }
 
 /// Serves a connection to its end.
@@ -44,12 +42,12 @@ pub(super) async fn serve(door: &Inbound, incoming: Incoming) {
     let stream = match (&context.settings.tls, door.implicit_tls) {
         (Some(tls), true) => match stream.accept_tls(tls).await {
             Ok(stream) => stream,
-            Err(gone) => return connection_failed(door, id, &gone),
+            Err(gone) => return tls_failed(door, id, gone.to_string()),
         },
-        (None, true) => return,
+        (None, true) => return tls_failed(door, id, "no certificate".to_owned()),
         (_, false) => stream,
     };
-    let mut session = Server::new(Arc::clone(&door.config), clock::instant());
+    let mut session = Server::new(Arc::clone(door.config_for(peer.ip())), clock::instant());
     if let Some(tls) = stream.tls() {
         session.tls_started(tls.clone());
     }
@@ -64,15 +62,15 @@ pub(super) async fn serve(door: &Inbound, incoming: Incoming) {
         who: None,
         letter: None,
         intake: None,
-        secured_told: false,
         context,
     };
     let reason = visit.run().await;
     visit.disconnected(reason);
 }
 
-fn connection_failed(door: &Inbound, id: SessionId, gone: &Gone) {
-    let (service, reason) = (door.service, gone.to_string());
+/// It did not come to a word.
+fn tls_failed(door: &Inbound, id: SessionId, reason: String) {
+    let service = door.service;
     door.context.record(Some(id), None, Happened::TlsFailed { reason: reason.clone() });
     door.context.record(Some(id), None, Happened::Disconnected { service, reason, bytes_in: 0, bytes_out: 0 });
 }
@@ -119,7 +117,7 @@ impl Visit {
             Event::Reset => self.forget(),
             Event::Authenticate(request) => self.sign_in(&request).await,
             Event::SignInFailed { user, mechanism, reason } => {
-                self.sign_in_failed(&user, mechanism, &reason, Refusal::Credentials).await;
+                self.sign_in_failed(&user, mechanism, reason).await;
             }
             Event::Verify(name) => self.verify(&name).await,
             Event::Expand(name) => self.expand(&name).await,
