@@ -1,9 +1,16 @@
 //! Becoming another user, for good: root is needed to bind ports below 1024, and for nothing else.
 
 use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use rustix::fs::{Dir, FileType, Mode, OFlags, fchown, fstat, open, openat};
+use rustix::io::Errno;
+
+/// How deep folders may lie in each other where a tree is given away: each is an open file. Ours are four deep.
+const FOLDERS_DEEP_MAX: usize = 32;
 
 /// A user of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,22 +63,90 @@ impl User {
         }
     }
 
+    /// His name, or his number where he has none.
+    pub(crate) fn name(self) -> String {
+        Self::name_of(self.uid).ok().flatten().unwrap_or_else(|| format!("uid {}", self.uid))
+    }
+
+    /// For good, with no other group than his own.
+    fn become_it(self) -> io::Result<()> {
+        let groups = [self.gid];
+        // SAFETY: plain system calls with valid arguments. The C library applies them to every thread.
+        let done = unsafe {
+            libc::setgroups(groups.len() as _, groups.as_ptr()) == 0
+                && libc::setgid(self.gid) == 0
+                && libc::setuid(self.uid) == 0
+        };
+        if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     /// Whether a folder is the user's.
     pub(crate) fn owns(self, path: &Path) -> bool {
         use std::os::unix::fs::MetadataExt as _;
         self.uid == 0 || path.metadata().is_ok_and(|found| found.uid() == self.uid)
     }
 
-    /// Gives a folder and everything in it to the user.
-    pub(crate) fn own(self, path: &Path) -> std::io::Result<()> {
-        std::os::unix::fs::lchown(path, Some(self.uid), Some(self.gid))?;
-        if path.symlink_metadata()?.is_dir() {
-            for entry in std::fs::read_dir(path)? {
-                self.own(&entry?.path())?;
+    /// Gives a folder and everything in it to the user. What lies in a folder goes before the folder, so that he cannot
+    /// exchange anything on the way; and each file is opened first, and given away as what was opened, so that nobody
+    /// puts a link into its place.
+    ///
+    /// # Errors
+    /// The path is a link or no folder; a file has a second name, and may be another's; folders lie too deep. Links,
+    /// sockets and pipes in the folder stay whose they are.
+    pub(crate) fn own(self, path: &Path) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match open(path, flags, Mode::empty()) {
+            Ok(folder) => self.own_folder(folder, FOLDERS_DEEP_MAX),
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                Err(io::Error::other("it is a link, or no folder: name the folder itself"))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn own_folder(self, folder: OwnedFd, deep: usize) -> io::Result<()> {
+        let Some(deep) = deep.checked_sub(1) else { return Err(io::Error::other("folders lie too deep")) };
+        // A pipe must not wait for its other end.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        for entry in Dir::read_from(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            let opened = match openat(&folder, name, flags, Mode::empty()) {
+                Err(Errno::LOOP | Errno::NXIO | Errno::NOENT) => continue,
+                opened => opened?,
+            };
+            let found = fstat(&opened)?;
+            match FileType::from_raw_mode(found.st_mode) {
+                FileType::Directory => self.own_folder(opened, deep)?,
+                FileType::RegularFile if found.st_nlink != 1 => {
+                    let text = format!("{} has a second name, and may be another's", name.to_string_lossy());
+                    return Err(io::Error::other(text));
+                }
+                FileType::RegularFile => self.take(&opened)?,
+                _ => {}
             }
         }
-        Ok(())
+        self.take(&folder)
     }
+
+    fn take(self, opened: &OwnedFd) -> io::Result<()> {
+        use rustix::fs::{Gid, Uid};
+        Ok(fchown(opened, Some(Uid::from_raw(self.uid)), Some(Gid::from_raw(self.gid)))?)
+    }
+}
+
+/// Whose the files of a data folder are, where root runs without being told whom to become, and they are another's.
+pub(crate) fn other_keeper(data: &Path) -> Option<User> {
+    use std::os::unix::fs::MetadataExt as _;
+    if !is_root() {
+        return None;
+    }
+    // The store's own file says it best: the folder of a container may be anybody's.
+    let found = data.join("store.db").symlink_metadata().or_else(|_| data.symlink_metadata()).ok()?;
+    (found.uid() != 0).then(|| User { uid: found.uid(), gid: found.gid() })
 }
 
 /// Whether this process may make files in a folder.
@@ -104,6 +179,18 @@ pub(crate) fn own_gid() -> u32 {
 pub(crate) fn keep_private() {
     // SAFETY: it only sets a mask of this process.
     unsafe { libc::umask(0o077) };
+}
+
+/// The same for a command that root calls, where no user is named and the data folder is another's: what root made in it
+/// the server could not open.
+pub(crate) fn become_keeper(named: Option<&str>, data: &Path) -> anyhow::Result<()> {
+    match (named, other_keeper(data)) {
+        (Some(name), _) => become_user(name),
+        (None, None) => Ok(()),
+        (None, Some(keeper)) => {
+            keeper.become_it().with_context(|| format!("becoming {}, whose data it is", keeper.name()))
+        }
+    }
 }
 
 /// From root to the named user, with its groups. Who is not root stays who he is.
@@ -155,5 +242,52 @@ mod tests {
         assert_eq!(User::name_of(0).unwrap().as_deref(), Some("root"));
         assert_eq!(User::name_of(3_999_999_999).unwrap(), None);
         assert!(become_user("no such user here").is_err() || !is_root());
+    }
+
+    #[test]
+    fn a_tree_is_given_away_and_nothing_beside_it() {
+        use std::os::unix::fs::{MetadataExt as _, symlink};
+        let house = tempfile::tempdir().unwrap();
+        let (tree, beside) = (house.path().join("data"), house.path().join("beside"));
+        std::fs::create_dir_all(tree.join("bodies/0")).unwrap();
+        std::fs::create_dir(&beside).unwrap();
+        for path in [tree.join("store.db"), tree.join("bodies/0/x"), beside.join("precious")] {
+            std::fs::write(path, "x").unwrap();
+        }
+        symlink(&beside, tree.join("folder")).unwrap();
+        symlink(beside.join("precious"), tree.join("bodies/file")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(tree.join("socket")).unwrap();
+        let user = if is_root() { User { uid: 65_534, gid: 65_534 } } else { User { uid: own_uid(), gid: own_gid() } };
+        user.own(&tree).unwrap();
+        let uid = |path: &str| house.path().join(path).symlink_metadata().unwrap().uid();
+        for path in ["data", "data/store.db", "data/bodies", "data/bodies/0", "data/bodies/0/x"] {
+            assert_eq!(uid(path), user.uid, "{path}");
+        }
+        for path in ["beside", "beside/precious", "data/folder", "data/bodies/file"] {
+            assert_eq!(uid(path), own_uid(), "{path}");
+        }
+        // Another's file by a second name, a link in the folder's place, and too deep a tree.
+        std::fs::hard_link(beside.join("precious"), tree.join("bodies/0/y")).unwrap();
+        assert!(user.own(&tree).unwrap_err().to_string().contains("y has a second name"));
+        assert_eq!(uid("beside/precious"), own_uid());
+        assert!(user.own(&tree.join("folder")).unwrap_err().to_string().contains("name the folder itself"));
+        assert_eq!(uid("beside"), own_uid());
+        let deep: std::path::PathBuf = std::iter::repeat_n("d", FOLDERS_DEEP_MAX).collect();
+        std::fs::create_dir_all(house.path().join("deep").join(deep)).unwrap();
+        assert!(user.own(&house.path().join("deep")).unwrap_err().to_string().contains("too deep"));
+    }
+
+    #[test]
+    fn whose_data_it_is() {
+        let data = tempfile::tempdir().unwrap();
+        assert_eq!(other_keeper(data.path()), None);
+        if is_root() {
+            let other = User { uid: 65_534, gid: 65_534 };
+            std::os::unix::fs::chown(data.path(), Some(other.uid), Some(other.gid)).unwrap();
+            assert_eq!(other_keeper(data.path()), Some(other));
+            // A folder that a container was given, with a store that root made.
+            std::fs::write(data.path().join("store.db"), "").unwrap();
+            assert_eq!(other_keeper(data.path()), None);
+        }
     }
 }

@@ -66,6 +66,7 @@ async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let mut warnings = route::check::warnings(&settings);
+    warnings.extend(keeper(&settings));
     warnings.extend(postmaster(&settings).await);
     warnings.extend(route::check::own_domains(&settings).await);
     for text in warnings {
@@ -116,12 +117,20 @@ fn user_and_data(settings: &Settings) -> anyhow::Result<Vec<String>> {
     Ok(wrong)
 }
 
+/// Root without `user`, and the data another's: the server starts, and leaves files that their owner cannot open.
+pub(super) fn keeper(settings: &Settings) -> Option<String> {
+    let keeper = privileges::other_keeper(&settings.data).filter(|_| settings.user.is_none())?.name();
+    let data = settings.data.display();
+    Some(format!(
+        "`user`: {data} belongs to {keeper}, and a server that root starts would leave files there that {keeper} cannot \
+         open; say user = {keeper:?}, or give the folder to root"
+    ))
+}
+
 /// Whether somebody reads what is sent to the postmaster, when the store is there to be asked.
 async fn postmaster(settings: &Settings) -> Option<String> {
     let address = settings.postmaster.as_ref()?;
-    if let Some(user) = &settings.user {
-        privileges::become_user(user).ok()?;
-    }
+    privileges::become_keeper(settings.user.as_deref(), &settings.data).ok()?;
     if !settings.data.is_dir() {
         return None;
     }

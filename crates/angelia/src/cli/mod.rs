@@ -179,9 +179,7 @@ async fn ground_to_begin(config: Option<&Path>) -> anyhow::Result<Ground> {
 }
 
 async fn open(settings: &Settings) -> anyhow::Result<Ground> {
-    if let Some(user) = &settings.user {
-        crate::privileges::become_user(user)?;
-    }
+    crate::privileges::become_keeper(settings.user.as_deref(), &settings.data)?;
     if !settings.data.is_dir() {
         anyhow::bail!(
             "there is no data folder {}: has `angelia quickstart` been run, and is `data` right in the configuration?",

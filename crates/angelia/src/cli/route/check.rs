@@ -74,9 +74,7 @@ pub(in crate::cli) async fn own_domains(settings: &Settings) -> Vec<String> {
     if named.is_empty() || !settings.data.is_dir() {
         return Vec::new();
     }
-    if let Some(user) = &settings.user
-        && crate::privileges::become_user(user).is_err()
-    {
+    if crate::privileges::become_keeper(settings.user.as_deref(), &settings.data).is_err() {
         return Vec::new();
     }
     let Ok(ground) = Ground::open(settings).await else { return Vec::new() };

@@ -22,9 +22,8 @@ pub(super) async fn straight(
 ) -> Result<(), Failed> {
     let uid = privileges::own_uid();
     let later = |what: &str, error: &dyn std::fmt::Display| Failed::new(exit::TEMPORARY, format!("{what}: {error:#}"));
-    if let Some(user) = &settings.user {
-        privileges::become_user(user).map_err(|error| later("giving up root", &error))?;
-    }
+    let became = privileges::become_keeper(settings.user.as_deref(), &settings.data);
+    became.map_err(|error| later("giving up root", &error))?;
     privileges::keep_private();
     if !settings.data.is_dir() {
         let text = format!("there is no data folder {}: has `angelia quickstart` been run?", settings.data.display());
