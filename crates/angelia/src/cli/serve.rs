@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use journal::Event;
-
 use crate::privileges;
 use crate::signals::{Signals, Wish};
 use crate::wiring::{Doors, Office};
@@ -15,7 +13,8 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  angelia serve --config /etc/angelia/angelia.toml\n\n\
-    SIGHUP reads the configuration and the certificates again, SIGTERM ends in order.\n\
+    SIGHUP reads the configuration and the certificates again; a file that is wrong changes nothing. SIGTERM ends in\n\
+    order, a second one at once.\n\
     ANGELIA_LOG=debug shows the developer's trace (net=trace,mhs=debug …).")]
 pub(super) struct Args {}
 
@@ -27,6 +26,8 @@ pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()
     let doors = Doors::open(&settings)?;
     if let Some(user) = &settings.user {
         privileges::become_user(user)?;
+    } else if let Some(text) = super::config::keeper(&settings) {
+        eprintln!("angelia: {}: {text}", path.display());
     } else if privileges::is_root() {
         eprintln!("angelia: runs as root; set `user` in {} to give that up after binding", path.display());
     }
@@ -37,9 +38,7 @@ pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()
             Wish::End => break,
             Wish::Reload => match crate::config::read(&path) {
                 Ok(settings) => office.reload(settings).await,
-                Err(error) => {
-                    office.record(Event::Fault { place: "configuration".to_owned(), reason: error.to_string() });
-                }
+                Err(error) => office.keep_settings("configuration", &error),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! A running post office.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ const CERTIFICATE_POLL: Duration = Duration::from_secs(60);
 
 /// How long mail out may take to end once it is cut off: what it knows is written down.
 const OUTBOUND_PATIENCE: Duration = Duration::from_secs(60);
+
+/// When the end tells what it waits for: what ends at once is not worth a word.
+const TOLD_AFTER: Duration = Duration::from_millis(500);
 
 /// How long tasks that were cut off may take to notice.
 const CUT_PATIENCE: Duration = Duration::from_secs(1);
@@ -153,10 +157,18 @@ impl Office {
             }
         }
         if let Err(error) = self.take(settings) {
-            self.record(Event::Fault { place: "reload".to_owned(), reason: format!("{error:#}; the old one holds") });
-            return;
+            return self.keep_settings("reload", &format!("{error:#}"));
         }
         self.record(Event::Reloaded { what: "configuration and certificates".to_owned() });
+    }
+
+    /// A reload that comes to nothing. Said on stderr too, where the operator has turned the journal's lines off.
+    pub(crate) fn keep_settings(&self, place: &str, why: &dyn std::fmt::Display) {
+        let reason = format!("the old configuration stays: {why}");
+        if self.settings.journal_format == JournalFormat::Off {
+            eprintln!("angelia: {reason}");
+        }
+        self.record(Event::Fault { place: place.to_owned(), reason });
     }
 
     fn take(&mut self, settings: Settings) -> anyhow::Result<()> {
@@ -249,7 +261,17 @@ impl Office {
         for door in self.doors {
             let _ = door.accepting.await;
         }
-        let (drained, ()) = tokio::join!(self.shutdown.drained(patience), Self::stop_outbound(outbound));
+        let signals: Vec<Shutdown> = outbound.iter().map(|(signal, _)| signal.clone()).collect();
+        let mut ending = pin!(async { tokio::join!(self.shutdown.drained(patience), Self::stop_outbound(outbound)) });
+        let (drained, ()) = tokio::select! {
+            ended = &mut ending => ended,
+            () = tokio::time::sleep(TOLD_AFTER) => {
+                if let Some(reason) = waits_for(&signals, self.shutdown.under_way(), patience) {
+                    record(&*self.journal, Event::Warning { place: "shutdown".to_owned(), reason });
+                }
+                ending.await
+            }
+        };
         if !drained {
             let reason = format!("{} connections were cut off", self.shutdown.under_way());
             record(&*self.journal, Event::Fault { place: "shutdown".to_owned(), reason });
@@ -301,6 +323,22 @@ impl Office {
     }
 }
 
+/// What the end waits for, and how long.
+fn waits_for(outbound: &[Shutdown], connections: usize, patience: Duration) -> Option<String> {
+    // Mail out counts itself beside its deliveries.
+    let deliveries: usize = outbound.iter().map(|signal| signal.under_way().saturating_sub(1)).sum();
+    let several = |count: usize, one: &str, many: &str, patience: Duration| {
+        let word = if count == 1 { one } else { many };
+        (count > 0).then(|| format!("{count} {word} ({} s at most)", patience.as_secs()))
+    };
+    let parts = [
+        several(deliveries, "delivery", "deliveries", OUTBOUND_DRAIN),
+        several(connections, "connection", "connections", patience),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("waits for {}; a second SIGTERM ends it at once", parts.join(" and ")))
+}
+
 fn record(journal: &dyn Journal, event: Event) {
     journal.record(Entry { at: net::clock::now(), session: None, mail: None, event });
 }
@@ -322,5 +360,90 @@ impl Journal for Both {
     fn record(&self, entry: Entry) {
         self.0.record(entry.clone());
         self.1.record(entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use directory::Knock;
+    use envelope::{Address, Domain, SessionId};
+    use protocol::sasl::{Refusal, Secret};
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+
+    /// What the server says last to these lines, of which each is answered by one line or more.
+    async fn last_word(address: SocketAddr, lines: &[&str]) -> String {
+        let mut stream = BufReader::new(tokio::net::TcpStream::connect(address).await.unwrap());
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        for said in lines {
+            stream.write_all(format!("{said}\r\n").as_bytes()).await.unwrap();
+            loop {
+                line.clear();
+                stream.read_line(&mut line).await.unwrap();
+                if line.as_bytes().get(3) != Some(&b'-') {
+                    break;
+                }
+            }
+        }
+        line
+    }
+
+    #[tokio::test]
+    async fn failed_sign_ins_count_at_all_doors_and_over_a_reload() {
+        let folder = tempfile::tempdir().unwrap();
+        let doors: String =
+            ["submission", "imap", "pop3"].iter().map(|door| format!("[{door}]\nlisten = \"127.0.0.1:0\"\n")).collect();
+        let text = format!("hostname = \"mx.a.test\"\ndata = \"data\"\n{doors}[journal]\nformat = \"off\"\n");
+        let settings = crate::config::parse(&text, folder.path()).unwrap();
+        let mut office = Office::start(settings.clone(), None).await.unwrap();
+        let directory = &office.ground().directory;
+        directory.add_domain(&Domain::parse("a.test").unwrap()).await.unwrap();
+        let anna = Address::parse("anna@a.test").unwrap();
+        directory.add_account(&anna, &Secret::new(b"secret".to_vec())).await.unwrap();
+        let lines: [(Service, &[&str], &str, &str); 3] = [
+            (Service::Submission, &["EHLO a", "AUTH PLAIN AGFubmEAc2VjcmV0"], "235 ", "454 4.7.0 "),
+            (Service::Imap, &["a LOGIN anna secret"], "a OK ", "a NO [UNAVAILABLE] "),
+            (Service::Pop3, &["USER anna", "PASS secret"], "+OK", "-ERR [SYS/TEMP] "),
+        ];
+        let addresses = office.addresses();
+        let at = |service| addresses.iter().find(|(door, _)| *door == service).unwrap().1;
+        for (service, lines, taken, _) in lines {
+            let heard = last_word(at(service), lines).await;
+            assert!(heard.starts_with(taken), "{service:?}: {heard}");
+        }
+        let (journal, peer) = (Arc::clone(&office.journal), at(Service::Imap).ip());
+        let mut guesses = tokio::task::JoinSet::new();
+        for _ in 0..directory::limits::SIGN_IN_FAILURE_BURST {
+            let (guard, journal) = (Arc::clone(&office.ground.sign_ins), Arc::clone(&journal));
+            guesses.spawn(async move {
+                let knock = Knock { journal: &*journal, service: Service::Imap, session: SessionId::random(), peer };
+                guard.failed(knock, "anna", "PLAIN", &Refusal::Credentials).await;
+            });
+        }
+        guesses.join_all().await;
+        office.reload(settings).await;
+        for (service, lines, _, refused) in lines {
+            let heard = last_word(at(service), lines).await;
+            assert!(heard.starts_with(refused), "{service:?}: {heard}");
+        }
+        office.stop(Duration::from_secs(5)).await;
+    }
+
+    #[test]
+    fn the_end_says_what_it_waits_for() {
+        let (idle, busy) = (Shutdown::new(), Shutdown::new());
+        let _own = [idle.busy(), busy.busy()];
+        assert_eq!(waits_for(std::slice::from_ref(&idle), 0, Duration::from_secs(30)), None);
+        let _one = busy.busy();
+        assert_eq!(
+            waits_for(&[idle.clone(), busy.clone()], 0, Duration::from_secs(30)).unwrap(),
+            "waits for 1 delivery (20 s at most); a second SIGTERM ends it at once"
+        );
+        let _two = busy.busy();
+        assert_eq!(
+            waits_for(&[idle, busy], 3, Duration::from_secs(30)).unwrap(),
+            "waits for 2 deliveries (20 s at most) and 3 connections (30 s at most); a second SIGTERM ends it at once"
+        );
     }
 }

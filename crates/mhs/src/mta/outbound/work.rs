@@ -28,6 +28,7 @@ impl Drop for AtWork {
 
 /// One turn: this letter, and those that may follow it.
 pub(super) async fn carry(outbound: Arc<Outbound>, attempt: Attempt) {
+    let _busy = outbound.context.shutdown.busy();
     let mut at_work = AtWork { outbound: outbound.clone(), attempt: attempt.id };
     let finding = target::find(&outbound.context, &outbound.settings, &attempt.destination);
     let found = outbound.patiently(attempt.id, finding).await;
