@@ -4,9 +4,9 @@
 //! gets the group of the server (setgid), which reads it through that. A letter is written under a temporary name with
 //! mode 0600, synced, opened to the group, and renamed; its name is the id of a letter.
 
-use std::collections::HashMap;
-use std::ffi::CString;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -15,16 +15,16 @@ use std::time::{Duration, SystemTime};
 
 use envelope::MailId;
 
-use super::limits::{FREE_OCTETS_MIN, LETTER_OCTETS, LISTED_ODD_MAX, LISTED_OF_ONE, UNFINISHED};
+use super::limits::{
+    ASIDE_OF_ONE_MAX, FREE_OCTETS_MIN, LISTED_ODD_MAX, LISTED_OF_ONE, UNFINISHED, UNFINISHED_OF_ONE_MAX,
+};
+use super::notice::NOTICE;
 
 /// Everybody writes, nobody lists, nobody touches another's; files get the group of the folder.
 const MODE: u32 = 0o3733;
 
 /// What a letter's name begins with until it is whole.
 const UNFINISHED_PREFIX: &str = ".new-";
-
-/// What the server tells those who put letters in. It holds a lock on it while it runs.
-const NOTICE: &str = ".angelia";
 
 /// What the server cannot open is left under a name that begins so.
 const ASIDE_PREFIX: &str = ".aside-";
@@ -33,15 +33,6 @@ const ASIDE_PREFIX: &str = ".aside-";
 #[derive(Debug, Clone)]
 pub(crate) struct DropFolder {
     path: PathBuf,
-}
-
-/// What the server has said about itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Notice {
-    /// The longest letter that it takes.
-    pub(crate) octets_max: u64,
-    /// Whether it runs.
-    pub(crate) is_served: bool,
 }
 
 /// A letter on its way into the folder. Without [`Deposit::finish`] nothing of it stays.
@@ -56,10 +47,65 @@ pub(crate) struct Deposit {
 /// What the folder holds.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    /// Letters: name, owner.
-    pub(super) letters: Vec<(MailId, u32)>,
+    /// Of each user the letters that came first, in the order in which they came.
+    pub(super) letters: BTreeMap<u32, Vec<MailId>>,
     /// What is no letter: names.
-    pub(super) odd: Vec<std::ffi::OsString>,
+    pub(super) odd: Vec<OsString>,
+    /// What each user has there, letters or not.
+    pub(super) loads: HashMap<u32, Load>,
+    /// How many files were removed at once, being too many of their kind.
+    pub(super) removed: usize,
+}
+
+/// What one user has there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) files: usize,
+    pub(super) octets: u64,
+    /// Of the files, those under a temporary name.
+    unfinished: usize,
+    /// Of the files, those that we could not open.
+    pub(super) aside: usize,
+}
+
+/// What a name stands for.
+enum Kind {
+    Notice,
+    Letter(MailId),
+    Unfinished,
+    Aside,
+    Odd,
+}
+
+impl Kind {
+    fn of(name: &OsStr, found: &Metadata) -> Self {
+        let is_id = |text: &str| text.parse::<MailId>().ok().filter(|mail| mail.to_string() == text);
+        let Some(text) = name.to_str().filter(|_| found.is_file()) else { return Self::Odd };
+        match text {
+            NOTICE => Self::Notice,
+            _ if text.starts_with(UNFINISHED_PREFIX) => Self::Unfinished,
+            _ if text.strip_prefix(ASIDE_PREFIX).is_some_and(|id| is_id(id).is_some()) => Self::Aside,
+            _ => is_id(text).map_or(Self::Odd, Self::Letter),
+        }
+    }
+}
+
+/// The first letters of one user.
+#[derive(Default)]
+struct Firsts(BinaryHeap<(i64, i64, [u8; 16])>);
+
+impl Firsts {
+    /// By the time that nobody can set: when the letter got its name. The names of letters of one moment are in order too.
+    fn add(&mut self, mail: MailId, found: &Metadata) {
+        self.0.push((found.ctime(), found.ctime_nsec(), mail.to_bytes()));
+        if self.0.len() > LISTED_OF_ONE {
+            self.0.pop();
+        }
+    }
+
+    fn in_order(self) -> Vec<MailId> {
+        self.0.into_sorted_vec().into_iter().map(|(_, _, mail)| MailId::from_bytes(mail)).collect()
+    }
 }
 
 /// A letter, opened.
@@ -86,26 +132,16 @@ impl DropFolder {
         &self.path
     }
 
-    /// What the server has said; `None` when it never has. What others wrote in its place does not count.
-    pub(crate) fn notice(&self) -> Option<Notice> {
-        let file = open(&self.path.join(NOTICE)).ok()?;
-        let (found, folder) = (file.metadata().ok()?, self.path.metadata().ok()?);
-        if !found.is_file() || found.uid() != folder.uid() {
-            return None;
-        }
-        let mut text = String::new();
-        (&file).take(1024).read_to_string(&mut text).ok()?;
-        let octets_max = text.lines().find_map(|line| line.strip_prefix("octets_max ")?.parse().ok());
-        // Whoever gets the lock knows that no server holds it.
-        let is_served = matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock));
-        Some(Notice { octets_max: octets_max.unwrap_or(LETTER_OCTETS), is_served })
-    }
-
     /// Begins a letter.
     ///
     /// # Errors
-    /// No folder, no right to write there, no room.
+    /// No folder, no right to write there, no room; or the server has enough of this user's.
     pub(crate) fn deposit(&self, mail: MailId) -> io::Result<Deposit> {
+        if let Some(notice) = self.notice()
+            && let Some(why) = notice.turns_away(crate::privileges::own_uid())
+        {
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, why));
+        }
         if free_octets(&self.path)? < FREE_OCTETS_MIN {
             let text = format!("the file system of {} is nearly full", self.path.display());
             return Err(io::Error::new(io::ErrorKind::StorageFull, text));
@@ -160,51 +196,46 @@ impl DropFolder {
         Ok(())
     }
 
-    /// Tells those who put letters in, and answers the file whose lock says that the server runs.
-    pub(super) fn announce(&self, octets_max: u64) -> io::Result<File> {
-        let path = self.path.join(NOTICE);
-        let ours = self.path.metadata()?.uid();
-        if path.symlink_metadata().is_ok_and(|found| !found.is_file() || found.uid() != ours) {
-            std::fs::remove_file(&path)?;
-        }
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o644).custom_flags(libc::O_NOFOLLOW);
-        let mut file = options.open(&path)?;
-        file.set_permissions(Permissions::from_mode(0o644))?;
-        // Somebody may hold it, whom we do not wait for.
-        let _ = file.try_lock();
-        file.set_len(0)?;
-        file.write_all(format!("angelia-drop 1\noctets_max {octets_max}\n").as_bytes())?;
-        Ok(file)
-    }
-
-    /// What is there, and removes what somebody began long ago and never ended. All of the folder is looked through, so
-    /// that nobody's heap hides another's letter; of each user only the first letters are kept. `each` hears of all.
+    /// What is there. All of the folder is looked through, so that nobody's heap hides another's letter; of each user only
+    /// the first letters are kept. `each` hears of all. What was begun long ago and never ended goes, and so does what is
+    /// too much of its kind.
     pub(super) fn list(&self, mut each: impl FnMut(MailId, u32)) -> io::Result<Listing> {
         let mut listing = Listing::default();
-        let mut kept: HashMap<u32, usize> = HashMap::new();
+        let mut firsts: BTreeMap<u32, Firsts> = BTreeMap::new();
         for entry in std::fs::read_dir(&self.path)? {
             let entry = entry?;
             let name = entry.file_name();
-            let text = name.to_string_lossy();
             let Ok(found) = entry.metadata() else { continue };
-            match text.parse::<MailId>() {
-                _ if text == NOTICE || text.starts_with(ASIDE_PREFIX) => {}
-                Ok(mail) if found.is_file() && mail.to_string() == text => {
+            let load = listing.loads.entry(found.uid()).or_default();
+            let kind = Kind::of(&name, &found);
+            if !matches!(kind, Kind::Notice) {
+                load.files += 1;
+                load.octets = load.octets.saturating_add(found.len());
+            }
+            let is_too_much = match kind {
+                Kind::Notice => false,
+                Kind::Letter(mail) => {
                     each(mail, found.uid());
-                    let his = kept.entry(found.uid()).or_default();
-                    *his += 1;
-                    if *his <= LISTED_OF_ONE {
-                        listing.letters.push((mail, found.uid()));
-                    }
+                    firsts.entry(found.uid()).or_default().add(mail, &found);
+                    false
                 }
-                _ if text.starts_with(UNFINISHED_PREFIX) && found.is_file() => {
-                    remove_unfinished(&entry.path(), &found)?;
+                Kind::Unfinished => {
+                    load.unfinished += 1;
+                    load.unfinished > UNFINISHED_OF_ONE_MAX || is_older(&found, UNFINISHED)
                 }
-                _ if listing.odd.len() < LISTED_ODD_MAX => listing.odd.push(name),
-                _ => {}
+                Kind::Aside => {
+                    load.aside += 1;
+                    load.aside > ASIDE_OF_ONE_MAX
+                }
+                Kind::Odd => listing.odd.len() >= LISTED_ODD_MAX,
+            };
+            if is_too_much {
+                listing.removed += usize::from(remove_at_once(&entry.path(), &found)?);
+            } else if matches!(kind, Kind::Odd) {
+                listing.odd.push(name);
             }
         }
+        listing.letters = firsts.into_iter().map(|(uid, his)| (uid, his.in_order())).collect();
         Ok(listing)
     }
 
@@ -216,6 +247,11 @@ impl DropFolder {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file of its own"));
         }
         Ok(Opened { uid: found.uid(), file })
+    }
+
+    /// Whose a letter is that cannot be opened.
+    pub(super) fn owner(&self, mail: MailId) -> io::Result<u32> {
+        Ok(self.path.join(mail.to_string()).symlink_metadata()?.uid())
     }
 
     /// Removes letters, for good.
@@ -230,7 +266,7 @@ impl DropFolder {
     }
 
     /// Removes what is no letter; of a file the beginning is kept in `aside`. Answers where.
-    pub(super) fn put_aside(&self, name: &std::ffi::OsStr, aside: &Path) -> io::Result<Option<PathBuf>> {
+    pub(super) fn put_aside(&self, name: &OsStr, aside: &Path) -> io::Result<Option<PathBuf>> {
         let path = self.path.join(name);
         let found = path.symlink_metadata()?;
         if found.is_dir() {
@@ -252,12 +288,12 @@ impl DropFolder {
 }
 
 /// Without waiting for the other end of a pipe, and without following a link.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
 /// The beginning of a file. `None` when there are too many of them already.
-fn keep(path: &Path, aside: &Path, name: &std::ffi::OsStr) -> io::Result<Option<PathBuf>> {
+fn keep(path: &Path, aside: &Path, name: &OsStr) -> io::Result<Option<PathBuf>> {
     use super::limits::{ASIDE_MAX, ASIDE_OCTETS};
     match DirBuilder::new().mode(0o700).create(aside) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -273,24 +309,24 @@ fn keep(path: &Path, aside: &Path, name: &std::ffi::OsStr) -> io::Result<Option<
     Ok(Some(kept))
 }
 
-/// What was begun long ago; its writer may remove it at the same moment.
-fn remove_unfinished(path: &Path, found: &std::fs::Metadata) -> io::Result<()> {
-    if !is_older(found, UNFINISHED) {
-        return Ok(());
-    }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Its writer may remove it at the same moment; a folder with something in it stays.
+fn remove_at_once(path: &Path, found: &Metadata) -> io::Result<bool> {
+    let removed = if found.is_dir() { std::fs::remove_dir(path) } else { std::fs::remove_file(path) };
+    match removed {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || found.is_dir() => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
 /// By the time that nobody can set.
-fn is_older(found: &std::fs::Metadata, age: Duration) -> bool {
+fn is_older(found: &Metadata, age: Duration) -> bool {
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(found.ctime()).unwrap_or_default());
     SystemTime::now().duration_since(changed).is_ok_and(|passed| passed > age)
 }
 
-fn free_octets(path: &Path) -> io::Result<u64> {
+/// What is free on the file system of a folder, for who is not root.
+pub(super) fn free_octets(path: &Path) -> io::Result<u64> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: both pointers are valid for the call, and the structure is read only when the call says that it filled it.

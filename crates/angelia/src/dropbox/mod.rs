@@ -7,16 +7,22 @@
 //! forge; under which addresses he may write says `sender`. A row in the transaction that accepts the letter remembers
 //! the file's name (`ledger`), so that a server that dies before it has removed the file does not take it twice.
 //!
+//! Nobody else can be kept from writing into the folder, but those who go by `angelia send` hear (`notice`) when enough of
+//! theirs waits there.
+//!
 //! Nothing vanishes: what cannot be sent goes back to its writer by a notice; what cannot be read is put aside, and the
 //! journal says where.
 
 mod clerk;
 mod folder;
 mod form;
+mod header;
 mod ledger;
 pub(crate) mod limits;
+mod notice;
 mod sender;
 mod submit;
+mod taking;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +33,15 @@ pub(crate) use folder::{Deposit, DropFolder};
 pub(crate) use form::{Form, notify};
 pub(crate) use ledger::MIGRATIONS;
 pub(crate) use submit::{Refused, Rules, Submission, submit, unqualified};
+
+/// A name for a file: of two that one user makes, the later one is greater.
+pub(crate) fn file_name() -> MailId {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let mut bytes = MailId::random().to_bytes();
+    let when = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+    bytes.iter_mut().zip(when.to_be_bytes()).for_each(|(byte, own)| *byte = own);
+    MailId::from_bytes(bytes)
+}
 
 /// The letter's name, made of the file's and of its owner: whoever names his file after another letter does not become
 /// that letter.

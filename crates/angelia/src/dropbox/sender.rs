@@ -65,14 +65,20 @@ pub(super) async fn decide(
     };
     let mut sender = None;
     for field in Header::parse(header).get_all("from") {
-        for mailbox in mailboxes(&field.value()) {
-            let owned = match mailbox.address() {
+        // One that names nobody names nobody of his.
+        let named = mailboxes(&field.value());
+        let mut is_his = !named.is_empty();
+        for mailbox in named {
+            is_his = match mailbox.address() {
                 Some(address) => owns(directory, user, &address).await?,
                 None => false,
             };
-            if !owned {
-                sender = Some(user.address.clone());
+            if !is_his {
+                break;
             }
+        }
+        if !is_his {
+            sender = Some(user.address.clone());
         }
     }
     Ok(Decided { reverse_path, replaced, sender })

@@ -7,9 +7,10 @@ use envelope::{Address, Domain, MailId, Recipient, Reply, ReversePath};
 use journal::Event;
 use mhs::msa::hand_in::{self, HandIn, LocalUser, Prepared};
 use mhs::msa::post::PostError;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::form::Form;
+use super::header;
 use super::sender::{self, Decided};
 use crate::config::Settings;
 
@@ -76,13 +77,12 @@ impl Refused {
 pub(crate) async fn submit(
     context: &Arc<mhs::Context>,
     rules: &Rules,
-    submission: Submission,
+    mut submission: Submission,
     body: &mut (dyn AsyncRead + Unpin + Send),
 ) -> Result<(Prepared, Event), Refused> {
     let directory = &context.directory;
     let home = home(directory, &rules.hostname).await.map_err(|error| Refused::ours(&error))?;
     let user = sender::user(submission.uid, &home).map_err(|error| Refused::ours(&error))?;
-    let form = &submission.form;
     let refuse = |code, status, text: String, about: &[Address]| Refused::Letter {
         reply: Reply::new(code, status, text),
         to: Some(user.address.clone()),
@@ -92,6 +92,9 @@ pub(crate) async fn submit(
         let text = format!("{} may not send mail from this machine (drop.users)", user.login);
         return Err(refuse(550, (5, 7, 1), text, &[]));
     }
+    let (header, begun) = header::cleaned(&submission.header).map_err(|text| refuse(554, (5, 6, 0), text, &[]))?;
+    submission.header = header;
+    let form = &submission.form;
     let mut recipients: Vec<Recipient> = Vec::new();
     for name in &form.recipients {
         let address = recipient(name, &home, directory).await?;
@@ -115,7 +118,7 @@ pub(crate) async fn submit(
     let to = reverse_path.address().cloned();
     let event = Event::HandedIn { login: user.login.clone(), uid: user.uid, replaced };
     let hand_in = hand_in(submission, user, reverse_path, recipients, sender);
-    match hand_in::prepare(context, hand_in, body).await {
+    match hand_in::prepare(context, hand_in, &mut begun.as_slice().chain(body)).await {
         Ok(prepared) => Ok((prepared, event)),
         Err(PostError::NoRecipients { refused }) => Err(Refused::Recipients(refused)),
         Err(PostError::Store(error)) => Err(Refused::ours(&error)),

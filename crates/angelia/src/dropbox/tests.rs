@@ -9,7 +9,8 @@ use std::sync::Arc;
 use envelope::{Address, MailId};
 use journal::Silent;
 
-use super::clerk::{Fate, in_turn};
+use super::clerk::Caps;
+use super::taking::Fate;
 use super::*;
 use crate::config::{self, Settings};
 use crate::wiring::{Ground, transfer};
@@ -52,7 +53,7 @@ impl House {
     }
 
     fn drop_letter(&self, form: &Form, letter: &str) -> MailId {
-        let name = MailId::random();
+        let name = file_name();
         let mut deposit = self.drop_folder().deposit(name).unwrap();
         deposit.write_all(&form.encode()).unwrap();
         deposit.write_all(letter.as_bytes()).unwrap();
@@ -72,6 +73,20 @@ impl House {
 
     async fn delivered(&self) -> i64 {
         self.count("SELECT COUNT(*) FROM message").await
+    }
+
+    /// Anna's, in the order in which they came.
+    async fn letters(&self) -> Vec<String> {
+        let anna = self.ground.directory.open_as_operator(&address("anna@athens.test")).await.unwrap();
+        let account = self.ground.mailstore.open(&anna).await.unwrap();
+        let selected = account.select("INBOX", false).await.unwrap();
+        let uids: mailstore::UidSet = selected.view.entries.iter().map(|entry| entry.uid).collect();
+        let mut letters = Vec::new();
+        for message in account.messages(selected.view.mailbox, &uids, 1000).await.unwrap() {
+            let bytes = account.body(&message).await.unwrap().read_all(1 << 20).await.unwrap();
+            letters.push(String::from_utf8(bytes.to_vec()).unwrap());
+        }
+        letters
     }
 
     async fn reverse_paths(&self) -> Vec<String> {
@@ -96,6 +111,11 @@ fn address(text: &str) -> Address {
 
 fn to(recipient: &str) -> Form {
     Form { recipients: vec![recipient.to_owned()], ..Form::default() }
+}
+
+fn subject(letter: &str) -> String {
+    let line = letter.lines().find_map(|line| line.strip_prefix("Subject: "));
+    line.unwrap_or_default().to_owned()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -229,13 +249,126 @@ async fn nothing_vanishes() {
 }
 
 #[tokio::test]
-async fn users_have_their_turns() {
-    let letters = |uid: u32, count: usize| (0..count).map(move |_| (MailId::random(), uid));
-    let all: Vec<_> = letters(1, 1000).chain(letters(2, 2)).collect();
-    let (turn, is_more) = in_turn(all.clone());
-    assert!(is_more && turn.len() == limits::OF_ONE_USER + 2);
-    let second = all.last().unwrap().0;
-    assert!(turn.iter().position(|name| *name == second).unwrap() < 4);
+async fn letters_of_one_user_keep_their_order() {
+    let house = House::open("").await;
+    let _notice = house.clerk.open().await.unwrap();
+    let count = limits::OF_ONE_USER + 7;
+    for number in 0..count {
+        house.drop_letter(&to("anna@athens.test"), &format!("Subject: number {number}\n\nx\n"));
+    }
+    while !house.names().is_empty() {
+        house.clerk.pass().await;
+    }
+    let subjects: Vec<String> = house.letters().await.iter().map(|letter| subject(letter)).collect();
+    let wanted: Vec<String> = (0..count).map(|number| format!("number {number}")).collect();
+    assert_eq!(subjects, wanted);
+}
+
+#[tokio::test]
+async fn names_of_files_are_in_order() {
+    let names: Vec<String> = (0..100).map(|_| file_name().to_string()).collect();
+    assert!(names.is_sorted() && names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
+}
+
+#[tokio::test]
+async fn who_has_enough_there_is_told() {
+    let mut house = House::open("").await;
+    let _notice = house.clerk.open().await.unwrap();
+    for (files, octets) in [(3, u64::MAX), (usize::MAX, 600)] {
+        Arc::get_mut(&mut house.clerk).unwrap().caps = Caps { files, octets, free_octets: 0 };
+        for _ in 0..3 {
+            house.drop_letter(&to("anna@athens.test"), &format!("Subject: x\n\n{}\n", "x".repeat(200)));
+        }
+        house.clerk.pass().await;
+        let refused = house.drop_folder().deposit(file_name()).unwrap_err();
+        assert!(refused.to_string().contains("too many of your letters"), "{refused}");
+        assert!(house.names().is_empty(), "what was there is taken all the same");
+        house.clerk.pass().await;
+        assert!(house.drop_folder().deposit(file_name()).is_ok());
+    }
+    assert_eq!(house.delivered().await, 6);
+}
+
+#[tokio::test]
+async fn the_last_room_of_the_disk_is_not_theirs() {
+    let mut house = House::open("").await;
+    let notice = house.clerk.open().await.unwrap();
+    house.drop_letter(&to("anna@athens.test"), "Subject: x\n\nx\n");
+    let caps = |free_octets| Caps { files: 100, octets: u64::MAX, free_octets };
+    Arc::get_mut(&mut house.clerk).unwrap().caps = caps(u64::MAX);
+    assert_eq!(house.clerk.pass().await, limits::PAUSE);
+    assert_eq!((house.names().len(), house.delivered().await), (1, 0), "it waits");
+    let refused = house.drop_folder().deposit(file_name()).unwrap_err();
+    assert!(refused.to_string().contains("disk is nearly full"), "{refused}");
+    Arc::get_mut(&mut house.clerk).unwrap().caps = caps(0);
+    house.clerk.pass().await;
+    assert_eq!((house.names().len(), house.delivered().await), (0, 1));
+    assert!(house.drop_folder().deposit(file_name()).is_ok());
+    // What a server said of its disk before it went counts for nothing.
+    Arc::get_mut(&mut house.clerk).unwrap().caps = caps(u64::MAX);
+    house.clerk.pass().await;
+    drop(notice);
+    assert!(house.drop_folder().deposit(file_name()).is_ok());
+}
+
+#[tokio::test]
+async fn heaps_of_what_is_no_letter_do_not_grow() {
+    let house = House::open("").await;
+    let _notice = house.clerk.open().await.unwrap();
+    let path = &house.settings.drop.path;
+    for _ in 0..limits::UNFINISHED_OF_ONE_MAX + 5 {
+        std::fs::write(path.join(format!(".new-{}", MailId::random())), "").unwrap();
+    }
+    for _ in 0..limits::ASIDE_OF_ONE_MAX + 5 {
+        std::fs::write(path.join(format!(".aside-{}", MailId::random())), "").unwrap();
+    }
+    std::fs::write(path.join(".aside-x"), "").unwrap();
+    for number in 0..limits::LISTED_ODD_MAX + 5 {
+        std::fs::write(path.join(format!("odd{number}")), "").unwrap();
+    }
+    house.clerk.pass().await;
+    let names = house.names();
+    let count = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix) && *name != ".aside-x").count();
+    assert_eq!((count(".new-"), count(".aside-")), (limits::UNFINISHED_OF_ONE_MAX, limits::ASIDE_OF_ONE_MAX));
+    assert!(count("odd") <= limits::LISTED_ODD_MAX - limits::ODD_AT_ONCE + 1, "{}", count("odd"));
+}
+
+#[tokio::test]
+async fn no_trick_hides_a_second_from() {
+    let house = House::open("trusted_users = []").await;
+    let _notice = house.clerk.open().await.unwrap();
+    for (header, wants_sender) in [
+        ("From: <bin@athens.test>\nSubject: x\n", false),
+        ("From: <bin@athens.test>\nSubject: x\rFrom: <boss@sparta.test>\n", true),
+        ("From: <bin@athens.test>\nSubject: x\r\n\tmore\rFrom: <boss@sparta.test>\n", true),
+        ("From: <bin@athens.test>\nFr\0om: <boss@sparta.test>\n", true),
+        ("From: <bin@athens.test>\nFrom: <boss@sparta.test>\n", true),
+        ("From: bin@athens.test, boss@sparta.test\n", true),
+        ("From:\n", true),
+        ("From: nobody:;\n", true),
+        ("From: ???\n", true),
+        // No header at all: ours names him.
+        (" , <boss@sparta.test>\nFrom: <boss@sparta.test>\n", false),
+        ("Subject: x\nthis is no field\nFrom: <boss@sparta.test>\n", false),
+    ] {
+        let name = house.drop_letter(&to("kostas@patras.test"), &format!("{header}\ntext\n"));
+        if !house.give(name, 2) {
+            return;
+        }
+        assert!(matches!(house.clerk.take(name).await, Fate::Taken(..)));
+        let rows = house.ground.queue.show(letter_id(name, 2), net::clock::now()).await.unwrap();
+        let body = house.ground.store.open(rows[0].mail.body).await.unwrap();
+        let letter = body.read(0..body.len()).await.unwrap().to_vec();
+        let found = message::header::Header::parse(&letter);
+        assert_eq!(found.get("sender").is_some(), wants_sender, "{header:?}");
+        if !wants_sender {
+            let from: Vec<String> = found.get_all("from").map(|field| field.text()).collect();
+            assert_eq!(from.len(), 1, "{header:?}");
+            assert!(from[0].contains("bin@athens.test") && !from[0].contains("boss"), "{header:?}: {from:?}");
+        }
+        let text = String::from_utf8_lossy(&letter);
+        assert!(text.ends_with("text\r\n") && !text.contains('\0') && !text.replace("\r\n", "").contains('\r'));
+    }
 }
 
 #[tokio::test]
@@ -246,7 +379,8 @@ async fn a_heap_of_one_hides_nobody() {
     let names: Vec<MailId> = (0..count).map(|_| house.drop_letter(&to("anna@athens.test"), "\n")).collect();
     let mut seen = 0;
     let listing = house.drop_folder().list(|_, _| seen += 1).unwrap();
-    assert_eq!((listing.letters.len(), seen), (limits::LISTED_OF_ONE, count));
+    let kept: usize = listing.letters.values().map(Vec::len).sum();
+    assert_eq!((kept, seen), (limits::LISTED_OF_ONE, count));
     // Taken, and killed before any file went: a start remembers those that no look keeps, too.
     for name in &names {
         assert!(matches!(house.clerk.take(*name).await, Fate::Taken(..)));

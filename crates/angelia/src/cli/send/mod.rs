@@ -15,7 +15,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use envelope::{Domain, MailId};
+use envelope::Domain;
 
 use self::letter::Letter;
 use self::words::{Task, Words};
@@ -179,8 +179,8 @@ fn into_box(
     verbose: bool,
 ) -> Result<(), Failed> {
     let notice = folder.notice();
-    let octets_max = notice.map_or(dropbox::limits::LETTER_OCTETS, |notice| notice.octets_max);
-    let name = MailId::random();
+    let octets_max = notice.as_ref().map_or(dropbox::limits::LETTER_OCTETS, |notice| notice.octets_max);
+    let name = dropbox::file_name();
     let mut deposit = folder.deposit(name).map_err(|error| no_box(folder, &error))?;
     let written = deposit.write_all(&form.encode()).and_then(|()| deposit.write_all(letter.header()));
     written.map_err(|error| Failed::new(exit::TEMPORARY, format!("writing the letter: {error}")))?;

@@ -10,7 +10,7 @@ use protocol::smtp::server::{BareLineEnds, Config, Event, Server};
 use protocol::{Session, Step};
 
 use super::{Failed, exit, no_box};
-use crate::dropbox::{Deposit, DropFolder, Form, letter_id, limits};
+use crate::dropbox::{Deposit, DropFolder, Form, file_name, letter_id, limits};
 use crate::privileges;
 
 /// What was said of the letter under way.
@@ -104,7 +104,7 @@ impl Envelope {
     }
 
     fn begin(&mut self, server: &mut Server, folder: &DropFolder) {
-        let name = MailId::random();
+        let name = file_name();
         let deposit = folder.deposit(name).and_then(|mut deposit| {
             deposit.write_all(&self.form.encode())?;
             Ok(deposit)
