@@ -59,6 +59,7 @@ async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut wrong = certificates(&settings);
     wrong.extend(user_and_data(&settings)?);
     wrong.extend(route::check::wrong(&settings));
+    wrong.extend(route::reach::wrong(&settings));
     for text in &wrong {
         eprintln!("{}: {text}", path.display());
     }
@@ -66,6 +67,7 @@ async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let mut warnings = route::check::warnings(&settings);
+    warnings.extend(route::reach::warnings(&settings));
     warnings.extend(keeper(&settings));
     warnings.extend(postmaster(&settings).await);
     warnings.extend(route::check::own_domains(&settings).await);

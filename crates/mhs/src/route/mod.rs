@@ -23,4 +23,4 @@ pub use next_hop::NextHop;
 pub use ourselves::Ourselves;
 pub use survey::{Candidate, Heard, Survey, Useless, survey};
 pub use table::{Route, Sender, Table};
-pub use way::{Credentials, Endpoint, Options, Protocol, To, WayError};
+pub use way::{Credentials, Endpoint, Options, Protocol, To, USUAL_REFUSAL, WayError};

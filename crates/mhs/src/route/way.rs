@@ -12,6 +12,9 @@ use super::Sources;
 use crate::mta::outbound::SiteLimits;
 use crate::mta::outbound::tls::TlsPolicy;
 
+/// What `reject:` says without words of its own.
+pub const USUAL_REFUSAL: &str = "mail to this address is not taken";
+
 /// What is spoken with the next hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -229,7 +232,7 @@ fn refusal(text: &str) -> Result<To, WayError> {
         Ok(status) => (status, rest.trim()),
         Err(_) => (EnhancedStatus::new(5, 7, 1), text),
     };
-    let words = if words.is_empty() { "mail to this address is not taken" } else { words };
+    let words = if words.is_empty() { USUAL_REFUSAL } else { words };
     if words.len() > 400 || !words.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Err(WayError::Words);
     }

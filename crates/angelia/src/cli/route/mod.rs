@@ -3,6 +3,7 @@
 
 pub(super) mod check;
 mod hop;
+pub(super) mod reach;
 mod report;
 mod words;
 
