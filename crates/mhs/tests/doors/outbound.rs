@@ -269,14 +269,17 @@ async fn tls_where_it_can_be_had() {
     let attempted = deliver(&athens.context, &connections(), &target(&[broken.address]), &batch).await;
     assert_eq!(words(&attempted), ["D250"]);
     assert!(broken.heard().contains(&"2 MAIL FROM:<anna@athens.test>".to_owned()), "{:?}", broken.heard());
-    // Unless it is required.
-    let strict = Connections::new(Arc::new(settings(TlsPolicy::Required)));
-    let attempted = deliver(&athens.context, &strict, &target(&[broken.address]), &batch).await;
+    // Unless it is required: by a word about this way, since for all mail out it does not bind who is next door.
+    let strict = |peer: &Peer| Target { tls: Some(TlsPolicy::Required), ..target(&[peer.address]) };
+    let attempted = deliver(&athens.context, &connections(), &strict(&broken), &batch).await;
     assert_eq!(words(&attempted), ["L451"]);
     let plain = Peer::start(|_, line| willing(line)).await;
-    let attempted = deliver(&athens.context, &strict, &target(&[plain.address]), &batch).await;
+    let attempted = deliver(&athens.context, &connections(), &strict(&plain), &batch).await;
     assert!(attempted.site_down.unwrap().text.starts_with("TLS is required"));
     assert!(!plain.heard().iter().any(|line| line.contains("MAIL")));
+    let required = Connections::new(Arc::new(settings(TlsPolicy::Required)));
+    let attempted = deliver(&athens.context, &required, &target(&[plain.address]), &batch).await;
+    assert_eq!(words(&attempted), ["D250"]);
     // Never is never.
     let never = Connections::new(Arc::new(settings(TlsPolicy::Never)));
     let attempted = deliver(&athens.context, &never, &target(&[broken.address]), &batch).await;

@@ -8,7 +8,8 @@ pub(super) const KEYS: &[Key] = &[
         name: "outbound.port",
         kind: Kind::Number { min: 1, max: 65_535 },
         default: is("25", "Where mail servers listen."),
-        doc: "The port of other mail servers. Another one is for laboratories only.",
+        doc: "The port of other mail servers: of MX hosts, and of `smtp://` routes that name none. Another one is for \
+              laboratories only; where we listen says `smtp.listen`.",
     },
     Key {
         name: "outbound.source",
@@ -39,7 +40,8 @@ pub(super) const KEYS: &[Key] = &[
         ),
         doc: "Whether letters travel encrypted: where the other side offers it; always, and else they wait; always, and \
               only to hosts whose certificate verifies for their name; or never, for laboratories. A domain that demands \
-              more by MTA-STS or DANE gets more; `never` alone asks neither.",
+              more by MTA-STS or DANE gets more; `never` alone asks neither. A socket, and a host on loopback that a route \
+              names, are asked for no more than they offer, unless `route.tls` says so: nothing leaves the machine.",
     },
     Key {
         name: "outbound.connections",

@@ -23,8 +23,8 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::Ways,
         default: super::Default::Required { example: "\"smtp://relay.example.net:587\"" },
         doc: "Where such mail goes. `mx`: to the MX hosts of the recipient's domain, as without a route, but with what else \
-              stands in this one. `smtp://`: to this host, at port 25 if none is named; `smtps://`: the same with TLS from \
-              the first byte, port 465; `lmtp://` and `lmtp:/path`: to a message store, over TCP (port 24) or a Unix socket. \
+              stands in this one. `smtp://`: to this host, at `outbound.port` (25) if none is named; `smtps://`: the same \
+              with TLS from the first byte, port 465; `lmtp://` and `lmtp:/path`: to a message store, over TCP (port 24) or a Unix socket. \
               Several hosts, as a list, are tried in their order. `reject:`: it is refused with this text, which may \
               begin with a code as in \"reject:5.1.6 moved away\".",
     },
@@ -37,14 +37,18 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "route.port",
         kind: Kind::Number { min: 1, max: 65_535 },
-        default: unset("587", "That of the protocol; for `mx` that of `outbound.port`."),
+        default: unset(
+            "587",
+            "That of the protocol: 465 for `smtps`, 24 for `lmtp`, `outbound.port` for `smtp` and `mx`.",
+        ),
         doc: "The port where `to` names none.",
     },
     Key {
         name: "route.user",
         kind: Kind::Text,
         default: unset("\"anna@example.org\"", "Nobody signs in."),
-        doc: "Sign in at the next hop under this name, by SCRAM-SHA-256 or, over verified TLS, PLAIN. Needs `password_file`.",
+        doc: "Sign in at the next hop under this name, by SCRAM-SHA-256 or, over verified TLS, PLAIN or LOGIN. \
+              Needs `password_file`.",
     },
     Key {
         name: "route.password_file",

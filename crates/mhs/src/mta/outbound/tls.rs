@@ -36,14 +36,21 @@ pub enum TlsPolicy {
 }
 
 /// What the operator demands of a connection to this host: the route's word, or else that for all mail out. A password goes to
-/// nobody but the host that was meant, unless the operator said otherwise; a socket on this machine needs no TLS.
+/// nobody but the host that was meant, unless the operator said otherwise. What never leaves this machine needs no TLS: a
+/// socket has none, and a program on loopback that a route names gets what it offers.
 pub(super) fn operator(settings: &Settings, target: &Target, host: &Host) -> TlsPolicy {
     match (&host.place, target.tls) {
         (Place::Unix(_), _) => TlsPolicy::Never,
         (_, Some(policy)) => policy,
         (_, None) if target.credentials.is_some() => TlsPolicy::Verify,
+        (_, None) if is_next_door(host) && settings.tls != TlsPolicy::Never => TlsPolicy::Opportunistic,
         (_, None) => settings.tls,
     }
+}
+
+/// On loopback, and named by the operator: the DNS can say that of any host.
+fn is_next_door(host: &Host) -> bool {
+    host.mx_of.is_none() && host.place.ip().is_some_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// For the journal: version, cipher, and who vouches for the name.
@@ -58,5 +65,43 @@ pub(super) fn protected(conversation: &Conversation<Client>) -> memory::Protecte
         (None, _) => memory::Protected::Clear,
         (Some(_), Some(Verdict::Verified | Verdict::Dane)) => memory::Protected::Verified,
         (Some(_), _) => memory::Protected::Encrypted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use envelope::Domain;
+    use net::{Resolver, Roots};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_demanded_of_who_is_next_door() {
+        let resolver = Resolver::named("127.0.0.1:9".parse().unwrap()).unwrap();
+        let mut settings = Settings::new("mx.athens.test", resolver, &Roots::none());
+        let tcp = |address: &str| Place::Tcp(address.parse().unwrap());
+        let host = |place: Place, mx_of: Option<&str>| Host {
+            name: "store".to_owned(),
+            place,
+            mx_of: mx_of.map(|domain| Domain::parse(domain).unwrap()),
+        };
+        use TlsPolicy::{Never, Opportunistic, Required, Verify};
+        for (usual, route, host, wanted) in [
+            (Required, None, host(tcp("127.0.0.1:24"), None), Opportunistic),
+            (Verify, None, host(tcp("[::1]:24"), None), Opportunistic),
+            (Verify, None, host(tcp("[::ffff:127.0.0.1]:24"), None), Opportunistic),
+            (Never, None, host(tcp("127.0.0.1:24"), None), Never),
+            (Required, Some(Verify), host(tcp("127.0.0.1:24"), None), Verify),
+            (Required, None, host(tcp("192.0.2.1:24"), None), Required),
+            // Whoever has the DNS say so takes nothing away.
+            (Required, None, host(tcp("127.0.0.1:25"), Some("patras.test")), Required),
+            (Required, None, host(Place::Unix(PathBuf::from("/run/lmtp")), None), Never),
+        ] {
+            settings.tls = usual;
+            let target = Target { tls: route, ..Target::plain("lmtp:x", vec![host.clone()]) };
+            assert_eq!(operator(&settings, &target, &host), wanted, "{usual:?} {route:?} {host:?}");
+        }
     }
 }
