@@ -224,7 +224,8 @@ fn a_reload_drops_nobody_and_a_wrong_file_changes_nothing() {
     let good = std::fs::read_to_string(house.config()).unwrap();
     std::fs::write(house.config(), good.replace("hostname", "hostnam")).unwrap();
     server.signal("HUP");
-    assert!(server.hear("fault").to_string().contains("did you mean `hostname`?"));
+    let said = server.hear("fault").to_string();
+    assert!(said.contains("the old configuration stays: ") && said.contains("did you mean `hostname`?"), "{said}");
     assert!(server.connect("smtp").reply().contains("mail.athens.test"));
 
     let new = good
@@ -249,6 +250,8 @@ fn the_end_waits_for_a_letter_under_way() {
     }
     server.signal("TERM");
     server.hear("stopping");
+    let said = server.hear("warning").to_string();
+    assert!(said.contains("waits for 1 connection (30 s at most); a second SIGTERM ends it at once"), "{said}");
     assert!(talk.say("Subject: late\r\n\r\n.").starts_with("250"), "it is taken all the same");
     let mut rest = String::new();
     talk.0.read_to_string(&mut rest).unwrap();
@@ -294,6 +297,108 @@ fn records_are_kept_while_the_server_runs_and_while_it_does_not() {
     assert!(said.contains("the alias m@sparta.test led there only, and is gone too"), "{said}");
     house.done(&["domain", "remove", "sparta.test"], "");
     assert!(!house.done(&["domain", "list"], "").contains("sparta"));
+}
+
+#[test]
+fn people_go_on_and_groups_have_terms() {
+    let house = House::build();
+    let said = |arguments: &[&str]| {
+        let output = house.angelia(arguments, "");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&house.done(&[arguments, &["--json"]].concat(), "")).unwrap()
+    };
+    house.done(&["account", "add", "petros@athens.test", "--password-stdin"], "a secret word\n");
+
+    let forward = ["account", "forward", "Anna@athens.test", "a@far.test", "b@far.test"];
+    assert!(said(&forward).ends_with("go to a@far.test, b@far.test; none stays\n"));
+    assert_eq!(json(&["account", "forward"])[0]["keeps"], false);
+    assert!(said(&["account", "forward", "anna@athens.test", "petros@athens.test", "--keep"]).contains("a copy stays"));
+    let listed = json(&["account", "forward", "anna@athens.test"]);
+    let wanted = serde_json::json!([
+        {"account": "anna@athens.test", "targets": ["petros@athens.test"], "keeps": true}
+    ]);
+    assert_eq!(listed, wanted, "the new ones stand in the place of the old ones");
+    assert_eq!(json(&["account", "forward", "petros@athens.test"]), serde_json::json!([]));
+    assert!(said(&["account", "forward", "anna@athens.test", "--off"]).contains("stay there"));
+    assert_eq!(json(&["account", "forward"]), serde_json::json!([]));
+
+    said(&["account", "moved", "old@athens.test", "old@far.test"]);
+    assert!(said(&["account", "moved", "gone@athens.test", "gone@far.test", "--refuse"]).contains("are refused"));
+    let listed = json(&["account", "moved"]);
+    let forwards = |from: &str| {
+        listed.as_array().unwrap().iter().find(|one| one["from"] == from).map(|one| one["forwards"].clone())
+    };
+    assert_eq!((forwards("old@athens.test"), forwards("gone@athens.test")), (Some(true.into()), Some(false.into())));
+    said(&["account", "moved", "old@athens.test", "--off"]);
+    assert_eq!(json(&["account", "moved"]).as_array().unwrap().len(), 1);
+
+    let add = ["alias", "add", "list@athens.test", "petros@athens.test", "m@far.test"];
+    said(&[&add[..], &["--owner", "anna@athens.test", "--senders", "members"]].concat());
+    let first = |key: &str| json(&["alias", "list"])[0][key].clone();
+    assert_eq!((first("owner"), first("senders")), ("anna@athens.test".into(), "members".into()));
+    assert!(
+        said(&["alias", "add", "list@athens.test", "--no-owner"]).contains("the terms of list@athens.test are changed")
+    );
+    assert_eq!((first("owner"), first("senders")), (serde_json::Value::Null, "members".into()));
+    said(&["alias", "add", "list@athens.test", "--senders", "local"]);
+    assert_eq!((first("senders"), first("targets").as_array().unwrap().len()), ("local".into(), 2));
+
+    for (code, arguments, wanted) in [
+        (1, &["account", "forward", "nobody@athens.test", "a@far.test"][..], "nobody@athens.test"),
+        (1, &["alias", "add", "none@athens.test", "--senders", "local"], "none@athens.test"),
+        (2, &["account", "forward", "--off"], "<ACCOUNT>"),
+        (2, &["account", "moved", "old@athens.test", "--off", "--refuse"], "cannot be used with"),
+        (2, &["alias", "add", "list@athens.test", "--senders", "friends"], "invalid value"),
+        (2, &["alias", "add", "list@athens.test"], "required"),
+    ] {
+        let said = house.fails(code, arguments);
+        assert!(said.contains(wanted), "{arguments:?}: {said}");
+    }
+}
+
+/// Once: the end waits for whoever is in the middle of a letter. Twice: it does not.
+#[test]
+fn a_second_wish_to_end_is_meant() {
+    let house = House::build();
+    let mut server = house.serve();
+    let mut talk = server.connect("smtp");
+    talk.reply();
+    for line in ["EHLO a.test", "MAIL FROM:<k@p.test>", "RCPT TO:<anna@athens.test>", "DATA"] {
+        talk.say(line);
+    }
+    server.signal("TERM");
+    server.hear("warning");
+    let began = Instant::now();
+    server.signal("TERM");
+    let status = server.child.wait().unwrap();
+    assert!(!status.success() && began.elapsed() < Duration::from_secs(20), "{status}");
+}
+
+#[test]
+fn what_keeps_a_route_from_working_is_said() {
+    let house = House::build();
+    let good = std::fs::read_to_string(house.config()).unwrap();
+    let routes = "[lmtp]\nsocket = \"own\"\n[[route]]\ndomain = \"b.test\"\nto = \"lmtp:/no/such/socket\"\n\
+                  source = \"192.0.2.26\"\n[[route]]\ndomain = \"c.test\"\nto = \"reject:\"\n";
+    std::fs::write(house.config(), format!("{good}\n{routes}")).unwrap();
+    let checked = house.angelia(&["config", "check"], "");
+    let said = text(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(0), "{said}");
+    for wanted in ["/no/such/socket is not there", "this machine does not have 192.0.2.26", "says no reason"] {
+        assert_eq!(
+            said.lines().filter(|line| line.contains("warning: line ") && line.contains(wanted)).count(),
+            1,
+            "{said}"
+        );
+    }
+    let own = house.folder.path().join("own");
+    let back = format!("[[route]]\nto = \"lmtp:{}\"\n", own.display());
+    std::fs::write(house.config(), format!("{good}\n{routes}{back}")).unwrap();
+    let said = house.fails(1, &["config", "check"]);
+    assert!(said.contains("is a door of this server: letters would come back"), "{said}");
 }
 
 #[test]
