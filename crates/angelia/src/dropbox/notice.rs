@@ -7,7 +7,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
 use super::folder::{DropFolder, open};
-use super::limits::{LETTER_OCTETS, NOTICE_OCTETS_MAX};
+use super::limits::{LETTER_OCTETS, LOCK_PAUSE, LOCK_TRIES, NOTICE_OCTETS_MAX};
 
 /// Its name.
 pub(super) const NOTICE: &str = ".angelia";
@@ -94,8 +94,13 @@ impl DropFolder {
         options.read(true).write(true).create(true).truncate(false).mode(0o644).custom_flags(libc::O_NOFOLLOW);
         let file = options.open(&path)?;
         file.set_permissions(Permissions::from_mode(0o644))?;
-        // Somebody may hold it, whom we do not wait for.
-        let _ = file.try_lock();
+        // Whoever asks whether we run holds it for a moment; whoever holds it for longer is not waited for.
+        for _ in 0..LOCK_TRIES {
+            if file.try_lock().is_ok() {
+                break;
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
         write(&file, &text(octets_max, closed))?;
         Ok(file)
     }
@@ -131,5 +136,21 @@ mod tests {
         assert_eq!((odd.octets_max, odd.turns_away(0)), (LETTER_OCTETS, None));
         let all = Closed { users: (u32::MAX - 500..=u32::MAX).collect(), to_all: true };
         assert!((text(u64::MAX, &all).len() as u64) < NOTICE_OCTETS_MAX);
+    }
+
+    #[test]
+    fn who_looks_in_the_way_of_a_start_does_not_hide_it() {
+        let house = tempfile::tempdir().unwrap();
+        let folder = DropFolder::at(house.path());
+        drop(folder.announce(7, &ROOM_FOR_ALL).unwrap());
+        let looking = File::open(house.path().join(NOTICE)).unwrap();
+        looking.try_lock_shared().unwrap();
+        let leaves = std::thread::spawn(move || {
+            std::thread::sleep(LOCK_PAUSE);
+            drop(looking);
+        });
+        let _held = folder.announce(7, &ROOM_FOR_ALL).unwrap();
+        leaves.join().unwrap();
+        assert!(folder.notice().unwrap().is_served);
     }
 }
