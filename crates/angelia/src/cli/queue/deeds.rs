@@ -81,32 +81,47 @@ pub(super) async fn drop(bulk: Bulk, yes: bool, config: Option<&Path>) -> anyhow
 /// `queue drop --bounce`.
 pub(super) async fn bounce(bulk: Bulk, why: Option<&str>, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
     confirm(&bulk, "Give back", "and tell each sender that delivery has failed", yes, config).await?;
-    let (now, settings, ground) = (wall_clock(), crate::cli::settings(config)?, crate::cli::ground(config).await?);
-    let (verbose, filter) = (bulk.verbose, bulk.selection.filter(now)?);
+    let (settings, ground) = (crate::cli::settings(config)?, crate::cli::ground(config).await?);
+    let mut tally = Tally::new("bounce", bulk.verbose);
+    let filter = bulk.selection.filter(wall_clock())?;
     let diary = Diary::open(&ground, config)?;
     let context = transfer(&settings, &ground, None, diary.journal(), Shutdown::new());
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     let reply = Reply::new(554, (5, 0, 0), format!("whoever looks after {} has given it back{why}", settings.hostname));
-    let mut tally = Tally::new("bounce", verbose);
-    let mut after = Some(Place::start());
+    let done = give_all_back(&context, filter, &reply, &mut tally, &diary).await;
+    diary.close().await;
+    done?;
+    tally.end()?;
+    tally.left_alone();
+    if tally.touched == 0 {
+        bail!("nothing was given back");
+    }
+    eprintln!("{} given back", recipients(tally.touched));
+    Ok(())
+}
+
+async fn give_all_back(
+    context: &mhs::Context,
+    filter: Filter,
+    reply: &Reply,
+    tally: &mut Tally,
+    diary: &Diary,
+) -> anyhow::Result<()> {
+    let (now, mut after) = (wall_clock(), Some(Place::start()));
     while let Some(from) = after {
-        let (rows, next) = ground.queue.page(filter.clone(), now, from).await?;
+        let (rows, next) = context.queue.page(filter.clone(), now, from).await?;
         for letter in rows.chunk_by(|one, other| one.mail.id == other.mail.id) {
             let (active, idle): (Vec<Listed>, Vec<Listed>) =
                 letter.iter().cloned().partition(|row| matches!(row.next, Next::Active { .. }));
-            let given = give_back(&context, &idle, &reply).await?;
-            idle.iter().for_each(|row| tally.count(row, given, &diary));
-            active.iter().for_each(|row| tally.count(row, false, &diary));
+            let given = give_back(context, &idle, reply).await?;
+            idle.iter().for_each(|row| tally.count(row, given, diary));
+            active.iter().for_each(|row| tally.count(row, false, diary));
             // Claimed since it was looked at.
             tally.active += if given { 0 } else { idle.len() as u64 };
         }
         after = next;
     }
-    diary.close().await;
-    ground.queue.wake();
-    tally.end()?;
-    tally.left_alone();
-    eprintln!("{} given back", recipients(tally.touched));
+    context.queue.wake();
     Ok(())
 }
 
