@@ -61,6 +61,8 @@ impl Sqlite {
         let wait = if role == Role::Checkpoints { CHECKPOINT_WAIT } else { BUSY_WAIT };
         connection.busy_timeout(wait).map_err(|error| fault(&error))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        // One text, one plan, whatever is bound to it: otherwise each statement with a bound LIMIT is planned at every use.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|error| fault(&error))?;
         let sqlite = Self { connection, failure: Arc::clone(failure), texts: RefCell::default() };
         let page_cache = if role == Role::Reader { PAGE_CACHE_READER_KIB } else { PAGE_CACHE_WRITER_KIB };
         sqlite.go_to_wal()?;
