@@ -44,12 +44,13 @@ macro_rules! unique_id {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 // Lower-case base 32 without padding, 26 characters: it can be read out on the telephone.
                 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-                for place in (0..26).rev() {
-                    let digit = (self.0 >> (place * 5)) & 31;
-                    let letter = DIGITS.get(digit as usize).copied().unwrap_or(b'0');
-                    write!(f, "{}", char::from(letter))?;
+                let mut letters = [b'0'; 26];
+                let mut rest = self.0;
+                for letter in letters.iter_mut().rev() {
+                    *letter = DIGITS.get((rest & 31) as usize).copied().unwrap_or(b'0');
+                    rest >>= 5;
                 }
-                Ok(())
+                f.write_str(std::str::from_utf8(&letters).unwrap_or_default())
             }
         }
 
