@@ -198,13 +198,20 @@ impl Directory {
         }
         self.refresh().await?;
         let key = names::canonical(address);
+        // Who stands behind an address is asked only where its domain is ours: of others the domain says everything.
+        if key.host().name().is_none_or(|domain| self.inner.cache.domain(domain) == Some(false)) {
+            return Ok(Lookup::Foreign);
+        }
         if let Some(found) = self.inner.cache.lookup(&key) {
             return Ok(found);
         }
         let asked = key.clone();
         let resolved = self.read(move |q, settings| Ok((schema::version(q)?, resolve::resolve(q, settings, &asked)?)));
         let (version, found) = resolved.await?;
-        self.inner.cache.keep_lookup(version, key, found.clone());
+        match key.host().name().filter(|_| found == Lookup::Foreign) {
+            Some(domain) => self.inner.cache.keep_domain(version, domain.clone(), false),
+            None => self.inner.cache.keep_lookup(version, key, found.clone()),
+        }
         Ok(found)
     }
 
