@@ -8,7 +8,7 @@ use super::limits::PHRASE_CHARS_MAX;
 /// One line, without control characters.
 pub(crate) fn describe(event: &Event) -> String {
     let sentence = about_program(event).or_else(|| about_connection(event)).unwrap_or_else(|| about_letter(event));
-    clean(&sentence)
+    clean(sentence)
 }
 
 /// The door's name as the configuration has it.
@@ -152,7 +152,10 @@ fn list(addresses: &[Address]) -> String {
 }
 
 /// What strangers said may not steer a terminal, begin a line, or fill a screen.
-fn clean(text: &str) -> String {
+fn clean(text: String) -> String {
+    if text.len() <= PHRASE_CHARS_MAX && !text.contains(char::is_control) {
+        return text;
+    }
     let mut out: String =
         text.chars().take(PHRASE_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(PHRASE_CHARS_MAX).is_some() {

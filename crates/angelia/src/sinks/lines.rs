@@ -14,8 +14,14 @@ use journal::{Entry, Event};
 use super::limits::WAITING_MAX;
 use super::line::{Format, Line};
 
+/// How long a line waits for company: under load hundreds then share one write, and nobody who watches sees it.
+const COMPANY_PATIENCE: Duration = Duration::from_millis(10);
+
 /// How long the end of the program waits for a reader of stderr who does not read.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Octets of lines in one write.
+const WRITE_OCTETS: usize = 64 * 1024;
 
 enum Message {
     Entry(Arc<Entry>),
@@ -73,26 +79,35 @@ impl Lines {
 fn write_all(receiver: &Receiver<Message>, format: Format, lost: &AtomicU64) {
     let mut text = String::new();
     while let Ok(first) = receiver.recv() {
-        let mut next = Some(first);
+        if matches!(first, Message::Entry(_)) {
+            thread::sleep(COMPANY_PATIENCE);
+        }
         let mut stop = false;
+        let mut next = Some(first);
         while let Some(message) = next {
             match message {
                 Message::Entry(entry) => text.push_str(&Line(&entry).render(format)),
                 Message::Stop => stop = true,
             }
-            // Few writes, but no line waits for a later one.
-            next = if text.len() < 64 * 1024 { receiver.try_recv().ok() } else { None };
+            if text.len() >= WRITE_OCTETS {
+                write(&mut text, format, lost);
+            }
+            next = receiver.try_recv().ok();
         }
-        if let Some(notice) = loss(lost) {
-            text.push_str(&Line(&notice).render(format));
-        }
-        // A closed stderr is no reason to stop the mail.
-        let _ = std::io::stderr().write_all(text.as_bytes());
-        text.clear();
+        write(&mut text, format, lost);
         if stop {
             return;
         }
     }
+}
+
+fn write(text: &mut String, format: Format, lost: &AtomicU64) {
+    if let Some(notice) = loss(lost) {
+        text.push_str(&Line(&notice).render(format));
+    }
+    // A closed stderr is no reason to stop the mail.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    text.clear();
 }
 
 /// An entry about the entries that found no room since the last time.
