@@ -4,11 +4,13 @@
 //! session; what was lost is counted, and reported as soon as there is room.
 
 mod describe;
+mod keys;
 mod limits;
 mod line;
 mod lines;
 mod prune;
 mod rows;
+mod runs;
 mod search;
 mod store;
 

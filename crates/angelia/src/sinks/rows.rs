@@ -1,22 +1,23 @@
 //! The sink that writes entries into the store, in batches, off the path of every reply.
 //!
-//! Entries of one connection (or else of one letter) that come together share a row. A connection on which nothing
-//! happened but its coming and going leaves none.
+//! Entries that come together share rows. A connection on which nothing happened but its coming and going leaves none.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use envelope::{MailId, SessionId};
 use journal::{Entry, Event};
 use storage::Store;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::limits::{BATCH_MAX, BATCH_PATIENCE, KNOCKS_MAX, ROW_OCTETS_MAX, WAITING_MAX};
+use super::keys::{self, Key};
+use super::limits::{BATCH_MAX, BATCH_PATIENCE, KNOCKS_MAX, ROW_OCTETS_MAX, RUNS_MERGED, WAITING_MAX};
 use super::lines::loss;
 use super::prune;
-use super::store::{NewRow, day, insert, keys};
+use super::runs::{self, RowId, Run};
+use super::store::{Batch, NewRow, day, insert};
 
 /// The way in.
 pub(super) struct Sender(mpsc::Sender<Arc<Entry>>);
@@ -33,6 +34,7 @@ pub(super) struct Rows {
     stop: oneshot::Sender<()>,
     writer: JoinHandle<()>,
     pruner: JoinHandle<()>,
+    merger: JoinHandle<()>,
 }
 
 impl Rows {
@@ -40,21 +42,38 @@ impl Rows {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let (stop, stopped) = oneshot::channel();
         let pruner = tokio::spawn(prune::run(store.clone(), days));
-        let writer = tokio::spawn(Writer { store, lost, knocks: HashMap::new() }.run(receiver, stopped));
-        (Self { stop, writer, pruner }, Sender(sender))
+        let many = Arc::new(Notify::new());
+        let merger = tokio::spawn(merge(store.clone(), many.clone()));
+        let writer = Writer { store, lost, knocks: HashMap::new(), runs: RUNS_MERGED, many };
+        let writer = tokio::spawn(writer.run(receiver, stopped));
+        (Self { stop, writer, pruner, merger }, Sender(sender))
     }
 
     /// Writes what waits.
     pub(super) async fn stop(self) {
         self.pruner.abort();
+        self.merger.abort();
         let _ = self.stop.send(());
         let _ = self.writer.await;
+    }
+}
+
+/// Brings runs together whenever there may be many.
+async fn merge(store: Store, many: Arc<Notify>) {
+    loop {
+        many.notified().await;
+        if let Err(error) = runs::merge(&store, day(net::clock::now())).await {
+            tracing::warn!(%error, "keys of the journal could not be brought together");
+        }
     }
 }
 
 struct Writer {
     store: Store,
     lost: Arc<AtomicU64>,
+    /// Runs that were written since they were last brought together; those of before the start count as many.
+    runs: usize,
+    many: Arc<Notify>,
     /// The first words of connections on which nothing has happened yet.
     knocks: HashMap<SessionId, Vec<Arc<Entry>>>,
 }
@@ -83,41 +102,46 @@ impl Writer {
     }
 
     async fn write(&mut self, batch: Vec<Arc<Entry>>) {
-        let mut groups = Groups::default();
+        let mut gathered = Gathered::default();
         for entry in batch {
-            self.sort_in(entry, &mut groups);
+            self.sort_in(entry, &mut gathered);
         }
-        groups.entries.extend(loss(&self.lost).map(|entry| (Of::Program, vec![Arc::new(entry)])));
-        let rows = Arc::new(groups.into_rows());
-        if rows.is_empty() {
+        loss(&self.lost).into_iter().for_each(|entry| gathered.add(Arc::new(entry)));
+        let batch = gathered.into_batch();
+        if batch.rows.is_empty() {
             return;
         }
-        let outcome = self.store.write(move |tx| insert(tx, &rows)).await;
+        let outcome = self.store.write(move |tx| insert(tx, &batch)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the journal could not be written to the store");
+        }
+        self.runs += 1;
+        if self.runs >= RUNS_MERGED {
+            self.runs = 0;
+            self.many.notify_one();
         }
     }
 
     /// A connection's first words wait until something happens on it; its last words count only then.
-    fn sort_in(&mut self, entry: Arc<Entry>, groups: &mut Groups) {
-        let Some(session) = entry.session else { return groups.add(entry) };
+    fn sort_in(&mut self, entry: Arc<Entry>, gathered: &mut Gathered) {
+        let Some(session) = entry.session else { return gathered.add(entry) };
         match &entry.event {
-            Event::Connected { .. } | Event::Secured { .. } if !groups.entries.contains_key(&Of::Session(session)) => {
+            Event::Connected { .. } | Event::Secured { .. } if !gathered.sessions.contains(&session) => {
                 if let Some(words) = self.knocks.get_mut(&session) {
                     words.push(entry);
                 } else if self.knocks.len() < KNOCKS_MAX && matches!(entry.event, Event::Connected { .. }) {
                     self.knocks.insert(session, vec![entry]);
                 } else if matches!(entry.event, Event::Secured { .. }) {
                     // Something happened on it before.
-                    groups.add(entry);
+                    gathered.add(entry);
                 }
             }
             Event::Disconnected { .. } if self.knocks.remove(&session).is_some() => {}
             _ => {
                 for word in self.knocks.remove(&session).into_iter().flatten() {
-                    groups.add(word);
+                    gathered.add(word);
                 }
-                groups.add(entry);
+                gathered.add(entry);
             }
         }
     }
@@ -138,46 +162,46 @@ fn fill(batch: &mut Vec<Arc<Entry>>, receiver: &mut mpsc::Receiver<Arc<Entry>>) 
     }
 }
 
-/// What entries have in common that share a row.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Of {
-    Session(SessionId),
-    Mail(MailId),
-    Program,
-}
-
-/// Entries of one batch, sorted.
+/// Entries of one batch, in the order they came.
 #[derive(Default)]
-struct Groups {
-    entries: HashMap<Of, Vec<Arc<Entry>>>,
+struct Gathered {
+    entries: Vec<Arc<Entry>>,
+    /// Connections of which there are some.
+    sessions: HashSet<SessionId>,
 }
 
-impl Groups {
+impl Gathered {
     fn add(&mut self, entry: Arc<Entry>) {
-        let of = entry.session.map(Of::Session).or(entry.mail.map(Of::Mail)).unwrap_or(Of::Program);
-        self.entries.entry(of).or_default().push(entry);
+        self.sessions.extend(entry.session);
+        self.entries.push(entry);
     }
 
-    fn into_rows(self) -> Vec<NewRow> {
-        let mut rows = Vec::new();
-        for entries in self.entries.into_values() {
-            let mut open: Option<NewRow> = None;
-            for entry in entries {
-                let text = serde_json::to_string(&*entry).unwrap_or_default();
-                let is_full =
-                    |row: &NewRow| row.entries.len() + text.len() > ROW_OCTETS_MAX || row.day != day(entry.at);
-                rows.extend(open.take_if(|row| is_full(row)));
-                let row = open.get_or_insert_with(|| begin(&entry));
-                row.entries.push(if row.entries.is_empty() { '[' } else { ',' });
-                row.entries.push_str(&text);
-                row.keys.extend(keys(&entry));
+    /// Rows of about a page of the disk: many entries share one, and their keys are fewer for it.
+    fn into_batch(self) -> Batch {
+        let mut batch = Batch::default();
+        let mut found: BTreeMap<i64, Vec<(Key, RowId)>> = BTreeMap::new();
+        let mut text = Vec::new();
+        for entry in &self.entries {
+            text.clear();
+            if serde_json::to_writer(&mut text, &**entry).is_err() {
+                continue;
             }
-            rows.extend(open);
+            let text = String::from_utf8_lossy(&text);
+            let is_full = |row: &NewRow| row.entries.len() + text.len() > ROW_OCTETS_MAX || row.day != day(entry.at);
+            if batch.rows.last().is_none_or(is_full) {
+                batch.rows.push(begin(entry));
+            }
+            let Some(row) = batch.rows.last_mut() else { continue };
+            row.entries.push(if row.entries.is_empty() { '[' } else { ',' });
+            row.entries.push_str(&text);
+            let keys_of_day = found.entry(row.day).or_default();
+            keys::each(entry, &mut |key| keys_of_day.push((key, row.id)));
         }
-        for row in &mut rows {
+        for row in &mut batch.rows {
             row.entries.push(']');
         }
-        rows
+        batch.runs = found.into_iter().map(|(day, keys)| (day, Run::of(keys))).collect();
+        batch
     }
 }
 
@@ -187,5 +211,5 @@ fn begin(entry: &Entry) -> NewRow {
     for (place, byte) in id.iter_mut().zip(entry.at.0.to_be_bytes()) {
         *place = byte;
     }
-    NewRow { day: day(entry.at), id, entries: String::new(), keys: BTreeSet::new() }
+    NewRow { day: day(entry.at), id, entries: String::new() }
 }

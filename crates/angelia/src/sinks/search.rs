@@ -6,7 +6,8 @@ use envelope::{MailId, SessionId};
 use journal::Entry;
 use storage::{Error, Query, Store};
 
-use super::store::{Key, entries_of};
+use super::keys::Key;
+use super::store::entries_of;
 
 /// What was found.
 #[derive(Debug, Default)]
