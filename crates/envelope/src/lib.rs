@@ -9,6 +9,7 @@ mod address;
 mod domain;
 mod ids;
 mod paths;
+mod shown;
 mod status;
 mod time;
 
@@ -16,5 +17,6 @@ pub use address::{Address, AddressError, LocalPart};
 pub use domain::{Domain, DomainError, Host};
 pub use ids::{AccountId, MailId, MailboxId, SessionId};
 pub use paths::{BodyType, Envelope, ForwardPath, Notify, Recipient, RequireTls, Return, ReversePath};
+pub use shown::{shown, shown_lines, steers};
 pub use status::{EnhancedStatus, Outcome, Reply};
 pub use time::Timestamp;
