@@ -3,7 +3,7 @@
 
 use envelope::{Address, BodyType, Domain, EnhancedStatus, Reply, Timestamp};
 use libfuzzer_sys::fuzz_target;
-use message::dsn::{Action, DeliveryStatus, OriginalRecipient, RecipientReport, Report, Returned, xtext};
+use message::dsn::{Action, DeliveryStatus, OriginalRecipient, Reader, RecipientReport, Report, Returned, Said, xtext};
 use message::mime::Structure;
 
 fuzz_target!(|data: &[u8]| {
@@ -18,12 +18,13 @@ fuzz_target!(|data: &[u8]| {
         original: Some(&text),
         action: Action::Failed,
         status: EnhancedStatus::new(5, 0, 0),
-        remote_mta: Some(&text),
-        reply: Some(&reply),
+        said: Some(Said { host: &text, reply: &reply }),
+        found: Some(&text),
         last_attempt: None,
         will_retry_until: None,
     };
-    let report = Report {
+    let about = [text.to_string()];
+    let mut report = Report {
         reporting_mta: &host,
         from: &address,
         to: &address,
@@ -34,12 +35,16 @@ fuzz_target!(|data: &[u8]| {
         arrival: None,
         subject: Some(&text),
         original_id: Some(&text),
+        reader: Reader::Sender,
         recipients: &[recipient],
         returned: Returned::Headers,
         body: BodyType::SevenBit,
         smtputf8: false,
     };
-    let notice = report.build().around(b"Subject: x\r\n");
-    assert_eq!(Structure::parse(&notice).parts().len(), 4);
-    assert!(notice.is_ascii() && notice.split(|b| *b == b'\n').all(|line| line.len() <= 999));
+    for reader in [Reader::Sender, Reader::Postmaster { about: &about }] {
+        report.reader = reader;
+        let notice = report.build().around(b"Subject: x\r\n");
+        assert_eq!(Structure::parse(&notice).parts().len(), 4);
+        assert!(notice.is_ascii() && notice.split(|b| *b == b'\n').all(|line| line.len() <= 999));
+    }
 });

@@ -166,6 +166,10 @@ pub const NOTICE_LETTER_OCTETS: u64 = 64 * 1024;
 /// And up to this size where he asked for it by RET=FULL.
 pub const NOTICE_LETTER_OCTETS_MAX: u64 = 1024 * 1024;
 
+/// A notice that came back is shown to the postmaster whole up to this size: one with a letter of
+/// [`NOTICE_LETTER_OCTETS_MAX`], and the report on some thousand recipients.
+pub const DOUBLE_BOUNCE_OCTETS_MAX: u64 = 2 * NOTICE_LETTER_OCTETS_MAX;
+
 /// How long a connection to a next hop may take to come to stand (RFC 1123 section 5.3.1.1 leaves it open; networks that
 /// answer at all do so in seconds).
 pub const OUTBOUND_CONNECT_PATIENCE: Duration = Duration::from_secs(30);

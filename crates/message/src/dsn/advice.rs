@@ -40,8 +40,17 @@ const ROWS: &[Row] = &[
         "Write to an address in plain letters, if they have one.",
     ),
     (7, 1, "The other side refuses to take this message from you.", ASK),
+    (7, 5, "There is no connection to the other side that is safe enough.", POSTMASTER),
+    (7, 8, "The mail system that carries our mail on did not let us sign in.", POSTMASTER),
+    (7, 10, "The other side offers no encryption that is safe enough.", POSTMASTER),
     (7, 23, "The other side could not verify that it came from your domain.", POSTMASTER),
     (7, 26, "The other side could not verify that it came from your domain.", POSTMASTER),
+    (
+        7,
+        30,
+        "You asked for encryption all the way, and the other side does not promise it.",
+        "Send it without that demand, if it does no harm when others can read it.",
+    ),
 ];
 
 /// For codes without a row: by subject.
@@ -55,9 +64,16 @@ const SUBJECTS: &[Row] = &[
     (7, 0, "The other side refuses the message by a rule of theirs.", ASK),
 ];
 
-/// What happened, and what to do about it.
-pub(super) fn of(status: EnhancedStatus) -> (&'static str, &'static str) {
-    let exact = ROWS.iter().find(|row| (row.0, row.1) == (status.subject, status.detail));
+/// For codes that mean something else where nobody but ourselves has said it.
+const OURS: &[Row] = &[
+    (3, 0, "Our own mail system is in trouble.", POSTMASTER),
+    (3, 2, "Our own mail system does not send it at present.", POSTMASTER),
+];
+
+/// What happened, and what to do about it. `ours`: no other mail system has said so.
+pub(super) fn of(status: EnhancedStatus, ours: bool) -> (&'static str, &'static str) {
+    let own = OURS.iter().filter(|_| ours);
+    let exact = own.chain(ROWS).find(|row| (row.0, row.1) == (status.subject, status.detail));
     let row = exact.or_else(|| SUBJECTS.iter().find(|row| row.0 == status.subject));
     row.map_or(("The other side gave no clear reason.", ASK), |row| (row.2, row.3))
 }

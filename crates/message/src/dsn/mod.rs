@@ -3,6 +3,7 @@
 
 mod advice;
 mod original;
+mod postmaster;
 mod report;
 mod status;
 #[cfg(test)]
@@ -11,5 +12,5 @@ mod words;
 pub mod xtext;
 
 pub use original::OriginalRecipient;
-pub use report::{Action, Framed, RecipientReport, Report, Returned};
+pub use report::{Action, Framed, Reader, RecipientReport, Report, Returned, Said};
 pub use status::{DeliveryStatus, FieldGroup};

@@ -62,14 +62,36 @@ pub struct RecipientReport<'a> {
     pub action: Action,
     /// Its code; it goes with the action (RFC 3464 section 2.3.4).
     pub status: EnhancedStatus,
-    /// The host that the other side's answer came from; none when no other host was reached.
-    pub remote_mta: Option<&'a str>,
-    /// The other side's answer, or ours.
-    pub reply: Option<&'a Reply>,
+    /// What the other side said, in its own words; none when nobody else had a say.
+    pub said: Option<Said<'a>>,
+    /// Why it failed or is late, in our words; none where the other side's say it all.
+    pub found: Option<&'a str>,
     /// When it was last tried.
     pub last_attempt: Option<Timestamp>,
     /// For [`Action::Delayed`]: until when it is tried.
     pub will_retry_until: Option<Timestamp>,
+}
+
+/// A server's own words, for Remote-MTA and Diagnostic-Code (RFC 3464 sections 2.3.5 and 2.3.6). What we found out
+/// ourselves is never given as another's.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// Its name; nothing of the inside of our machine.
+    pub host: &'a str,
+    /// Its answer.
+    pub reply: &'a Reply,
+}
+
+/// Whom the text for people speaks to.
+#[derive(Debug, Clone, Copy)]
+pub enum Reader<'a> {
+    /// The sender of the letter.
+    Sender,
+    /// The postmaster here, about a notification of ours that could not be delivered itself.
+    Postmaster {
+        /// What that notification was about, a line for each recipient.
+        about: &'a [String],
+    },
 }
 
 /// A notification to be built. It goes out with the null reverse-path (RFC 3464 section 2).
@@ -95,6 +117,8 @@ pub struct Report<'a> {
     pub subject: Option<&'a str>,
     /// Message-ID of the letter, without angle brackets.
     pub original_id: Option<&'a str>,
+    /// Whom the text speaks to.
+    pub reader: Reader<'a>,
     /// The recipients that this notification is about: at least one.
     pub recipients: &'a [RecipientReport<'a>],
     /// What stands between head and tail.
@@ -213,7 +237,12 @@ impl Report<'_> {
             BodyType::SevenBit if !self.smtputf8 => "7bit",
             _ => "8bit",
         };
-        let about = if self.returned == Returned::Full { "Your message" } else { "Header of your message" };
+        let about = match (self.reader, self.returned) {
+            (Reader::Sender, Returned::Full) => "Your message",
+            (Reader::Sender, _) => "Header of your message",
+            (Reader::Postmaster { .. }, Returned::Full) => "The notice",
+            (Reader::Postmaster { .. }, _) => "Header of the notice",
+        };
         format!("Content-Description: {about}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n")
     }
 }
@@ -228,11 +257,12 @@ impl RecipientReport<'_> {
         fields.structured("Final-Recipient", &format!("{kind}; {}", self.address));
         fields.structured("Action", self.action.as_str());
         fields.structured("Status", &self.status.to_string());
-        if let Some(host) = self.remote_mta {
+        if let Some(Said { host, reply }) = self.said {
             fields.structured("Remote-MTA", &format!("dns; {}", printable(host, utf8)));
-        }
-        if let Some(reply) = self.reply {
             fields.structured("Diagnostic-Code", &format!("smtp; {}", printable(&reply.to_string(), utf8)));
+        } else if let Some(found) = self.found {
+            // What no mail system said is of a type of our own (RFC 3464 section 2.3.6).
+            fields.structured("Diagnostic-Code", &format!("X-Angelia; {}", printable(found, utf8)));
         }
         if let Some(at) = self.last_attempt {
             fields.date("Last-Attempt-Date", DateTime::utc(at));
@@ -249,13 +279,13 @@ const FOREIGN_CHARS_MAX: usize = 2_000;
 /// A word longer than this is cut in two, so that no line passes the hard limit.
 const FOREIGN_WORD_CHARS_MAX: usize = 200;
 
-/// Another's words, fit to stand in a field: control characters become blanks, and what is not ASCII `?`.
+/// Another's words, fit to stand in a field: what steers a screen becomes a blank, and what is not ASCII `?`.
 pub(super) fn printable(text: &str, utf8: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut run = 0;
     for c in text.chars().take(FOREIGN_CHARS_MAX) {
         let c = match c {
-            c if c.is_control() || c.is_whitespace() => ' ',
+            c if envelope::steers(c) || c.is_whitespace() => ' ',
             c if c.is_ascii() || utf8 => c,
             _ => '?',
         };

@@ -32,8 +32,8 @@ impl Case {
             original: Some("rfc822;kos+2Btas@patras.test"),
             action,
             status: EnhancedStatus::new(5, 1, 1),
-            remote_mta: Some("mx.patras.test"),
-            reply: Some(&self.reply),
+            said: Some(Said { host: "mx.patras.test", reply: &self.reply }),
+            found: None,
             last_attempt: Some(Timestamp(1_000_000)),
             will_retry_until: Some(Timestamp(400_000_000)),
         }
@@ -51,6 +51,7 @@ impl Case {
             arrival: Some(Timestamp(0)),
             subject: Some("Kalimera"),
             original_id: Some("1@athens.test"),
+            reader: Reader::Sender,
             recipients,
             returned: Returned::Full,
             body: BodyType::SevenBit,
@@ -87,11 +88,10 @@ fn a_failure() {
 #[test]
 fn a_delay_with_the_header_only() {
     let case = Case::new();
-    let reply = Reply::new(451, (4, 4, 1), "connect: connection refused");
     let late = RecipientReport {
         status: EnhancedStatus::new(4, 4, 1),
-        reply: Some(&reply),
-        remote_mta: None,
+        said: None,
+        found: Some("no connection to mx.patras.test: refused"),
         ..case.recipient(Action::Delayed)
     };
     let recipients = [late];
@@ -101,8 +101,68 @@ fn a_delay_with_the_header_only() {
     assert!(whole.contains("Will-Retry-Until: Mon, 5 Jan 1970 15:06:40 +0000\r\n"));
     assert!(whole.contains("We keep trying until Mon, 5 Jan 1970 15:06:40 UTC."));
     assert!(whole.contains("Content-Type: text/rfc822-headers\r\n"));
+    // What we found out ourselves is put into nobody's mouth.
+    let unfolded = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(unfolded.contains("We found: no connection to mx.patras.test: refused"), "{whole}");
+    assert!(unfolded.contains("Diagnostic-Code: X-Angelia; no connection to mx.patras.test: refused"), "{whole}");
+    assert!(!whole.contains("Remote-MTA") && !whole.contains("said:") && !whole.contains("smtp;"), "{whole}");
     let nothing = Report { returned: Returned::Nothing, ..report }.build().around(b"");
     assert_eq!(Structure::parse(&nothing).parts().len(), 3);
+}
+
+#[test]
+fn given_up_after_an_answer() {
+    let case = Case::new();
+    let reply = Reply::new(452, (4, 2, 2), "mailbox full\u{202e}");
+    let recipient = RecipientReport {
+        status: EnhancedStatus::new(5, 4, 7),
+        said: Some(Said { host: "mx.patras.test", reply: &reply }),
+        found: Some("it could not be delivered in 5 days"),
+        ..case.recipient(Action::Failed)
+    };
+    let whole = String::from_utf8(case.report(&[recipient]).build().around(LETTER)).unwrap();
+    for line in [
+        "Status: 5.4.7",
+        "Remote-MTA: dns; mx.patras.test",
+        "Diagnostic-Code: smtp; 452 4.2.2 mailbox full",
+        "    The server mx.patras.test said:",
+        "        452 4.2.2 mailbox full",
+        "        it could not be delivered in 5 days",
+    ] {
+        assert!(whole.contains(&format!("{line}\r\n")) || whole.contains(&format!("{line} \r\n")), "{line}\n{whole}");
+    }
+    assert!(!whole.contains('\u{202e}') && !whole.contains("X-Angelia"), "{whole}");
+}
+
+#[test]
+fn a_notice_that_came_back() {
+    let case = Case::new();
+    let recipients = [case.recipient(Action::Failed)];
+    let about: Vec<String> = (0..30).map(|n| format!("failed for <a{n}@corinth.test>: 5.1.1")).collect();
+    let report = Report {
+        reader: Reader::Postmaster { about: &about },
+        subject: Some("Your message could not be delivered"),
+        ..case.report(&recipients)
+    };
+    let whole = report.build().around(LETTER);
+    golden::check("dsn/postmaster.golden", &whole);
+    assert_eq!(Structure::parse(&whole).parts().len(), 5);
+}
+
+#[test]
+fn our_own_trouble_is_ours() {
+    let case = Case::new();
+    let ours = |said| RecipientReport {
+        status: EnhancedStatus::new(4, 3, 2),
+        said,
+        found: Some("mail for patras.test waits for the operator"),
+        ..case.recipient(Action::Delayed)
+    };
+    let text = |said| String::from_utf8(case.report(&[ours(said)]).build().around(LETTER)).unwrap();
+    assert!(text(None).contains("Our own mail system does not send it at present."));
+    let said = Some(Said { host: "mx.patras.test", reply: &case.reply });
+    let theirs = text(said).replace("\r\n", " ");
+    assert!(theirs.contains("The mail system of the other side takes no"), "{theirs}");
 }
 
 #[test]
@@ -134,7 +194,7 @@ fn hostile_replies_stay_inside() {
         format!("{}\r\n\r\n--=_dsn_seed\r\nX-Evil: 1\u{1b}[2J {}", "é".repeat(900), "a".repeat(5_000)),
     );
     let recipients =
-        [RecipientReport { reply: Some(&reply), remote_mta: Some("a\r\nb"), ..case.recipient(Action::Failed) }];
+        [RecipientReport { said: Some(Said { host: "a\r\nb", reply: &reply }), ..case.recipient(Action::Failed) }];
     let report = Report { subject: Some("x\r\n--=_dsn_seed--\r\n"), ..case.report(&recipients) };
     let whole = report.build().around(LETTER);
     assert_eq!(Structure::parse(&whole).parts().len(), 5);

@@ -7,7 +7,7 @@ use envelope::Timestamp;
 use crate::date::DateTime;
 
 use super::report::printable;
-use super::{Action, RecipientReport, Report, Returned, advice};
+use super::{Action, Reader, RecipientReport, Report, Returned, Said, advice, postmaster};
 
 /// Recipients listed in full; of a thousand failures nobody reads more, and the status part has them all.
 const RECIPIENTS_TOLD_MAX: usize = 50;
@@ -16,6 +16,9 @@ const RECIPIENTS_TOLD_MAX: usize = 50;
 const COLUMNS: usize = 72;
 
 pub(super) fn subject(report: &Report<'_>) -> &'static str {
+    if let Reader::Postmaster { .. } = report.reader {
+        return postmaster::SUBJECT;
+    }
     match worst(report) {
         Action::Failed => "Your message could not be delivered",
         Action::Delayed => "Your message is delayed",
@@ -31,6 +34,9 @@ fn worst(report: &Report<'_>) -> Action {
 }
 
 pub(super) fn text(report: &Report<'_>) -> String {
+    if let Reader::Postmaster { about } = report.reader {
+        return postmaster::text(report, about);
+    }
     let mut out = String::new();
     paragraph(&mut out, "", &format!("This is the mail system of {}.", report.reporting_mta));
     paragraph(&mut out, "", &opening(report));
@@ -84,26 +90,29 @@ fn opening(report: &Report<'_>) -> String {
     }
 }
 
+impl RecipientReport<'_> {
+    /// What it means to people, and what they can do.
+    pub(super) fn advice(&self) -> (&'static str, &'static str) {
+        advice::of(self.status, self.said.is_none())
+    }
+}
+
 fn tell(out: &mut String, recipient: &RecipientReport<'_>) {
     let _ = writeln!(out, "  To <{}>", recipient.address);
     let happened = match recipient.action {
-        Action::Failed => format!("It could not be delivered. {}", advice::of(recipient.status).0),
-        Action::Delayed => format!("It is late. {}", advice::of(recipient.status).0),
+        Action::Failed => format!("It could not be delivered. {}", recipient.advice().0),
+        Action::Delayed => format!("It is late. {}", recipient.advice().0),
         Action::Delivered => "It is in the mailbox.".to_owned(),
         Action::Relayed => "It was passed on to the next mail system.".to_owned(),
         Action::Expanded => "It was passed on to the addresses behind this one.".to_owned(),
     };
     paragraph(out, "    ", &happened);
-    if let Some(reply) = recipient.reply.filter(|_| matches!(recipient.action, Action::Failed | Action::Delayed)) {
-        match recipient.remote_mta {
-            Some(host) => paragraph(out, "    ", &format!("The server {} said:", printable(host, true))),
-            None => paragraph(out, "    ", "In the words of the mail system:"),
-        }
-        paragraph(out, "        ", &printable(&reply.to_string(), true));
+    if matches!(recipient.action, Action::Failed | Action::Delayed) {
+        reasons(out, recipient);
     }
     match recipient.action {
         Action::Failed => {
-            paragraph(out, "    ", &format!("What you can do: {}", advice::of(recipient.status).1));
+            paragraph(out, "    ", &format!("What you can do: {}", recipient.advice().1));
         }
         Action::Delayed => {
             if let Some(until) = recipient.will_retry_until {
@@ -114,12 +123,24 @@ fn tell(out: &mut String, recipient: &RecipientReport<'_>) {
     }
 }
 
-fn day(at: Timestamp) -> String {
+/// In whose words it is told is never mixed up: what the other side said is quoted, the rest we found out ourselves.
+pub(super) fn reasons(out: &mut String, recipient: &RecipientReport<'_>) {
+    if let Some(Said { host, reply }) = recipient.said {
+        paragraph(out, "    ", &format!("The server {} said:", printable(host, true)));
+        paragraph(out, "        ", &printable(&reply.to_string(), true));
+    }
+    if let Some(found) = recipient.found {
+        paragraph(out, "    ", "We found:");
+        paragraph(out, "        ", &printable(found, true));
+    }
+}
+
+pub(super) fn day(at: Timestamp) -> String {
     DateTime::utc(at).to_rfc5322().replace("+0000", "UTC")
 }
 
 /// Adds words, broken into lines, and an empty line.
-fn paragraph(out: &mut String, indent: &str, words: &str) {
+pub(super) fn paragraph(out: &mut String, indent: &str, words: &str) {
     let mut column = 0;
     for word in words.split_whitespace() {
         let width = word.chars().count();

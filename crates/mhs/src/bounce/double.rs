@@ -7,9 +7,13 @@ use directory::{Lookup, Target};
 use envelope::{Address, MailId, ReversePath};
 use queue::Mail;
 
+use message::dsn::{DeliveryStatus, FieldGroup, Reader};
+use message::mime::{Part, Structure};
+
 use super::letter::{self, Letter};
 use super::{Notice, Noticed, prepare_with};
 use crate::Context;
+use crate::limits::DOUBLE_BOUNCE_OCTETS_MAX;
 
 /// How the Message-ID of such a letter begins.
 pub(super) const MARK: &str = "double-bounce.";
@@ -32,7 +36,7 @@ pub(crate) async fn prepare(
     noticed: &[Noticed<'_>],
     policy: DoubleBounce,
 ) -> Result<Option<Notice>, storage::Error> {
-    let letter = letter::read(context, about, 0).await?;
+    let letter = letter::read(context, about, DOUBLE_BOUNCE_OCTETS_MAX).await?;
     let ours = is_ours(&letter, context.settings.hostname.as_str());
     let to = match ours && policy == DoubleBounce::Postmaster {
         true => postmaster(context).await?,
@@ -42,8 +46,24 @@ pub(crate) async fn prepare(
         tell_journal(context, about.id, noticed);
         return Ok(None);
     };
+    let told = told(&letter.octets);
     let about = Mail { reverse_path: ReversePath::Address(to), ..about.clone() };
-    prepare_with(context, &about, noticed, &letter, MARK).await
+    prepare_with(context, &about, noticed, &letter, Reader::Postmaster { about: &told }).await
+}
+
+/// What a notice of ours told its reader, a line for each recipient.
+fn told(notice: &[u8]) -> Vec<String> {
+    let structure = Structure::parse(notice);
+    let kinds = ["delivery-status", "global-delivery-status"];
+    let is_status = |part: &&Part| kinds.iter().any(|kind| part.content.content_type.is("message", kind));
+    let Some(part) = structure.parts().iter().find(is_status) else { return Vec::new() };
+    let status = DeliveryStatus::parse(part.body.of(notice));
+    let line = |group: &FieldGroup| {
+        let what = group.get("action").unwrap_or("something happened");
+        let code = group.status().map(|code| format!(": {code}")).unwrap_or_default();
+        group.final_recipient().map(|to| format!("{what} for <{to}>{code}"))
+    };
+    status.recipients.iter().filter_map(line).collect()
 }
 
 /// A notice that we have written ourselves, and not about another notice.
@@ -77,6 +97,16 @@ mod tests {
     use message::dsn::Returned;
 
     use super::*;
+
+    #[test]
+    fn what_a_notice_told() {
+        let notice = "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n\
+            Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x.test\r\n\r\n\
+            Final-Recipient: rfc822; a@y.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n\
+            Final-Recipient: rfc822; b@y.test\r\n\r\nAction: failed\r\n--b--\r\n";
+        assert_eq!(told(notice.as_bytes()), ["failed for <a@y.test>: 5.1.1", "something happened for <b@y.test>"]);
+        assert!(told(b"Subject: x\r\n").is_empty() && told(b"").is_empty());
+    }
 
     #[test]
     fn what_is_a_notice_of_ours() {

@@ -17,7 +17,7 @@ use envelope::{
 };
 use journal::{Event, Service};
 use mailstore::Placed;
-use message::dsn::{Action, RecipientReport, Report, Returned};
+use message::dsn::{self, Action, Reader, RecipientReport, Report, Returned};
 use net::clock;
 use queue::Mail;
 use storage::Transaction;
@@ -26,6 +26,7 @@ use crate::Context;
 use crate::acceptance::{Ready, circle_reply};
 use crate::limits::{NOTICE_LETTER_OCTETS, NOTICE_LETTER_OCTETS_MAX};
 use crate::msa::post::{self, Post, PostError};
+use crate::mta::outbound::Said;
 
 pub use self::double::DoubleBounce;
 pub(crate) use self::double::prepare as prepare_double;
@@ -45,8 +46,8 @@ pub struct Noticed<'a> {
     pub action: Action,
     /// The answer behind it, the peer's or ours.
     pub reply: &'a Reply,
-    /// Whose answer; none when it is ours.
-    pub host: Option<&'a str>,
+    /// What another server said of it; none when the answer is our own finding.
+    pub said: Option<&'a Said>,
     /// For a delay: until when it is tried.
     pub retried_until: Option<Timestamp>,
     /// When it was last tried.
@@ -70,19 +71,19 @@ pub async fn prepare(
         return Ok(None);
     }
     let letter = letter::read(context, about, full_octets_max(about, noticed)).await?;
-    prepare_with(context, about, noticed, &letter, "").await
+    prepare_with(context, about, noticed, &letter, Reader::Sender).await
 }
 
-/// The same with what is returned of the letter, and how the Message-ID of the notice begins.
+/// The same with what is returned of the letter, and who reads it.
 async fn prepare_with(
     context: &Context,
     about: &Mail,
     noticed: &[Noticed<'_>],
     letter: &Letter,
-    mark: &str,
+    reader: Reader<'_>,
 ) -> Result<Option<Notice>, storage::Error> {
     let (Some(to), Some(first)) = (about.reverse_path.address(), noticed.first()) else { return Ok(None) };
-    let Some(post) = write(context, about, to, noticed, letter, mark) else { return Ok(None) };
+    let Some(post) = write(context, about, to, noticed, letter, reader) else { return Ok(None) };
     let event = Event::Notified {
         to: about.reverse_path.clone(),
         kind: first.action.as_str().to_owned(),
@@ -142,7 +143,7 @@ pub(crate) async fn circles(context: &Context, ready: &Ready) -> Result<Option<N
     let reply = circle_reply();
     let noticed: Vec<Noticed<'_>> =
         wanted.map(|to| own(&to.address, to.original.as_deref(), Action::Failed, &reply)).collect();
-    prepare_with(context, &ready.about(), &noticed, &letter::of_header(&letter.circled_header), "").await
+    prepare_with(context, &ready.about(), &noticed, &letter::of_header(&letter.circled_header), Reader::Sender).await
 }
 
 /// Tells the sender of recipients who have the letter, in their mailbox or as a group, and for whom he asked to be told
@@ -179,7 +180,7 @@ async fn tell_success(context: &Context, about: &Mail, noticed: &[Noticed<'_>]) 
 
 /// What we say ourselves, now.
 fn own<'a>(address: &'a Address, original: Option<&'a str>, action: Action, reply: &'a Reply) -> Noticed<'a> {
-    Noticed { address, original, action, reply, host: None, retried_until: None, attempted_at: clock::now() }
+    Noticed { address, original, action, reply, said: None, retried_until: None, attempted_at: clock::now() }
 }
 
 /// The notice as a letter. `None` when we have no name to write it under.
@@ -189,12 +190,13 @@ fn write(
     to: &Address,
     noticed: &[Noticed<'_>],
     letter: &Letter,
-    mark: &str,
+    reader: Reader<'_>,
 ) -> Option<Post> {
     let hostname = &context.settings.hostname;
     let from = Address::parse(&format!("MAILER-DAEMON@{hostname}")).ok()?;
     let recipients: Vec<_> = noticed.iter().map(report).collect();
     let id = MailId::random();
+    let mark = if matches!(reader, Reader::Postmaster { .. }) { double::MARK } else { "" };
     let message_id = format!("{mark}{id}@{hostname}");
     let seed = id.to_string();
     let report = Report {
@@ -208,6 +210,7 @@ fn write(
         arrival: Some(about.accepted_at),
         subject: letter.subject.as_deref(),
         original_id: letter.message_id.as_deref(),
+        reader,
         recipients: &recipients,
         returned: letter.returned,
         body: letter.body_type(about),
@@ -246,13 +249,16 @@ fn full_octets_max(about: &Mail, noticed: &[Noticed<'_>]) -> u64 {
 }
 
 fn report<'a>(one: &Noticed<'a>) -> RecipientReport<'a> {
+    let is_trouble = matches!(one.action, Action::Failed | Action::Delayed);
+    // Where the answer is the peer's, its own words say it all.
+    let is_ours = one.said.is_none_or(|said| said.reply != *one.reply);
     RecipientReport {
         address: one.address,
         original: one.original,
         action: one.action,
         status: status(one.action, one.reply),
-        remote_mta: one.host,
-        reply: Some(one.reply),
+        said: one.said.map(|said| dsn::Said { host: &said.host, reply: &said.reply }),
+        found: (is_trouble && is_ours).then_some(&one.reply.text),
         last_attempt: Some(one.attempted_at),
         will_retry_until: one.retried_until,
     }

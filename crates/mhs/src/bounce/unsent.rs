@@ -3,7 +3,7 @@
 
 use envelope::{Address, BodyType, MailId, Notify, Recipient, Reply, RequireTls, ReversePath, Timestamp};
 use journal::Service;
-use message::dsn::{Action, RecipientReport, Report, Returned};
+use message::dsn::{Action, Reader, RecipientReport, Report, Returned};
 use message::header::Header;
 use net::clock;
 
@@ -42,8 +42,8 @@ pub async fn unsent(context: &Context, letter: &Unsent<'_>) -> Result<Option<Rea
             original: None,
             action: Action::Failed,
             status: status(Action::Failed, letter.reply),
-            remote_mta: None,
-            reply: Some(letter.reply),
+            said: None,
+            found: Some(&letter.reply.text),
             last_attempt: Some(now),
             will_retry_until: None,
         })
@@ -62,6 +62,7 @@ pub async fn unsent(context: &Context, letter: &Unsent<'_>) -> Result<Option<Rea
         arrival: Some(letter.arrived),
         subject: subject.as_deref(),
         original_id: None,
+        reader: Reader::Sender,
         recipients: &recipients,
         returned: Returned::Headers,
         body: if is_ascii { BodyType::SevenBit } else { BodyType::EightBitMime },

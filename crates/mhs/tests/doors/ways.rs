@@ -87,7 +87,7 @@ async fn a_smart_host_that_is_another_or_does_not_know_us_costs_no_letter() {
     let plain = Peer::start(|_, line| willing(line)).await;
     let anna = "anna@athens.test";
     for (target, status, wanted) in [
-        (smart_host("mx.athens.test", relay.submission, Protocol::Smtp, anna, wrong), "4.7.8", "sign in as anna"),
+        (smart_host("mx.athens.test", relay.submission, Protocol::Smtp, anna, wrong), "4.7.8", "sign in"),
         (smart_host("mx.athens.test", relay.submission, Protocol::Smtp, anna, none), "4.7.0", "cannot be read"),
         // A certificate for another name: the password stays at home.
         (smart_host("other.test", relay.submission, Protocol::Smtp, anna, right.clone()), "4.7.5", "other.test"),

@@ -43,6 +43,8 @@ async fn a_bounce_says_what_happened_to_what() {
         "Reporting-MTA: dns; mx.athens.test",
         "Action: failed",
         "Remote-MTA: dns; mx.patras.test",
+        "Diagnostic-Code: smtp; 550 5.7.1 no",
+        "The server mx.patras.test said:",
         "Message-ID: <1@athens.test>",
         ".hello",
     ] {
@@ -73,9 +75,22 @@ async fn a_notice_that_cannot_be_delivered_goes_to_the_postmaster() {
     assert_eq!(world.attempts(), ["550 5.7.1", "550 5.7.1"]);
     let letters = world.letters().await;
     let [letter] = &letters[..] else { panic!("{letters:?}") };
-    for part in ["Return-Path: <>\r\n", "maria@patras.test", "Message-ID: <double-bounce.", "Action: failed"] {
+    for part in [
+        "Return-Path: <>\r\n",
+        "Subject: A notice of this mail system could not be delivered",
+        "The notice was for <maria@patras.test>",
+        "It told:  failed for <kostas@patras.test>: 5.7.1",
+        "Message-ID: <double-bounce.",
+        "Action: failed",
+        "The notice is attached",
+        "Content-Description: The notice",
+        // All of it, with the letter in it.
+        "Content-Description: Your message",
+        ".hello",
+    ] {
         assert!(letter.contains(part), "{part} is missing in {letter}");
     }
+    assert!(!letter.contains("message of yours could not be delivered to the addresses below"), "{letter}");
     assert_eq!(world.events("notified").len(), 2);
 }
 
@@ -153,6 +168,37 @@ async fn late_is_told_once_and_the_end_as_well() {
     assert!(notices[0].contains("Action: delayed") && notices[0].contains("Status: 4.4.1"), "{}", notices[0]);
     assert!(notices[0].contains("Will-Retry-Until: "));
     assert!(notices[1].contains("Action: failed") && notices[1].contains("Status: 5.4.7"), "{}", notices[1]);
+    // Nobody was there to say anything.
+    for notice in &notices {
+        assert!(notice.contains("We found:") && notice.contains("Diagnostic-Code: X-Angelia; "), "{notice}");
+        assert!(!notice.contains("Remote-MTA") && !notice.contains("said:"), "{notice}");
+    }
+    assert!(notices[1].contains("it was tried until its time was over"), "{}", notices[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_answer_of_the_other_side_is_kept_to_the_end() {
+    let backoff = Backoff {
+        first: Duration::from_millis(100),
+        longest: Duration::from_millis(200),
+        lifetime: Duration::from_secs(1),
+        delay_notice: Duration::from_secs(60),
+    };
+    let world = World::with(Wishes { backoff, ..Wishes::default() }).await;
+    let manner = Manner { recipient: |_, _| "452 4.2.2 his mailbox is full", ..Manner::default() };
+    let _peer = Peer::start(world.at(1), manner).await;
+    world.send(&["kostas@patras.test"]).await;
+    world.until_empty().await;
+    let notices = world.letters().await;
+    for part in [
+        "Status: 5.4.7",
+        "Remote-MTA: dns; mx.patras.test",
+        "Diagnostic-Code: smtp; 452 4.2.2 his mailbox is full",
+        "The server mx.patras.test said:",
+        "it was tried until its time was over",
+    ] {
+        assert!(notices[0].contains(part), "{part} is missing in {}", notices[0]);
+    }
 }
 
 /// Blocks a peer's answer until the test has done something.

@@ -51,13 +51,30 @@ pub struct Batch {
     pub recipients: Vec<Recipient>,
 }
 
+/// A server's own words (RFC 3464 sections 2.3.5 and 2.3.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its name as strangers may know it ([`Host::public_name`]).
+    pub host: String,
+    /// Its reply.
+    pub reply: Reply,
+}
+
+impl Said {
+    fn by(host: &Host, reply: Reply) -> Self {
+        Self { host: host.public_name().to_owned(), reply }
+    }
+}
+
 /// How a batch went.
 #[derive(Debug, Clone)]
 pub struct Attempted {
     /// One for each recipient, in order.
     pub outcomes: Vec<Outcome>,
-    /// The host whose answers these are, for the notices; none when nobody was reached.
+    /// The host that was talked to last; none when nobody was reached.
     pub host: Option<String>,
+    /// For each recipient, what a server really said, for the notices; none where the outcome is our own finding.
+    pub said: Vec<Option<Said>>,
     /// Nobody of the target talked to us: the whole destination waits.
     pub site_down: Option<Reply>,
     /// Somebody talked to us, and the connection broke before the letter's end.

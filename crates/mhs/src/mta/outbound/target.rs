@@ -41,16 +41,29 @@ impl fmt::Display for Place {
     }
 }
 
+/// How a socket on this machine is named to strangers: its path is nobody's business.
+const THIS_MACHINE: &str = "localhost";
+
 /// A host that takes the mail of a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Host {
-    /// Its name, the address literal, or the path of the socket: what a certificate has to say, and notices tell.
+    /// Its name, the address literal, or the path of the socket: what a certificate has to say, and the journal tells.
     pub name: String,
     /// Where it is reached.
     pub place: Place,
     /// The domain whose MX records, or whose lack of them, named it (RFC 5321 section 5.1); `None` where the operator or
     /// the recipient's address named the host itself.
     pub mx_of: Option<Domain>,
+}
+
+impl Host {
+    /// Its name for those who are not the operator: senders, in notices.
+    pub fn public_name(&self) -> &str {
+        match self.place {
+            Place::Tcp(_) => &self.name,
+            Place::Unix(_) => THIS_MACHINE,
+        }
+    }
 }
 
 /// Where a destination's mail goes.

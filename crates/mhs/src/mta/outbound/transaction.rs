@@ -13,7 +13,7 @@ use super::letter::Letter;
 use super::target::word;
 use super::tls::policies;
 use super::trouble::{self, Verdict};
-use super::{Attempted, Batch, Host, Target, require_tls};
+use super::{Attempted, Batch, Host, Said, Target, require_tls};
 use crate::Context;
 
 /// The host that is asked.
@@ -30,6 +30,8 @@ struct Progress<'a> {
     context: &'a Context,
     batch: &'a Batch,
     outcomes: Vec<Option<Outcome>>,
+    /// What a server said of each recipient.
+    said: Vec<Option<Said>>,
     host: Option<String>,
     dsn_offered: bool,
     /// A connection broke amid the letter.
@@ -38,6 +40,8 @@ struct Progress<'a> {
     dialogue: Option<String>,
     /// Why the last host was of no use.
     last: Reply,
+    /// What it said itself.
+    last_said: Option<Said>,
     /// Hosts that could not be talked to.
     passed_over: Vec<(Host, Reply)>,
     /// For a letter that demands encryption all the way.
@@ -50,11 +54,13 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
         context,
         batch,
         outcomes: vec![None; batch.recipients.len()],
+        said: vec![None; batch.recipients.len()],
         host: None,
         dsn_offered: false,
         broken: false,
         dialogue: None,
         last: Reply::new(451, (4, 4, 1), "no host to ask"),
+        last_said: None,
         passed_over: Vec::new(),
         safe: require_tls::Asked::default(),
     };
@@ -108,7 +114,7 @@ impl Progress<'_> {
                 }
                 // Where another host was tried, what became of that says more.
                 if self.passed_over.is_empty() {
-                    self.last = refusal.reply.clone();
+                    self.found(refusal.reply.clone());
                 }
                 self.passed_over.push((host.clone(), refusal.reply));
                 // What is wrong with this letter alone leaves the destination to the others.
@@ -121,18 +127,20 @@ impl Progress<'_> {
                 Some(connection) => connection,
                 None => match connections.open(journaled, target, host, &demand, is_last).await {
                     Ok(connection) => connection,
-                    Err(reply) => {
-                        self.safe.refused(&reply);
-                        self.passed_over.push((host.clone(), reply.clone()));
-                        self.last = reply;
+                    Err(useless) => {
+                        self.safe.refused(&useless.reply);
+                        self.passed_over.push((host.clone(), useless.reply.clone()));
+                        self.last_said = useless.said_by(host);
+                        self.last = useless.reply;
                         return demand.is_of_the_letter();
                     }
                 },
             };
             let demanded = require_tls::is_demanded(self.batch.mail.require_tls, host);
             if demanded && !connection.extensions.require_tls {
-                self.last = self.safe.not_offered(&host.name);
-                self.passed_over.push((host.clone(), self.last.clone()));
+                let reply = self.safe.not_offered(host.public_name());
+                self.passed_over.push((host.clone(), reply.clone()));
+                self.found(reply);
                 connections.put(journaled, connection);
                 return true;
             }
@@ -232,7 +240,7 @@ impl Progress<'_> {
         self.context.fault(Some(connection.session), Some(self.batch.mail.id), "store", error);
         let reply = crate::acceptance::trouble(error);
         for index in self.open() {
-            self.settle(index, &connection.host, None, Outcome::Deferred(reply.clone()));
+            self.settle(index, &connection.host, None, Outcome::Deferred(reply.clone()), None);
         }
         Carried::Broken(Box::new(connection), error.to_string())
     }
@@ -241,14 +249,15 @@ impl Progress<'_> {
     fn note(&mut self, connection: &Connection, open: &[usize], report: &Report) {
         let some_taken = report.recipients.iter().any(Reply::is_positive);
         for (place, index) in open.iter().enumerate() {
+            let said = report.said_of(place).map(|reply| Said::by(&connection.host, reply.clone()));
             match trouble::verdict(report, place, some_taken) {
                 Verdict::Settled(outcome) => {
-                    self.settle(*index, &connection.host, connection.tls.clone(), outcome);
+                    self.settle(*index, &connection.host, connection.tls.clone(), outcome, said);
                 }
                 Verdict::Elsewhere(reply) => {
                     self.safe.unknown();
                     self.attempted(*index, &connection.host, connection.tls.clone(), &Outcome::Deferred(reply.clone()));
-                    self.last = reply;
+                    (self.last, self.last_said) = (reply, said);
                 }
                 // Asked again on the same connection.
                 Verdict::Again(_) => {}
@@ -256,11 +265,16 @@ impl Progress<'_> {
         }
     }
 
-    fn settle(&mut self, index: usize, host: &Host, tls: Option<String>, outcome: Outcome) {
+    fn settle(&mut self, index: usize, host: &Host, tls: Option<String>, outcome: Outcome, said: Option<Said>) {
         self.attempted(index, host, tls, &outcome);
-        if let Some(place) = self.outcomes.get_mut(index) {
-            *place = Some(outcome);
+        if let (Some(place), Some(words)) = (self.outcomes.get_mut(index), self.said.get_mut(index)) {
+            (*place, *words) = (Some(outcome), said);
         }
+    }
+
+    /// A host is of no use, and has not said so itself.
+    fn found(&mut self, reply: Reply) {
+        (self.last, self.last_said) = (reply, None);
     }
 
     /// No host is safe enough for a letter that demands it: it goes back now.
@@ -270,7 +284,7 @@ impl Progress<'_> {
         let Some((host, _)) = self.passed_over.pop() else { return };
         self.tell_passed_over();
         for index in self.open() {
-            self.settle(index, &host, None, Outcome::Failed(word.clone()));
+            self.settle(index, &host, None, Outcome::Failed(word.clone()), None);
         }
     }
 
@@ -280,12 +294,12 @@ impl Progress<'_> {
         if is_last && reply.is_permanent() {
             self.tell_passed_over();
             for index in self.open() {
-                self.settle(index, host, None, Outcome::Failed(reply.clone()));
+                self.settle(index, host, None, Outcome::Failed(reply.clone()), None);
             }
         } else {
             self.passed_over.push((host.clone(), reply.clone()));
         }
-        self.last = reply;
+        self.found(reply);
     }
 
     /// Writes down the hosts that could not be talked to, now that one can be. Where none can, the caller tells.
@@ -312,12 +326,14 @@ impl Progress<'_> {
     }
 
     fn finish(self, nobody_reached: bool) -> Attempted {
-        let last = self.last;
-        let later = || Outcome::Deferred(last.clone());
-        let outcomes = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(later)).collect();
+        let (last, last_said) = (self.last, self.last_said);
+        let later = || (Outcome::Deferred(last.clone()), last_said.clone());
+        let each = self.outcomes.into_iter().zip(self.said);
+        let (outcomes, said) =
+            each.map(|(outcome, said)| outcome.map_or_else(later, |outcome| (outcome, said))).unzip();
         let site_down = nobody_reached.then_some(last.clone());
         let (broken, dsn_offered) = (self.broken, self.dsn_offered);
-        Attempted { outcomes, host: self.host, site_down, broken, dsn_offered, dialogue: self.dialogue }
+        Attempted { outcomes, said, host: self.host, site_down, broken, dsn_offered, dialogue: self.dialogue }
     }
 }
 
@@ -377,6 +393,7 @@ fn broken(connection: &mut Connection, recipients: usize) -> Report {
     Report {
         recipients: vec![reply; recipients],
         decided: vec![false; recipients],
+        said: vec![false; recipients],
         phase,
         problem: Some(Problem::Closed),
     }

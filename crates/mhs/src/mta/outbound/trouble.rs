@@ -27,7 +27,7 @@ use net::{ConnectError, Gone};
 use protocol::smtp::client::{Phase, Problem, Report};
 
 use super::book::Feedback;
-use super::{Attempted, Host};
+use super::{Attempted, Host, Place, Said};
 
 /// What to do about one recipient now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,27 @@ pub(super) enum Verdict {
     Elsewhere(Reply),
     /// The same host, in another transaction.
     Again(Reply),
+}
+
+/// Why there is no connection, or why a host is of no use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Useless {
+    /// What it means.
+    pub(super) reply: Reply,
+    /// What the host said; none where it is our own finding.
+    pub(super) said: Option<Reply>,
+}
+
+impl Useless {
+    /// Found out by ourselves.
+    pub(super) fn found(reply: Reply) -> Self {
+        Self { reply, said: None }
+    }
+
+    /// For the notices.
+    pub(super) fn said_by(&self, host: &Host) -> Option<Said> {
+        self.said.clone().map(|reply| Said::by(host, reply))
+    }
 }
 
 /// What became of one recipient of a transaction.
@@ -131,24 +152,31 @@ fn names(reply: &Reply, words: &[&str]) -> bool {
 }
 
 /// A host that cannot be reached.
-pub(super) fn unreachable(host: &Host, error: &ConnectError) -> Reply {
-    Reply::new(451, (4, 4, 1), format!("no connection to {}[{}]: {error}", host.name, host.place))
+pub(super) fn unreachable(host: &Host, error: &ConnectError) -> Useless {
+    let text = match &host.place {
+        Place::Tcp(address) => format!("no connection to {}[{address}]: {error}", host.name),
+        Place::Unix(_) => format!("no connection to {}: {error}", host.public_name()),
+    };
+    Useless::found(Reply::new(451, (4, 4, 1), text))
 }
 
 /// A connection that ended while it was being set up.
-pub(super) fn gone(gone: &Gone) -> Reply {
+pub(super) fn gone(gone: &Gone) -> Useless {
     let detail = if matches!(gone, Gone::Tls(_) | Gone::Untrusted(_)) { (4, 7, 5) } else { (4, 4, 2) };
-    Reply::new(451, detail, format!("the connection ended: {gone}"))
+    Useless::found(Reply::new(451, detail, format!("the connection ended: {gone}")))
 }
 
 /// A session that came to nothing. The server's own words where it had some; a refusal of us as a whole is never
 /// final, since another host, or another day, may do better.
-pub(super) fn problem(problem: &Problem) -> Reply {
+pub(super) fn problem(problem: &Problem) -> Useless {
     match problem {
-        Problem::Refused(reply) if reply.is_transient() => reply.clone(),
-        Problem::Refused(reply) => Reply::new(451, (4, 4, 0), format!("the server refuses to talk to us: {reply}")),
-        Problem::Closed | Problem::Timeout => Reply::new(451, (4, 4, 2), problem.to_string()),
-        Problem::Malformed(_) => Reply::new(451, (4, 5, 0), problem.to_string()),
+        Problem::Refused(said) => {
+            let own = || Reply::new(451, (4, 4, 0), format!("the server refuses to talk to us: {said}"));
+            let reply = if said.is_transient() { said.clone() } else { own() };
+            Useless { reply, said: Some(said.clone()) }
+        }
+        Problem::Closed | Problem::Timeout => Useless::found(Reply::new(451, (4, 4, 2), problem.to_string())),
+        Problem::Malformed(_) => Useless::found(Reply::new(451, (4, 5, 0), problem.to_string())),
     }
 }
 
@@ -160,6 +188,7 @@ mod tests {
         Report {
             recipients: replies.to_vec(),
             decided: vec![decided; replies.len()],
+            said: vec![true; replies.len()],
             phase,
             problem: (!decided).then_some(Problem::Closed),
         }
@@ -202,6 +231,7 @@ mod tests {
         Attempted {
             site_down: down.then(|| reply.clone()),
             host: (reply.text != "our disk").then(|| "mx.x.test".to_owned()),
+            said: vec![None, None],
             outcomes: vec![outcome(Reply::plain(250, "ok")), outcome(reply)],
             broken,
             dsn_offered: false,
@@ -257,7 +287,21 @@ mod tests {
 
     #[test]
     fn a_refused_session_is_never_final() {
-        let refused = problem(&Problem::Refused(Reply::new(554, (5, 7, 1), "go away")));
-        assert!(refused.is_transient() && refused.text.contains("go away"));
+        let said = Reply::new(554, (5, 7, 1), "go away");
+        let refused = problem(&Problem::Refused(said.clone()));
+        assert!(refused.reply.is_transient() && refused.reply.text.contains("go away"));
+        assert_eq!(refused.said, Some(said));
+        assert_eq!(problem(&Problem::Timeout).said, None);
+    }
+
+    #[test]
+    fn no_path_of_this_machine_goes_out() {
+        let path = std::path::PathBuf::from("/run/secret/lmtp.sock");
+        let host = Host { name: path.display().to_string(), place: Place::Unix(path), mx_of: None };
+        let error = ConnectError::TimedOut(std::time::Duration::from_secs(1));
+        let useless = unreachable(&host, &error);
+        assert!(!useless.reply.text.contains("secret"), "{}", useless.reply);
+        let said = Useless { said: Some(useless.reply.clone()), ..useless };
+        assert_eq!(said.said_by(&host).unwrap().host, "localhost");
     }
 }

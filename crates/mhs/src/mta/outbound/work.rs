@@ -117,14 +117,14 @@ impl Outbound {
 
     /// Each recipient has its outcome.
     async fn settle(&self, group: Group, attempted: Attempted) {
-        let Attempted { outcomes, host, site_down, dsn_offered, dialogue, .. } = attempted;
-        for (job, outcome) in group.jobs.into_iter().zip(outcomes) {
+        let Attempted { outcomes, said, site_down, dsn_offered, dialogue, .. } = attempted;
+        for ((job, outcome), said) in group.jobs.into_iter().zip(outcomes).zip(said) {
             if site_down.is_some() {
                 // No host had anything to say of it, so the journal has not heard of it yet.
                 self.tell_nowhere(&job, &outcome);
             }
-            let (host, dialogue) = (host.clone(), dialogue.clone());
-            self.end(Ended { job, end: End::Outcome(outcome), host, dsn_offered, dialogue }).await;
+            let dialogue = dialogue.clone();
+            self.end(Ended { job, end: End::Outcome(outcome), said, dsn_offered, dialogue }).await;
         }
     }
 

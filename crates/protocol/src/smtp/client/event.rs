@@ -137,6 +137,8 @@ pub struct Report {
     /// The last reply that counts for each recipient, in the order of the envelope: 2yz when the peer took
     /// responsibility for it. Where no reply came it is one of ours (`451 4.4.2` lost, `550 5.6.7` cannot be sent there …).
     pub recipients: Vec<Reply>,
+    /// For each recipient, whether that reply is in the peer's own words; else it is one of ours.
+    pub said: Vec<bool>,
     /// For each recipient, whether something was decided before the connection broke; where not, another host may be
     /// asked. All true when it did not break.
     pub decided: Vec<bool>,
@@ -144,6 +146,13 @@ pub struct Report {
     pub phase: Phase,
     /// Set when the connection broke during the transaction.
     pub problem: Option<Problem>,
+}
+
+impl Report {
+    /// What the peer itself said last of a recipient, by its place in the envelope.
+    pub fn said_of(&self, place: usize) -> Option<&Reply> {
+        self.recipients.get(place).filter(|_| self.said.get(place) == Some(&true))
+    }
 }
 
 /// What the service decides or learns. The session waits after each one, except [`Event::Lost`], for one of the

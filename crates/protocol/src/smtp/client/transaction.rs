@@ -59,6 +59,14 @@ enum Transport {
     Chunks,
 }
 
+/// A last word.
+#[derive(Clone)]
+struct Verdict {
+    reply: Reply,
+    /// It is the peer's own.
+    said: bool,
+}
+
 pub(super) struct Transaction {
     envelope: Envelope,
     octets: Option<u64>,
@@ -69,7 +77,7 @@ pub(super) struct Transaction {
     say: Say,
     due: VecDeque<Due>,
     /// Refused, for good or for now, or taken: the last word for each recipient.
-    verdicts: Vec<Option<Reply>>,
+    verdicts: Vec<Option<Verdict>>,
     /// RCPT was accepted.
     accepted: Vec<bool>,
     mail_taken: bool,
@@ -110,7 +118,7 @@ impl Transaction {
             envelope,
         };
         if let Some(reply) = transaction.impossible(offered) {
-            transaction.settle(&reply);
+            transaction.settle(&ours(reply));
             transaction.say = Say::Nothing;
         }
         transaction
@@ -258,7 +266,7 @@ impl Transaction {
             _ => {
                 self.settle(&refusal(reply));
                 if !is_refusal(reply) {
-                    self.broken = Some(refusal(reply));
+                    self.broken = Some(refusal(reply).reply);
                 }
             }
         }
@@ -287,9 +295,9 @@ impl Transaction {
     }
 
     /// The last word for everybody who has none.
-    fn settle(&mut self, reply: &Reply) {
+    fn settle(&mut self, last: &Verdict) {
         for verdict in &mut self.verdicts {
-            verdict.get_or_insert_with(|| reply.clone());
+            verdict.get_or_insert_with(|| last.clone());
         }
     }
 
@@ -378,35 +386,44 @@ impl Transaction {
 
     pub(super) fn report(mut self, problem: Option<Problem>) -> Report {
         let phase = if problem.is_some() { self.furthest.max(self.phase()) } else { self.furthest };
-        let reply = match &problem {
+        let last = match &problem {
             Some(Problem::Refused(reply)) => refusal(reply),
-            Some(Problem::Closed) => Reply::new(451, (4, 4, 2), "the server closed the connection"),
-            Some(Problem::Timeout) => Reply::new(451, (4, 4, 2), "the server did not answer in time"),
+            Some(Problem::Closed) => ours(Reply::new(451, (4, 4, 2), "the server closed the connection")),
+            Some(Problem::Timeout) => ours(Reply::new(451, (4, 4, 2), "the server did not answer in time")),
             Some(Problem::Malformed(why)) => {
-                Reply::new(451, (4, 5, 0), format!("the server's answer is no SMTP: {why}"))
+                ours(Reply::new(451, (4, 5, 0), format!("the server's answer is no SMTP: {why}")))
             }
-            None => Reply::new(451, (4, 5, 0), "the server gave no answer"),
+            None => ours(Reply::new(451, (4, 5, 0), "the server gave no answer")),
         };
         let decided = self.verdicts.iter().map(|verdict| problem.is_none() || verdict.is_some()).collect();
-        self.settle(&reply);
-        Report { decided, recipients: self.verdicts.into_iter().flatten().collect(), phase, problem }
+        self.settle(&last);
+        let (recipients, said) = self.verdicts.into_iter().flatten().map(|last| (last.reply, last.said)).unzip();
+        Report { decided, recipients, said, phase, problem }
     }
 }
 
 /// A reply that ends something has to be 2yz, 4yz or 5yz; a 3yz out of place is a failure for now.
-fn not_3yz(reply: &Reply) -> Reply {
-    if reply.code / 100 == 3 { out_of_turn(reply) } else { reply.clone() }
+fn not_3yz(reply: &Reply) -> Verdict {
+    if reply.code / 100 == 3 { out_of_turn(reply) } else { theirs(reply) }
 }
 
 /// Where nothing but a refusal is left: what is none is for later, and never a yes.
-fn refusal(reply: &Reply) -> Reply {
-    if is_refusal(reply) { reply.clone() } else { out_of_turn(reply) }
+fn refusal(reply: &Reply) -> Verdict {
+    if is_refusal(reply) { theirs(reply) } else { out_of_turn(reply) }
 }
 
 fn is_refusal(reply: &Reply) -> bool {
     reply.is_transient() || reply.is_permanent()
 }
 
-fn out_of_turn(reply: &Reply) -> Reply {
-    Reply::new(451, (4, 5, 0), format!("the server answered out of turn: {reply}"))
+fn out_of_turn(reply: &Reply) -> Verdict {
+    ours(Reply::new(451, (4, 5, 0), format!("the server answered out of turn: {reply}")))
+}
+
+fn theirs(reply: &Reply) -> Verdict {
+    Verdict { reply: reply.clone(), said: true }
+}
+
+fn ours(reply: Reply) -> Verdict {
+    Verdict { reply, said: false }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use envelope::{Host as HostName, Reply, SessionId};
+use envelope::{Host as HostName, SessionId};
 use journal::{Event as Happened, Service};
 use net::{ClientTls, ConnectError, Conversation, Gone, Stream, TlsFault, Untrusted, Upgrade, clock};
 use protocol::smtp::client::{Client, Config, Event, Extensions, Phase};
@@ -13,14 +13,15 @@ use crate::mta::outbound::tls;
 use crate::mta::outbound::tls::demand::{Count, Demand, Level, trouble_of};
 use crate::mta::outbound::tls::policies::Went;
 use crate::mta::outbound::tls::sts::Trouble;
-use crate::mta::outbound::{Host, Place, Target, trouble};
+use crate::mta::outbound::trouble::{self, Useless};
+use crate::mta::outbound::{Host, Place, Target};
 use crate::route::Protocol;
 
 /// Why there is no connection.
 pub(super) enum Failure {
     /// TLS is not as it should be; in the clear it may work.
     Tls(Untrusted),
-    Other(Reply),
+    Other(Useless),
 }
 
 impl Connections {
@@ -32,7 +33,7 @@ impl Connections {
         host: &Host,
         demand: &Demand,
         is_last: bool,
-    ) -> Result<Connection, Reply> {
+    ) -> Result<Connection, Useless> {
         let way = Way { target, host, demand, key: Key::of(&self.settings, target, host, demand), is_last };
         let in_vain = match self.establish(context, &way, demand.level != Level::Never).await {
             Ok(connection) => {
@@ -43,7 +44,7 @@ impl Connections {
                 self.remember(context, &connection);
                 return Ok(connection);
             }
-            Err(Failure::Other(reply)) => return Err(reply),
+            Err(Failure::Other(useless)) => return Err(useless),
             Err(Failure::Tls(why)) => why,
         };
         self.went(&way, way.key.source, |_| Some(trouble_of(&in_vain)));
@@ -53,11 +54,11 @@ impl Connections {
                     self.remember(context, &connection);
                     return Ok(connection);
                 }
-                Err(Failure::Other(reply)) => return Err(reply),
+                Err(Failure::Other(useless)) => return Err(useless),
                 Err(Failure::Tls(_)) => {}
             }
         }
-        Err(demand.unmet(&host.name, &in_vain))
+        Err(Useless::found(demand.unmet(host.public_name(), &in_vain)))
     }
 
     /// Counts the session for a report, where it is counted.
@@ -113,7 +114,7 @@ impl Connections {
                         context.record(session, Happened::TlsFailed { reason: reason.clone() });
                         reason
                     }
-                    Failure::Other(reply) => reply.to_string(),
+                    Failure::Other(useless) => useless.reply.to_string(),
                 };
                 context.disconnected(session, &conversation, reason);
                 Err(failure)
@@ -122,7 +123,7 @@ impl Connections {
     }
 
     /// The bytes' way there. An address that answers nothing is remembered.
-    async fn stream(&self, way: &Way<'_>) -> Result<Stream, Reply> {
+    async fn stream(&self, way: &Way<'_>) -> Result<Stream, Useless> {
         let settings = &self.settings;
         let patience = match way.is_last {
             true => settings.connect_patience,

@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt as _;
 use super::Journaled;
 use crate::limits::PASSWORD_FILE_OCTETS_MAX;
 use crate::mta::outbound::tls::TlsPolicy;
-use crate::mta::outbound::trouble;
+use crate::mta::outbound::trouble::{self, Useless};
 use crate::route::Credentials;
 
 /// Signs in. What goes wrong is never final: it is between the operator and his provider, and the letters wait.
@@ -24,14 +24,14 @@ pub(super) async fn sign_in(
     conversation: &mut Conversation<Client>,
     credentials: &Credentials,
     policy: TlsPolicy,
-) -> Result<(), Reply> {
+) -> Result<(), Useless> {
     let client = match choose(conversation, credentials, policy).await {
         Ok(client) => client,
-        Err(text) => {
-            refused(context, session, conversation, credentials, "", &text);
+        Err(Unfit { text, detail }) => {
+            refused(context, session, conversation, credentials, "", &format!("{text}{detail}"));
             conversation.session().quit(clock::instant());
             let _ = conversation.next().await;
-            return Err(Reply::new(451, (4, 7, 0), text));
+            return Err(Useless::found(Reply::new(451, (4, 7, 0), text)));
         }
     };
     let mechanism = client.mechanism().name();
@@ -44,8 +44,8 @@ pub(super) async fn sign_in(
                 refused(context, session, conversation, credentials, mechanism, &said);
                 conversation.session().quit(clock::instant());
                 let _ = conversation.next().await;
-                let text = format!("the server does not let us sign in as {}: {said}", credentials.user);
-                return Err(Reply::new(451, (4, 7, 8), text));
+                let text = format!("the server does not let us sign in: {said}");
+                return Err(Useless { reply: Reply::new(451, (4, 7, 8), text), said: Some(reply) });
             }
             Ok(Some(Event::Lost { problem, .. })) => return Err(trouble::problem(&problem)),
             Ok(Some(_)) => {}
@@ -55,40 +55,61 @@ pub(super) async fn sign_in(
     }
 }
 
+/// Why we do not even try.
+struct Unfit {
+    /// For everybody.
+    text: String,
+    /// What more the operator is told: names and paths that are no sender's business.
+    detail: String,
+}
+
+impl Unfit {
+    fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), detail: String::new() }
+    }
+}
+
 /// The mechanism, with the password in hand; or why there is none.
 async fn choose(
     conversation: &mut Conversation<Client>,
     credentials: &Credentials,
     policy: TlsPolicy,
-) -> Result<Box<dyn sasl::client::Client>, String> {
+) -> Result<Box<dyn sasl::client::Client>, Unfit> {
     let known = matches!(conversation.verdict(), Some(Verdict::Verified | Verdict::Dane));
     let may_show = known || policy == TlsPolicy::Required;
     let client = conversation.session();
     let offered: Vec<Mechanism> =
         client.extensions().auth.iter().filter_map(|name| Mechanism::parse(name.as_bytes())).collect();
     if offered.is_empty() {
-        return Err("the server offers no way to sign in that we know".to_owned());
+        return Err(Unfit::new("the server offers no way to sign in that we know"));
     }
     let fit: Vec<Mechanism> = offered.iter().copied().filter(|one| may_show || !one.shows_password()).collect();
     let password = password(credentials).await?;
     let chosen = sasl::client::best(&fit, &credentials.user, &password, client.tls());
     match chosen {
         Ok(Some(chosen)) => Ok(chosen),
-        Ok(None) => Err("the server wants the password itself, which goes over verified TLS only".to_owned()),
-        Err(_) => Err(format!("the name {:?} or its password has characters that no sign-in takes", credentials.user)),
+        Ok(None) => Err(Unfit::new("the server wants the password itself, which goes over verified TLS only")),
+        Err(_) => Err(Unfit {
+            text: "our name there or its password has characters that no sign-in takes".to_owned(),
+            detail: format!(": {:?}", credentials.user),
+        }),
     }
 }
 
 /// The first line of the file.
-async fn password(credentials: &Credentials) -> Result<Secret, String> {
+async fn password(credentials: &Credentials) -> Result<Secret, Unfit> {
     let path = credentials.password_file.display();
-    let bad = |error: std::io::Error| format!("our password for the server cannot be read from {path}: {error}");
+    let unread = "our password for the server cannot be read";
+    let bad = |error: std::io::Error| Unfit { text: unread.to_owned(), detail: format!(" from {path}: {error}") };
     let mut bytes = Vec::new();
     let file = tokio::fs::File::open(&credentials.password_file).await.map_err(bad)?;
     file.take(PASSWORD_FILE_OCTETS_MAX).read_to_end(&mut bytes).await.map_err(bad)?;
     let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
     bytes.truncate(end);
-    if bytes.is_empty() { Err(format!("there is no password in {path}")) } else { Ok(Secret::new(bytes)) }
+    if bytes.is_empty() {
+        return Err(Unfit { text: unread.to_owned(), detail: format!(": there is none in {path}") });
+    }
+    Ok(Secret::new(bytes))
 }
 
 fn refused(

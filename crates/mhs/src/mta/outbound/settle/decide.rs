@@ -50,10 +50,7 @@ impl Decision {
 /// What becomes of a claim.
 pub(in super::super) fn decide(patience: &Backoff, now: Timestamp, claim: &Claim, ended: &Ended) -> Decision {
     match &ended.end {
-        End::Outcome(outcome) => {
-            let dialogue = ended.dialogue.clone();
-            of_outcome(patience, now, claim, outcome, ended.dsn_offered, dialogue)
-        }
+        End::Outcome(outcome) => of_outcome(patience, now, claim, outcome, ended),
         End::Waits(what) => waits(patience, now, claim, what),
         End::Reroute(destination) => Decision::silent(Verdict::Reroute { destination: destination.clone(), due: now }),
         End::Back => Decision::silent(Verdict::Later {
@@ -66,25 +63,18 @@ pub(in super::super) fn decide(patience: &Backoff, now: Timestamp, claim: &Claim
     }
 }
 
-fn of_outcome(
-    patience: &Backoff,
-    now: Timestamp,
-    claim: &Claim,
-    outcome: &Outcome,
-    dsn_offered: bool,
-    dialogue: Option<String>,
-) -> Decision {
+fn of_outcome(patience: &Backoff, now: Timestamp, claim: &Claim, outcome: &Outcome, ended: &Ended) -> Decision {
     let accepted = claim.mail.accepted_at;
     let wishes = wishes(claim);
     match outcome {
         // Where the next hop speaks DSN, success is its business from here on (RFC 3461 section 5.2.2).
         Outcome::Delivered(reply) => {
-            let told = wishes.success && !dsn_offered;
+            let told = wishes.success && !ended.dsn_offered;
             Decision { verdict: Verdict::Done, notice: told.then(|| (Action::Relayed, reply.clone())) }
         }
         Outcome::Failed(reply) => failed(claim, reply.clone()),
         Outcome::Deferred(reply) if patience.gives_up(accepted, now, claim.attempts + 1) => {
-            failed(claim, expired(reply))
+            failed(claim, expired(reply, ended.said.is_some()))
         }
         Outcome::Deferred(reply) => {
             let tell = is_late(patience, now, claim) && wishes.delay;
@@ -93,7 +83,7 @@ fn of_outcome(
                 reply: reply.clone(),
                 delay_told: tell,
                 counts: true,
-                dialogue,
+                dialogue: ended.dialogue.clone(),
             };
             Decision { verdict, notice: tell.then(|| (Action::Delayed, reply.clone())) }
         }
@@ -116,7 +106,7 @@ fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> De
     };
     let over = |at: Timestamp| at.since(accepted) >= patience.lifetime;
     if over(now) && tried_at.is_some_and(over) {
-        return failed(claim, expired(&reply));
+        return failed(claim, expired(&reply, false));
     }
     let late = is_late(patience, now, claim);
     let tell = late && wishes.delay;
@@ -157,9 +147,13 @@ fn wishes(claim: &Claim) -> Notify {
     claim.notify.unwrap_or(Notify { success: false, failure: true, delay: true })
 }
 
-/// 5.4.7: the lifetime is over (RFC 3463 section 3.5). The last answer stays in the words.
-fn expired(last: &Reply) -> Reply {
-    Reply::new(554, (5, 4, 7), format!("gave up trying; the last answer was: {last}"))
+/// 5.4.7: the lifetime is over (RFC 3463 section 3.5). That section wants the code of the actual problem where it is known;
+/// but that one was 4.yz, and as 5.yz would say what nobody has found. So it stands where it was said: in Diagnostic-Code
+/// when it was the other side's, else in these words.
+fn expired(last: &Reply, said: bool) -> Reply {
+    let text = "it was tried until its time was over";
+    let text = if said { text.to_owned() } else { format!("{text}; at last: {}", last.text.replace('\n', " ")) };
+    Reply::new(554, (5, 4, 7), text)
 }
 
 #[cfg(test)]

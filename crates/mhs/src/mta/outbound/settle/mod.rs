@@ -15,8 +15,8 @@ use tokio::sync::{Notify as Bell, mpsc};
 
 pub(super) use self::decide::decide;
 pub(super) use self::decide::{End, Waits};
-use super::Settings;
 use super::book::Job;
+use super::{Said, Settings};
 use crate::Context;
 use crate::bounce::{self, Noticed};
 use crate::limits::{OUTBOUND_SETTLE_ATTEMPTS, OUTBOUND_SETTLE_MAX, OUTBOUND_SETTLE_PAUSE_MAX};
@@ -26,8 +26,8 @@ use crate::limits::{OUTBOUND_SETTLE_ATTEMPTS, OUTBOUND_SETTLE_MAX, OUTBOUND_SETT
 pub(super) struct Ended {
     pub(super) job: Job,
     pub(super) end: End,
-    /// Whose answer it is.
-    pub(super) host: Option<String>,
+    /// What another server said of it; none where the outcome is our own finding.
+    pub(super) said: Option<Said>,
     pub(super) dsn_offered: bool,
     /// What was said, for the operator.
     pub(super) dialogue: Option<String>,
@@ -36,7 +36,7 @@ pub(super) struct Ended {
 impl Ended {
     /// Without anybody having been spoken to.
     pub(super) fn unspoken(job: Job, end: End) -> Self {
-        Self { job, end, host: None, dsn_offered: false, dialogue: None }
+        Self { job, end, said: None, dsn_offered: false, dialogue: None }
     }
 }
 
@@ -212,7 +212,7 @@ impl Settler {
                 original: claim.original.as_deref(),
                 action: told.action,
                 reply: &told.reply,
-                host: told.ended.host.as_deref(),
+                said: told.ended.said.as_ref(),
                 retried_until: matches!(told.verdict, Verdict::Later { .. } | Verdict::Park { .. })
                     .then(|| claim.mail.accepted_at.plus(self.settings.backoff.lifetime)),
                 attempted_at: now,

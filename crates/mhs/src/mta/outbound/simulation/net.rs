@@ -109,7 +109,7 @@ impl Server {
             }
             Manner::Narrow(most) if open >= most => {
                 let reply = Reply::new(421, (4, 7, 0), "too many connections from you");
-                Some((trouble::problem(&Problem::Refused(reply)), 30))
+                Some((trouble::problem(&Problem::Refused(reply)).reply, 30))
             }
             _ => None,
         }
@@ -145,7 +145,8 @@ impl Server {
             let (decided, phase) = (vec![true; open.len()], Phase::BodyEnd);
             let taken = (0..open.len()).filter(|index| replies[*index].is_positive()).map(|index| open[index]);
             takes.push((over, taken.collect()));
-            let report = Report { recipients: replies, decided, phase, problem: None };
+            let said = vec![true; open.len()];
+            let report = Report { recipients: replies, decided, said, phase, problem: None };
             for (place, outcome) in open.iter().zip(judged(&report)) {
                 outcomes[*place] = outcome;
             }
@@ -188,15 +189,15 @@ impl Server {
 
 fn down(batch: &Batch, reply: Reply, after: i64) -> Played {
     let outcomes = vec![Outcome::Deferred(reply.clone()); batch.recipients.len()];
-    let attempted =
-        Attempted { outcomes, host: None, site_down: Some(reply), broken: false, dsn_offered: false, dialogue: None };
+    let attempted = Attempted { host: None, site_down: Some(reply), ..talked(outcomes, false) };
     Played { takes: Vec::new(), unheard: false, ends_after: after, attempted }
 }
 
 fn broken(batch: &Batch, phase: Phase, problem: Problem, after: i64) -> Played {
     let count = batch.recipients.len();
-    let reply = trouble::problem(&problem);
-    let report = Report { recipients: vec![reply; count], decided: vec![false; count], phase, problem: Some(problem) };
+    let reply = trouble::problem(&problem).reply;
+    let (decided, said) = (vec![false; count], vec![false; count]);
+    let report = Report { recipients: vec![reply; count], decided, said, phase, problem: Some(problem) };
     let outcomes = judged(&report).into_iter().flatten().collect();
     Played { takes: Vec::new(), unheard: false, ends_after: after, attempted: talked(outcomes, true) }
 }
@@ -226,5 +227,6 @@ fn judged(report: &Report) -> Vec<Option<Outcome>> {
 }
 
 fn talked(outcomes: Vec<Outcome>, broken: bool) -> Attempted {
-    Attempted { outcomes, host: Some("mx".to_owned()), site_down: None, broken, dsn_offered: false, dialogue: None }
+    let (said, host) = (vec![None; outcomes.len()], Some("mx".to_owned()));
+    Attempted { outcomes, host, said, site_down: None, broken, dsn_offered: false, dialogue: None }
 }
