@@ -124,6 +124,13 @@ pub const OUTBOUND_FRESH: Duration = Duration::from_secs(2);
 /// Batches that a worker carries to one destination before others have their turn.
 pub const OUTBOUND_BATCHES_A_TURN: usize = 100;
 
+/// How long a recipient that failed waits for others of the same letter that are being tried, so that one notice tells of
+/// all. Domains without a server, and refusals, are known within a second.
+pub const OUTBOUND_GATHER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Recipients that wait so at once. They keep their places in the window, so they may be no large part of it.
+pub const OUTBOUND_GATHERED_MAX: usize = 1_000;
+
 /// Outcomes that are settled in one transaction.
 pub const OUTBOUND_SETTLE_MAX: usize = 500;
 

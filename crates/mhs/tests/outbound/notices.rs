@@ -214,6 +214,36 @@ fn wait_for(gate: &AtomicBool) {
     });
 }
 
+/// Three destinations, one after the other, and one letter to its sender.
+#[tokio::test(flavor = "multi_thread")]
+async fn recipients_that_fail_together_are_told_of_together() {
+    let mx = vec![("patras.test.", 10, "mx.patras.test."), ("sparta.test.", 10, "mx.sparta.test.")];
+    let hosts = vec![("mx.patras.test.", 1), ("mx.sparta.test.", 2)];
+    let world = World::with(Wishes { mx, hosts, ..Wishes::default() }).await;
+    let slow = Manner {
+        recipient: |_, _| {
+            tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(400)));
+            "550 5.1.1 nobody"
+        },
+        ..Manner::default()
+    };
+    let (_patras, _sparta) = (Peer::start(world.at(1), refusing()).await, Peer::start(world.at(2), slow).await);
+    world.send(&["kostas@patras.test", "maria@sparta.test", "nikos@nowhere.test"]).await;
+    world.until_empty().await;
+    let notices = world.letters().await;
+    let [notice] = &notices[..] else { panic!("{notices:?}") };
+    for part in [
+        "Final-Recipient: rfc822; kostas@patras.test",
+        "Diagnostic-Code: smtp; 550 5.7.1 no",
+        "Remote-MTA: dns; mx.sparta.test",
+        "Diagnostic-Code: smtp; 550 5.1.1 nobody",
+        "Final-Recipient: rfc822; nikos@nowhere.test",
+        "Diagnostic-Code: X-Angelia; ",
+    ] {
+        assert!(notice.contains(part), "{part} is missing in {notice}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_dropped_under_way_silences_nobody_else() {
     static REACHED: AtomicBool = AtomicBool::new(false);

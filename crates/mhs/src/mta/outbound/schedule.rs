@@ -44,7 +44,7 @@ impl Outbound {
         let settings = Arc::new(settings);
         let (ended, outcomes) = mpsc::channel(OUTBOUND_WINDOW);
         let desk = Arc::new(Desk::new(settings.clone(), now));
-        let settler = Settler::new(context.clone(), settings.clone(), desk.changed.clone());
+        let settler = Settler::new(context.clone(), settings.clone(), &desk);
         let settling = tokio::spawn(settler.run(outcomes));
         let connections = Connections::new(settings.clone());
         let outbound = Arc::new(Self { connections, context, settings, desk, ended });
@@ -172,7 +172,7 @@ impl Outbound {
     }
 }
 
-async fn until(instant: Option<Instant>) {
+pub(super) async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,

@@ -127,6 +127,13 @@ impl Ledger {
         freed
     }
 
+    /// How many recipients of a letter are in hand.
+    pub(super) fn count_of(&self, mail: MailId) -> usize {
+        let returned = self.returned.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = returned.iter().filter(|gone| gone.key.0 == mail).count();
+        self.held.range((mail, i64::MIN)..=(mail, i64::MAX)).count().saturating_sub(gone)
+    }
+
     /// Letter, number and fence of all claims in hand.
     pub(super) fn leases(&self) -> Vec<(MailId, i64, i64)> {
         let lease = |(key, held): (&Key, &Held)| (key.0, key.1, held.fence.load(Ordering::SeqCst));

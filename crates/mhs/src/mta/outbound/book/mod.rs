@@ -444,6 +444,11 @@ impl Book {
         self.sites.values_mut().flat_map(Site::take_all).collect()
     }
 
+    /// How many recipients of a letter are in hand: waiting, being tried, or at the settler's.
+    pub(super) fn in_hand(&self, mail: MailId) -> usize {
+        self.ledger.count_of(mail)
+    }
+
     /// All claims in hand: letter, number, fence.
     pub(super) fn leases(&mut self, now: Now) -> Vec<(MailId, i64, i64)> {
         self.sweep(now.instant);

@@ -2,12 +2,13 @@
 //! sender, all in as few transactions as there can be. A notice and the row that it is about end in one.
 
 mod decide;
+mod gather;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use envelope::{MailId, Outcome, Reply, ReversePath, Timestamp};
+use envelope::{Outcome, Reply, ReversePath, Timestamp};
 use message::dsn::Action;
 use net::clock;
 use queue::{Settlement, Verdict};
@@ -15,7 +16,10 @@ use tokio::sync::{Notify as Bell, mpsc};
 
 pub(super) use self::decide::decide;
 pub(super) use self::decide::{End, Waits};
+use self::gather::Gathering;
 use super::book::Job;
+use super::desk::Desk;
+use super::schedule::until;
 use super::{Said, Settings};
 use crate::Context;
 use crate::bounce::{self, Noticed};
@@ -41,8 +45,8 @@ impl Ended {
 }
 
 /// A decision that its sender is told of.
-struct Told<'a> {
-    ended: &'a Ended,
+struct Told {
+    ended: Ended,
     action: Action,
     reply: Reply,
     verdict: Verdict,
@@ -52,26 +56,37 @@ struct Told<'a> {
 pub(super) struct Settler {
     context: Arc<Context>,
     settings: Arc<Settings>,
+    /// Who else of a letter is in hand. Not held: whoever hands letters over does, and is waited for.
+    desk: Weak<Desk>,
     /// Rung when places have become free.
     changed: Arc<Bell>,
+    /// What is told together.
+    gathering: Mutex<Gathering<Told>>,
 }
 
 impl Settler {
-    pub(super) fn new(context: Arc<Context>, settings: Arc<Settings>, changed: Arc<Bell>) -> Self {
-        Self { context, settings, changed }
+    pub(super) fn new(context: Arc<Context>, settings: Arc<Settings>, desk: &Arc<Desk>) -> Self {
+        let (changed, gathering) = (desk.changed.clone(), Mutex::default());
+        Self { context, settings, desk: Arc::downgrade(desk), changed, gathering }
     }
 
     /// Until the last sender of outcomes is gone. What comes while a transaction runs is taken together by the next.
     pub(super) async fn run(self, mut outcomes: mpsc::Receiver<Ended>) {
         let this = Arc::new(self);
         let mut some = Vec::new();
-        while outcomes.recv_many(&mut some, OUTBOUND_SETTLE_MAX).await > 0 {
+        let mut is_open = true;
+        while is_open {
+            let wakes_at = this.gathering().wakes_at();
+            tokio::select! {
+                count = outcomes.recv_many(&mut some, OUTBOUND_SETTLE_MAX) => is_open = count > 0,
+                () = until(wakes_at) => {}
+            }
             let some = std::mem::take(&mut some);
             let delivered = delivered(&some);
             let settler = this.clone();
             // In a task of its own: a fault of ours in one batch neither ends the settling of all others, nor lets what
             // was delivered go out again.
-            if let Err(error) = tokio::spawn(async move { settler.settle(some).await }).await {
+            if let Err(error) = tokio::spawn(async move { settler.settle(some, is_open).await }).await {
                 this.context.fault(None, None, "outbound", &format_args!("settling ended badly: {error}"));
                 if let Err(error) = this.context.queue.settle(delivered).await {
                     this.context.fault(None, None, "queue", &error);
@@ -81,26 +96,45 @@ impl Settler {
         }
     }
 
-    async fn settle(&self, some: Vec<Ended>) {
+    async fn settle(&self, some: Vec<Ended>, is_open: bool) {
         let now = clock::now();
-        let mut plain = Vec::new();
-        let mut told: BTreeMap<(MailId, &'static str), Vec<Told<'_>>> = BTreeMap::new();
-        for ended in &some {
-            let decision = decide(&self.settings.backoff, now, &ended.job.claim, ended);
-            match decision.notice {
-                None => plain.push((&ended.job, decision.verdict)),
-                Some((action, reply)) => {
-                    let letter = told.entry((ended.job.claim.mail.id, action.as_str())).or_default();
-                    letter.push(Told { ended, action, reply, verdict: decision.verdict });
-                }
+        let (mut plain, mut success) = (Vec::new(), BTreeMap::new());
+        for ended in some {
+            let decision = decide(&self.settings.backoff, now, &ended.job.claim, &ended);
+            let Some((action, reply)) = decision.notice else {
+                plain.push((ended, decision.verdict));
+                continue;
+            };
+            let key = (ended.job.claim.mail.id, action.as_str());
+            let told = Told { ended, action, reply, verdict: decision.verdict };
+            // What was delivered must not go out twice: its row does not wait.
+            if told.is_success() {
+                success.entry(key).or_insert_with(Vec::new).push(told);
+            } else {
+                self.gathering().add(key, told, clock::instant());
             }
         }
         if !plain.is_empty() {
-            self.write(plain).await;
+            self.write(plain.iter().map(|(ended, verdict)| (&ended.job, verdict.clone())).collect()).await;
         }
-        for about in told.into_values() {
+        drop(plain);
+        for about in success.into_values() {
             self.tell(&about, now).await;
         }
+        for about in self.gathered(is_open) {
+            self.tell(&about, now).await;
+        }
+    }
+
+    /// What waits for nobody any more. At the end of work nothing waits.
+    fn gathered(&self, is_open: bool) -> Vec<Vec<Told>> {
+        let desk = self.desk.upgrade().filter(|_| is_open && !self.context.shutdown.is_draining());
+        let others = |mail, held| desk.as_ref().is_some_and(|desk| desk.book().in_hand(mail) > held);
+        self.gathering().take(clock::instant(), others)
+    }
+
+    fn gathering(&self) -> MutexGuard<'_, Gathering<Told>> {
+        self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what needs no notice, again and again if need be: a letter that was delivered must not stay.
@@ -155,7 +189,7 @@ impl Settler {
 
     /// Notices about recipients of one letter, and their rows: one for all of them, or, when one's lease was lost or the
     /// operator dropped it, one for each that is left.
-    async fn tell(&self, about: &[Told<'_>], now: Timestamp) {
+    async fn tell(&self, about: &[Told], now: Timestamp) {
         if self.tell_together(about, now).await {
             return;
         }
@@ -171,7 +205,7 @@ impl Settler {
 
     /// One notice, and the rows. When it cannot be written now, the rows stay and are tried again: no sender is left
     /// without a word. Answers false when one of the rows was no longer ours; then nothing was written.
-    async fn tell_together(&self, about: &[Told<'_>], now: Timestamp) -> bool {
+    async fn tell_together(&self, about: &[Told], now: Timestamp) -> bool {
         let Some(first) = about.first() else { return true };
         let mail = &first.ended.job.claim.mail;
         let noticed = self.noticed(about, now);
@@ -204,7 +238,7 @@ impl Settler {
         true
     }
 
-    fn noticed<'a>(&self, about: &'a [Told<'_>], now: Timestamp) -> Vec<Noticed<'a>> {
+    fn noticed<'a>(&self, about: &'a [Told], now: Timestamp) -> Vec<Noticed<'a>> {
         let noticed = about.iter().map(|told| {
             let claim = &told.ended.job.claim;
             Noticed {
@@ -223,9 +257,9 @@ impl Settler {
 
     /// The notice cannot be written. What failed or is late is tried again, and told then; what was delivered is done,
     /// with or without a word, since it must not go out twice. `rows` were written, or not, when that is not known.
-    async fn untold(&self, about: &[Told<'_>], mut rows: Vec<Settlement>, error: &storage::Error, now: Timestamp) {
+    async fn untold(&self, about: &[Told], mut rows: Vec<Settlement>, error: &storage::Error, now: Timestamp) {
         let backoff = &self.settings.backoff;
-        let verdict = |told: &Told<'_>| {
+        let verdict = |told: &Told| {
             let claim = &told.ended.job.claim;
             if told.is_success() {
                 return Verdict::Done;
@@ -252,7 +286,7 @@ impl Settler {
     }
 }
 
-impl Told<'_> {
+impl Told {
     fn is_success(&self) -> bool {
         matches!(self.action, Action::Relayed | Action::Delivered | Action::Expanded)
     }
@@ -296,6 +330,8 @@ fn settlements(ends: &[(&Job, Verdict)]) -> Vec<Settlement> {
 
 #[cfg(test)]
 mod tests {
+    use envelope::MailId;
+
     use super::super::book::tests::{begin, book, claim};
     use super::*;
 
