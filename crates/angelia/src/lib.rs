@@ -8,6 +8,7 @@ pub mod config;
 mod dropbox;
 mod lab;
 mod privileges;
+mod shown;
 mod signals;
 mod sinks;
 pub mod wiring;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::output::{self, Json, whole};
 use super::password;
+use crate::shown::tell;
 use crate::sinks::date_time;
 
 #[derive(Debug, Subcommand)]
@@ -69,14 +70,14 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
             let (secret, shown) = password.get()?;
             let ground = super::ground_to_begin(config).await?;
             ground.directory.add_account(&address, &secret).await?;
-            eprintln!("account {address} is here");
+            tell!("account {address} is here");
             show(shown)
         }
         Command::Password { address, password } => {
             let (secret, shown) = password.get()?;
             let ground = super::ground(config).await?;
             ground.directory.set_password(&address, &secret).await?;
-            eprintln!("account {address} has a new password");
+            tell!("account {address} has a new password");
             show(shown)
         }
         Command::List { domain, json } => {
@@ -99,16 +100,14 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
             ground.directory.remove_account(&address, move |tx, id| mailstore.remove_account_in(tx, id)).await?;
             // A running server would do it at its next start; a large account takes its time.
             ground.mailstore.sweep().await?;
-            eprintln!(
-                "account {address} and its letters are gone; their bytes leave the disk as the store frees space"
-            );
+            tell!("account {address} and its letters are gone; their bytes leave the disk as the store frees space");
             for alias in aliases {
                 match alias.targets.len() {
-                    1 => eprintln!("the alias {} led there only, and is gone too", alias.source),
-                    _ => eprintln!("the alias {} no longer leads there", alias.source),
+                    1 => tell!("the alias {} led there only, and is gone too", alias.source),
+                    _ => tell!("the alias {} no longer leads there", alias.source),
                 }
             }
-            eprintln!("to tell senders where somebody went: angelia account moved {address} NEW-ADDRESS [--refuse]");
+            tell!("to tell senders where somebody went: angelia account moved {address} NEW-ADDRESS [--refuse]");
             Ok(())
         }
     }

@@ -8,6 +8,7 @@ use envelope::{Address, Domain};
 use serde::Serialize;
 
 use super::output::{self, Json, cut, fold, whole};
+use crate::shown::tell;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -88,7 +89,7 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
             let terms = Terms { owner, senders };
             if targets.is_empty() {
                 ground.directory.set_group(&source, &terms).await?;
-                eprintln!("the terms of {source} are changed");
+                tell!("the terms of {source} are changed");
                 return Ok(());
             }
             if !yes && let Some(account) = diverted(&ground.directory, &source, &targets).await? {
@@ -101,13 +102,13 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
             }
             ground.directory.add_group(&source, &targets, &terms).await?;
             let texts: Vec<String> = targets.iter().map(Address::to_string).collect();
-            eprintln!("{source} leads to {}", texts.join(", "));
+            tell!("{source} leads to {}", texts.join(", "));
         }
         Command::Remove { source, target } => {
             ground.directory.remove_alias(&source, target.as_ref()).await?;
             match target {
-                Some(target) => eprintln!("{source} no longer leads to {target}"),
-                None => eprintln!("{source} leads nowhere any more"),
+                Some(target) => tell!("{source} no longer leads to {target}"),
+                None => tell!("{source} leads nowhere any more"),
             }
         }
         Command::List { domain, json } => {

@@ -10,6 +10,7 @@ use net::ServerTls;
 use super::{output, route};
 use crate::config::{self, Effective, Settings};
 use crate::privileges::{self, User};
+use crate::shown::tell;
 use crate::wiring::Ground;
 
 #[derive(Debug, Subcommand)]
@@ -61,7 +62,7 @@ async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     wrong.extend(route::check::wrong(&settings));
     wrong.extend(route::reach::wrong(&settings));
     for text in &wrong {
-        eprintln!("{}: {text}", path.display());
+        tell!("{}: {text}", path.display());
     }
     if !wrong.is_empty() {
         return Ok(ExitCode::FAILURE);
@@ -72,9 +73,9 @@ async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     warnings.extend(postmaster(&settings).await);
     warnings.extend(route::check::own_domains(&settings).await);
     for text in warnings {
-        eprintln!("{}: warning: {text}", path.display());
+        tell!("{}: warning: {text}", path.display());
     }
-    eprintln!("{}: fine", path.display());
+    tell!("{}: fine", path.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::account::day;
 use super::output::{self, Json, whole};
+use crate::shown::tell;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -46,11 +47,11 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
     match command {
         Command::Add { domain } => {
             ground.directory.add_domain(&domain).await?;
-            eprintln!("mail for {domain} is taken in; `angelia account add you@{domain}` makes its first account");
+            tell!("mail for {domain} is taken in; `angelia account add you@{domain}` makes its first account");
         }
         Command::Remove { domain } => {
             ground.directory.remove_domain(&domain).await?;
-            eprintln!("mail for {domain} is no longer taken in");
+            tell!("mail for {domain} is no longer taken in");
         }
         Command::List { json } => {
             let entries = ground.directory.domains().await?;

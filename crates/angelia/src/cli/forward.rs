@@ -7,6 +7,7 @@ use envelope::Address;
 use serde::Serialize;
 
 use super::output::{self, Json, fold, whole};
+use crate::shown::tell;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  angelia account forward anna@example.org anna@elsewhere.example --keep\n  \
@@ -69,13 +70,13 @@ pub(super) async fn forward(args: ForwardArgs, config: Option<&Path>) -> anyhow:
     match args.account {
         Some(account) if args.off => {
             directory.set_forward(&account, &[], true).await?;
-            eprintln!("the letters of {account} stay there");
+            tell!("the letters of {account} stay there");
         }
         Some(account) if !args.targets.is_empty() => {
             directory.set_forward(&account, &args.targets, args.keep).await?;
             let targets: Vec<String> = args.targets.iter().map(Address::to_string).collect();
             let kept = if args.keep { "a copy stays" } else { "none stays" };
-            eprintln!("the letters of {account} go to {}; {kept}", targets.join(", "));
+            tell!("the letters of {account} go to {}; {kept}", targets.join(", "));
         }
         account => {
             let account = account.map(|account| directory::canonical(&account));
@@ -105,12 +106,12 @@ pub(super) async fn moved(args: MovedArgs, config: Option<&Path>) -> anyhow::Res
     match (args.from, args.to) {
         (Some(from), _) if args.off => {
             directory.unset_moved(&from).await?;
-            eprintln!("nobody moved from {from}");
+            tell!("nobody moved from {from}");
         }
         (Some(from), Some(to)) => {
             directory.set_moved(&from, &to, !args.refuse).await?;
             let what = if args.refuse { "are refused, and senders are told so" } else { "follow" };
-            eprintln!("{from} has moved to {to}; letters {what}");
+            tell!("{from} has moved to {to}; letters {what}");
         }
         (from, _) => {
             let from = from.map(|from| directory::canonical(&from));

@@ -30,6 +30,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config as configuration;
 use crate::config::Settings;
+use crate::shown::tell;
 use crate::wiring::Ground;
 
 const AFTER_HELP: &str = "\
@@ -108,7 +109,7 @@ pub fn main() -> ExitCode {
         outcome
     });
     outcome.unwrap_or_else(|error| {
-        eprintln!("angelia: {error:#}");
+        tell!("angelia: {error:#}");
         ExitCode::FAILURE
     })
 }

@@ -12,6 +12,7 @@ use queue::{NewMail, NewRecipient, Queue};
 use storage::Transaction;
 
 use super::output;
+use crate::shown::tell;
 
 /// Asks on the terminal; without one the answer is no.
 pub(super) fn confirmed(question: &str) -> anyhow::Result<bool> {
@@ -70,7 +71,7 @@ pub(super) async fn verify(args: VerifyArgs, config: Option<&Path>) -> anyhow::R
             output::print(&format!("{damage}\n"))?;
         }
         let (bodies, octets, damaged) = (found.bodies, found.octets, found.damage.len());
-        eprintln!("{bodies} letters with {octets} octets in {} segments; {damaged} damaged", found.segments);
+        tell!("{bodies} letters with {octets} octets in {} segments; {damaged} damaged", found.segments);
     }
     Ok(if found.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -88,34 +89,34 @@ pub(super) async fn rebuild(args: RebuildArgs, config: Option<&Path>) -> anyhow:
     let queue = ground.queue.clone();
     let transit: mailstore::Transit = Arc::new(move |tx, letter| in_transit(&queue, tx, letter));
     let done = mailstore::rebuild(&ground.mailstore, &ground.directory, &ground.store, &transit, older).await?;
-    eprintln!("{} letters brought back, {} were there already", done.delivered, done.present);
+    tell!("{} letters brought back, {} were there already", done.delivered, done.present);
     if done.in_transit > 0 {
-        eprintln!(
+        tell!(
             "{} letters for other servers are held in the queue; they may have gone out already: look at them with \
              `angelia queue list --held`, then release or drop them",
             done.in_transit
         );
     }
     if done.older > 0 {
-        eprintln!(
+        tell!(
             "{} letters are from before the account was made that has their address now, and were left as they are",
             done.older
         );
     }
     for (mail, more) in &done.cut {
-        eprintln!("letter {mail} had {more} recipients more, whose names are lost");
+        tell!("letter {mail} had {more} recipients more, whose names are lost");
     }
     if done.others > 0 {
-        eprintln!("{} bodies say nothing of whose they were, and were left where they are", done.others);
+        tell!("{} bodies say nothing of whose they were, and were left where they are", done.others);
     }
     for damage in &done.damaged {
-        eprintln!("damaged: {damage}");
+        tell!("damaged: {damage}");
     }
     // Until it is said that the bodies are this database's, housekeeping removes none of them.
     if done.is_whole() || args.forget {
         ground.store.adopt_bodies().await?;
     } else if is_lost {
-        eprintln!(
+        tell!(
             "not all came back: nothing is removed from disk before a rebuild brings back all, or is told to --forget"
         );
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::privileges;
+use crate::shown::tell;
 use crate::signals::{Signals, Wish};
 use crate::wiring::{Doors, Office};
 
@@ -29,7 +30,7 @@ pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()
     } else if let Some(text) = super::config::keeper(&settings) {
         eprintln!("angelia: {}: {text}", path.display());
     } else if privileges::is_root() {
-        eprintln!("angelia: runs as root; set `user` in {} to give that up after binding", path.display());
+        tell!("angelia: runs as root; set `user` in {} to give that up after binding", path.display());
     }
     privileges::keep_private();
     let mut office = Office::open(settings, doors, None).await?;
@@ -57,7 +58,8 @@ fn trace() {
         true => wanted,
         false => format!("{wanted},{}=off", net::wire::TARGET),
     });
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| crate::shown::Stderr);
     // Somebody else has one already, when the office runs inside another program.
     let _ = subscriber.try_init();
 }

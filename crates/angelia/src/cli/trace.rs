@@ -47,7 +47,7 @@ fn json(found: &Found) -> String {
         .map(|letter| serde_json::json!({ "mail": letter.mail.to_string(), "entries": letter.entries }))
         .collect();
     let value = serde_json::json!({ "letters": letters, "others": found.others, "more": found.more });
-    format!("{value:#}\n")
+    crate::shown::json(&format!("{value:#}\n"))
 }
 
 fn render(found: &Found, colours: bool) -> String {

@@ -98,7 +98,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     if let Err(error) = &outcome {
         screen.end_step();
-        eprintln!("\nThe story went wrong: {error:#}");
+        crate::shown::tell!("\nThe story went wrong: {error:#}");
     }
     facts::write(&lab.plan)?;
     if args.once {
@@ -189,7 +189,7 @@ fn listen_to_traces(wire: &Wire) -> anyhow::Result<()> {
     let log = log.add_directive(format!("{}=off", net::wire::TARGET).parse()?);
     let ear = wire.clone();
     let is_wanted = dynamic_filter_fn(move |metadata, _| metadata.target() == net::wire::TARGET && ear.is_listening());
-    let lines = fmt::layer().with_writer(std::io::stderr).with_filter(log);
+    let lines = fmt::layer().with_ansi(false).with_writer(|| crate::shown::Stderr).with_filter(log);
     let subscriber = tracing_subscriber::registry().with(lines).with(wire.clone().with_filter(is_wanted));
     subscriber.try_init().context("the developer's trace")
 }

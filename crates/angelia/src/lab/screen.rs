@@ -68,7 +68,7 @@ impl Screen {
             let millis = u64::try_from(step.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             let line = json!({ "step": step.number, "title": step.title, "millis": millis, "said": step.said });
             step.title.clear();
-            self.print(&format!("{line}\n"));
+            self.print(&crate::shown::json(&format!("{line}\n")));
         }
     }
 
@@ -77,7 +77,8 @@ impl Screen {
         if let (Look::Json, Some(step)) = (self.look, &mut self.step) {
             step.said.push(json!({ "who": "lab", "text": text }));
         } else if self.look != Look::Json {
-            let lines = if self.is_terminal { broken(text) } else { text.to_owned() };
+            let text = envelope::shown_lines(text).into_owned();
+            let lines = if self.is_terminal { broken(&text) } else { text };
             self.print(&format!("  {lines}\n"));
         }
     }
@@ -111,7 +112,7 @@ impl Screen {
     /// Something for programs only.
     pub(super) fn fact(&self, fact: &Value) {
         if self.look == Look::Json {
-            self.print(&format!("{fact}\n"));
+            self.print(&crate::shown::json(&format!("{fact}\n")));
         }
     }
 
@@ -144,12 +145,7 @@ fn broken(text: &str) -> String {
 
 /// What was said may not steer the terminal.
 fn clean(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\t' => ' ',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(shown).collect()
+    envelope::shown(&text.replace('\t', " ")).into_owned()
 }
 
 #[cfg(test)]
@@ -167,6 +163,6 @@ mod tests {
 
     #[test]
     fn what_was_said_does_not_steer_the_terminal() {
-        assert_eq!(clean("a\tb\x1b[1mc"), "a b\u{fffd}[1mc");
+        assert_eq!(clean("a\tb\x1b[1mc\u{202e}"), "a b\u{fffd}[1mc\u{fffd}");
     }
 }

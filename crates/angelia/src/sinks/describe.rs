@@ -104,7 +104,9 @@ fn about_letter(event: &Event) -> String {
         ),
         Event::HandedIn { login, uid, replaced: None } => format!("by the local user {login} (uid {uid})"),
         Event::HandedIn { login, uid, replaced: Some(asked) } => {
-            format!("by the local user {login} (uid {uid}), who may not send as <{asked}> (drop.trusted_users)")
+            format!(
+                "by the local user {login} (uid {uid}), who may not send as <{asked}> (drop.trusted_users), so in his own name"
+            )
         }
         Event::Delivered { recipient, account, mailbox, uid } if recipient == account => {
             format!("{recipient}: into {mailbox}, UID {uid}")
@@ -112,13 +114,17 @@ fn about_letter(event: &Event) -> String {
         Event::Delivered { recipient, account, mailbox, uid } => {
             format!("{recipient}: into {mailbox} of {account}, UID {uid}")
         }
-        Event::Queued { recipient, destination } => format!("{recipient} waits for a way to {destination}"),
+        Event::Queued { recipient, destination } => format!("for {recipient}, to go by {destination}"),
         Event::SentOn { by, recipient, reverse_path, letter, carried_as } => {
-            let letter =
-                if letter == carried_as { String::new() } else { format!(", letter {letter} as {carried_as}") };
-            format!("{by} sends it on to {recipient} from {}{letter}", sender(reverse_path))
+            let carried = match letter == carried_as {
+                true => String::new(),
+                false => format!("; letter {letter} goes on as {carried_as}"),
+            };
+            format!("{by} sends it on to {recipient}, with the sender {}{carried}", sender(reverse_path))
         }
-        Event::Circle { recipient } => format!("{recipient} had sent it on before, and does not again"),
+        Event::Circle { recipient } => {
+            format!("it goes in a circle: {recipient} has sent it on before, and does not again")
+        }
         Event::Routed { destination, hosts } if hosts.is_empty() => format!("{destination} has no host for mail"),
         Event::Routed { destination, hosts } => format!("{destination} takes mail at {}", hosts.join(", ")),
         Event::Attempt { recipient, host, ip, tls, outcome, reply } => {
@@ -132,9 +138,23 @@ fn about_letter(event: &Event) -> String {
             };
             format!("{recipient} at {host}{connection}: {outcome}: {reply}")
         }
-        Event::Notified { to, kind, about } => format!("{kind} to {} about {}", sender(to), list(about)),
+        Event::Notified { to, kind, about } => notified(to, kind, about),
         other => other.name().to_owned(),
     }
+}
+
+/// Whom a notice tells what.
+fn notified(to: &ReversePath, kind: &str, about: &[Address]) -> String {
+    let what = match kind {
+        "failed" => "it could not be delivered",
+        "delayed" => "it is late",
+        "delivered" => "it has arrived",
+        "relayed" => "it was passed on",
+        "expanded" => "it was passed on to the addresses behind",
+        other => other,
+    };
+    let whom = if about.is_empty() { String::new() } else { format!(": {}", list(about)) };
+    format!("{} is told that {what}{whom}", sender(to))
 }
 
 fn sender(path: &ReversePath) -> String {
@@ -153,13 +173,10 @@ fn list(addresses: &[Address]) -> String {
 
 /// What strangers said may not steer a terminal, begin a line, or fill a screen.
 fn clean(text: String) -> String {
-    if text.len() <= PHRASE_CHARS_MAX && !text.contains(char::is_control) {
+    if text.len() <= PHRASE_CHARS_MAX && !text.contains(envelope::steers) {
         return text;
     }
-    let mut out: String =
-        text.chars().take(PHRASE_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    if text.chars().nth(PHRASE_CHARS_MAX).is_some() {
-        out.push('…');
-    }
-    out
+    let end = text.char_indices().nth(PHRASE_CHARS_MAX).map(|(end, _)| end);
+    let shown = envelope::shown(end.and_then(|end| text.get(..end)).unwrap_or(&text));
+    if end.is_some() { shown.into_owned() + "…" } else { shown.into_owned() }
 }

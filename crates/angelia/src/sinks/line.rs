@@ -63,7 +63,7 @@ impl Line<'_> {
     }
 
     fn json(&self) -> String {
-        let mut line = serde_json::to_string(self.0).unwrap_or_default();
+        let mut line = crate::shown::json(&serde_json::to_string(self.0).unwrap_or_default());
         line.push('\n');
         line
     }

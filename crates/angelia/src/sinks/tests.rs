@@ -97,7 +97,7 @@ fn samples() -> Vec<Event> {
         Event::Notified { to: path, kind: "bounce".to_owned(), about: vec![kostas.clone()] },
         Event::Operator { action: "retry".to_owned(), recipient: Some(kostas) },
         Event::Limited { service, limit: "connections per address".to_owned(), peer },
-        Event::Fault { place: "store".to_owned(), reason: "disk\nfull\x1b[2J".to_owned() },
+        Event::Fault { place: "store".to_owned(), reason: "disk\nfull\x1b[2J\u{202e}\u{9b}".to_owned() },
     ]
 }
 
@@ -109,11 +109,59 @@ fn every_event_is_told_and_read_back() {
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["event"], entry.event.name());
         assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry);
+        assert!(json.trim_end().chars().all(|c| !envelope::steers(c)), "{json:?}");
         for format in [Format::Text, Format::Terminal { colours: false }] {
             let line = Line(&entry).render(format);
-            assert_eq!(line.chars().filter(|c| c.is_control()).collect::<String>(), "\n", "{line:?}");
+            assert_eq!(line.chars().filter(|c| envelope::steers(*c)).collect::<String>(), "\n", "{line:?}");
             assert!(line.contains(entry.event.name()), "{line:?}");
         }
+    }
+}
+
+#[test]
+fn a_letters_life_in_sentences() {
+    let (anna, kostas) = (Address::parse("anna@athens.test").unwrap(), Address::parse("kostas@patras.test").unwrap());
+    let path = ReversePath::Address(anna.clone());
+    let (letter, carried_as) = (MailId::from_bytes([0; 16]), MailId::from_bytes([0; 16]).branch(1));
+    let told = |kind: &str, about: &[&Address]| Event::Notified {
+        to: path.clone(),
+        kind: kind.to_owned(),
+        about: about.iter().map(|one| (*one).clone()).collect(),
+    };
+    let sent_on = |carried_as| Event::SentOn {
+        by: anna.clone(),
+        recipient: kostas.clone(),
+        reverse_path: path.clone(),
+        letter,
+        carried_as,
+    };
+    let handed = |replaced| Event::HandedIn { login: "www-data".to_owned(), uid: 33, replaced };
+    for (event, sentence) in [
+        (told("failed", &[&kostas]), "<anna@athens.test> is told that it could not be delivered: kostas@patras.test"),
+        (told("delayed", &[&kostas]), "<anna@athens.test> is told that it is late: kostas@patras.test"),
+        (told("failed", &[]), "<anna@athens.test> is told that it could not be delivered"),
+        (handed(None), "by the local user www-data (uid 33)"),
+        (
+            handed(Some("root@athens.test".to_owned())),
+            "by the local user www-data (uid 33), who may not send as <root@athens.test> (drop.trusted_users), so in his \
+             own name",
+        ),
+        (
+            Event::Circle { recipient: kostas.clone() },
+            "it goes in a circle: kostas@patras.test has sent it on before, and does not again",
+        ),
+        (sent_on(letter), "anna@athens.test sends it on to kostas@patras.test, with the sender <anna@athens.test>"),
+        (
+            sent_on(carried_as),
+            "anna@athens.test sends it on to kostas@patras.test, with the sender <anna@athens.test>; letter \
+             00000000000000000000000000 goes on as 00000000000000000000000001",
+        ),
+        (
+            Event::Queued { recipient: kostas.clone(), destination: "patras.test".to_owned() },
+            "for kostas@patras.test, to go by patras.test",
+        ),
+    ] {
+        assert_eq!(describe(&event), sentence);
     }
 }
 

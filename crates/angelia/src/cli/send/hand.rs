@@ -9,6 +9,7 @@ use super::{Failed, exit};
 use crate::config::Settings;
 use crate::dropbox::{Form, Refused, Rules, Submission, submit};
 use crate::privileges;
+use crate::shown::tell;
 use crate::sinks::{self, Sinks};
 use crate::wiring::{self, Ground};
 
@@ -54,7 +55,7 @@ async fn hand_in(
             taken.map_err(|error| Failed::new(exit::TEMPORARY, error.to_string()))?;
             context.record(None, Some(mail), event);
             if verbose {
-                eprintln!("angelia: handed in as {mail}");
+                tell!("angelia: handed in as {mail}");
             }
             prepared.refused
         }

@@ -22,6 +22,7 @@ use self::words::{Task, Words};
 use crate::config::{self, ConfigError, Settings};
 use crate::dropbox::{self, DropFolder, Form, unqualified};
 use crate::privileges;
+use crate::shown::tell;
 
 /// The arguments are sendmail's, which clap cannot read: `words` does. This is for the help.
 #[derive(Debug, clap::Args)]
@@ -112,7 +113,7 @@ pub(super) async fn run(words: Vec<OsString>, config: Option<&Path>) -> ExitCode
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {
             for line in failed.text.lines() {
-                eprintln!("angelia: {line}");
+                tell!("angelia: {line}");
             }
             ExitCode::from(failed.code)
         }
@@ -187,11 +188,11 @@ fn into_box(
     letter.copy_body(input, &mut deposit, octets_max)?;
     deposit.finish().map_err(|error| Failed::new(exit::TEMPORARY, format!("writing the letter: {error}")))?;
     if verbose {
-        eprintln!("angelia: handed in as {}", dropbox::letter_id(name, privileges::own_uid()));
+        tell!("angelia: handed in as {}", dropbox::letter_id(name, privileges::own_uid()));
     }
     let is_served = notice.is_some_and(|notice| notice.is_served);
     if !is_served && (verbose || std::io::stderr().is_terminal()) {
-        eprintln!("angelia: no server runs; the letter waits in {} until one does", folder.path().display());
+        tell!("angelia: no server runs; the letter waits in {} until one does", folder.path().display());
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ impl Line {
     fn text(&self) -> String {
         let seconds = self.after.as_secs_f64();
         let text = String::from_utf8_lossy(&self.octets);
-        let clean: String = text.trim_end().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        let clean: String = text.trim_end().chars().map(|c| if envelope::steers(c) { '?' } else { c }).collect();
         format!("{seconds:8.3} {} {clean}\n", self.who)
     }
 }
