@@ -5,6 +5,7 @@ use std::sync::Arc;
 use directory::{Directory, Lookup};
 use envelope::{Address, Domain, MailId, Recipient, Reply, ReversePath};
 use journal::Event;
+use mhs::limits::HEADER_OCTETS_MAX;
 use mhs::msa::hand_in::{self, HandIn, LocalUser, Prepared};
 use mhs::msa::post::PostError;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -52,6 +53,8 @@ pub(crate) struct Submission {
     pub(crate) form: Form,
     /// The header, with its empty line.
     pub(crate) header: Vec<u8>,
+    /// There is more of the header than is read of any: the letter is refused.
+    pub(crate) is_header_cut: bool,
     /// Nobody waits for an answer: who does not exist bounces later.
     pub(crate) bounce_refused: bool,
 }
@@ -116,6 +119,10 @@ pub(crate) async fn submit(
     let decided = sender::decide(directory, rules, &user, asked, &submission.header).await;
     let Decided { reverse_path, replaced, sender } = decided.map_err(|error| Refused::ours(&error))?;
     let to = reverse_path.address().cloned();
+    if submission.is_header_cut {
+        let text = format!("the header is longer than {HEADER_OCTETS_MAX} octets");
+        return Err(Refused::Letter { reply: Reply::new(552, (5, 3, 4), text), to, about });
+    }
     let event = Event::HandedIn { login: user.login.clone(), uid: user.uid, replaced };
     let hand_in = hand_in(submission, user, reverse_path, recipients, sender);
     match hand_in::prepare(context, hand_in, &mut begun.as_slice().chain(body)).await {

@@ -78,16 +78,10 @@ impl Clerk {
     async fn submit(self: &Arc<Self>, name: MailId, uid: u32, front: Front, file: tokio::fs::File) -> Fate {
         let mail = letter_id(name, uid);
         let Front { form, header, is_header_too_long, begun } = front;
-        let submission = Submission { mail, uid, form, header: header.clone(), bounce_refused: true };
+        let (bounce_refused, is_header_cut) = (true, is_header_too_long);
+        let submission = Submission { mail, uid, form, header: header.clone(), is_header_cut, bounce_refused };
         let mut body = begun.as_slice().chain(file);
-        let submitted = match is_header_too_long {
-            true => {
-                let reply = Reply::new(552, (5, 3, 4), "the header is too long");
-                Err(Refused::Letter { reply, to: None, about: Vec::new() })
-            }
-            false => submit(&self.context, &self.rules, submission, &mut body).await,
-        };
-        match submitted {
+        match submit(&self.context, &self.rules, submission, &mut body).await {
             Ok((prepared, event)) => {
                 let (host, key) = (self.host.clone(), mail.to_string());
                 let taken = accept_once(&self.context, prepared.ready, move |tx| ledger::take(tx, &host, &key)).await;
