@@ -520,7 +520,19 @@ fn a_lost_database_is_rebuilt_from_the_segments() {
     let house = House::build();
     house.done(&["send", "anna@athens.test"], "Subject: precious\n\nx\n");
     assert!(house.done(&["verify", "--json"], "").contains("\"bodies\": 1"));
-    house.done(&["send", "-f", "anna@athens.test", "kostas@patras.test"], "Subject: on its way\n\nx\n");
+    let wishes = ["send", "-f", "anna@athens.test", "-N", "failure", "-V", "QQ31", "kostas@patras.test"];
+    house.done(&wishes, "Subject: on its way\n\nx\n");
+    house.done(&["account", "forward", "anna@athens.test", "far@corinth.test"], "");
+    house.done(&["send", "-f", "maria@sparta.test", "anna@athens.test"], "Subject: sent on\n\nx\n");
+    let queued = || -> Vec<[String; 3]> {
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&house.done(&["queue", "list", "--json"], "")).unwrap();
+        let told = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap().to_owned();
+        let mut rows: Vec<_> = rows.iter().map(|row| ["id", "sender", "recipient"].map(|key| told(row, key))).collect();
+        rows.sort();
+        rows
+    };
+    let lost = queued();
+    assert!(lost.len() == 2 && lost.iter().any(|[_, sender, _]| sender.starts_with("<SRS0=")), "{lost:?}");
     let data = house.folder.path().join("data");
     for file in ["store.db", "store.db-wal", "store.db-shm"] {
         let _ = std::fs::remove_file(data.join(file));
@@ -530,6 +542,7 @@ fn a_lost_database_is_rebuilt_from_the_segments() {
     house.done(&["account", "add", "anna@athens.test", "--generate"], "");
     let said = text(&house.angelia(&["rebuild"], "").stderr);
     assert!(said.contains("1 letters brought back"), "{said}");
+    assert_eq!(queued(), lost, "under the same ids and senders");
     assert!(house.done(&["queue", "list", "--held"], "").contains("kostas@patras.test"));
     assert!(house.fails(1, &["rebuild"]).contains("the database stands"), "nothing is lost any more");
     let forced = ["rebuild", "--yes-bring-deleted-back", "--even-older-than-account"];

@@ -15,7 +15,7 @@ mod digests;
 mod error;
 mod feed;
 mod flags;
-mod label;
+pub mod label;
 pub mod limits;
 mod name;
 mod rebuild;
@@ -35,7 +35,7 @@ pub use digests::digest_of;
 pub use error::Error;
 pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};
-pub use label::Label;
+pub use label::{Label, Leg};
 pub use rebuild::{InTransit, Older, Rebuilt, Transit, rebuild};
 pub use schema::MIGRATIONS;
 pub use types::{

@@ -11,7 +11,7 @@ use directory::Directory;
 use envelope::{AccountId, Address, MailId, Timestamp};
 use storage::{BodyId, Salvaged, StagedBody, Store, Transaction};
 
-use crate::{Delivery, Error, Label, Mailstore, deliver};
+use crate::{Delivery, Error, Label, Leg, Mailstore, deliver};
 
 /// What a rebuild found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,14 +54,16 @@ pub enum Older {
 /// A letter that had recipients elsewhere. Whether it has gone out to them, nothing on disk says.
 #[derive(Debug)]
 pub struct InTransit<'a> {
-    /// Its id.
+    /// Its id: the letter's own, or one that follows from it.
     pub mail: MailId,
     /// Its bytes, kept with one reference for the queue.
     pub body: BodyId,
     /// How many.
     pub octets: u64,
-    /// The rest of what is known.
+    /// What is known of the letter.
     pub label: &'a Label,
+    /// Whom it is for, and who sends it on.
+    pub leg: &'a Leg,
 }
 
 /// Takes such a letter, inside the transaction that keeps its body.
@@ -137,7 +139,7 @@ async fn bring_back(house: &House<'_>, found: &Salvaged, rebuilt: &mut Rebuilt) 
         rebuilt.present += 1;
         return Ok(());
     }
-    let on_its_way = !known && !label.remote.is_empty();
+    let on_its_way = !known && !label.legs.is_empty();
     let mut targets: Vec<(AccountId, Option<String>)> = Vec::new();
     for (address, mailbox) in &label.accounts {
         match account(directory, address).await? {
@@ -149,7 +151,7 @@ async fn bring_back(house: &House<'_>, found: &Salvaged, rebuilt: &mut Rebuilt) 
         }
     }
     if targets.is_empty() && !on_its_way {
-        rebuilt.others += u64::from(label.accounts.is_empty() && label.remote.is_empty());
+        rebuilt.others += u64::from(label.accounts.is_empty() && label.legs.is_empty());
         return Ok(());
     }
     targets.sort_unstable();
@@ -178,10 +180,12 @@ struct Found {
 
 fn put_back(tx: &dyn Transaction, found: &Found, transit: Option<&Transit>) -> Result<Vec<bool>, storage::Error> {
     let Found { staged, mail, label, targets, now } = found;
-    let copies = targets.len() + usize::from(transit.is_some());
+    let copies = targets.len() + if transit.is_some() { label.legs.len() } else { 0 };
     let body = tx.keep(staged, u32::try_from(copies).unwrap_or(u32::MAX))?;
     if let Some(transit) = transit {
-        transit(tx, &InTransit { mail: *mail, body, octets: staged.len(), label })?;
+        for (place, leg) in (0..).zip(&label.legs) {
+            transit(tx, &InTransit { mail: mail.branch(place), body, octets: staged.len(), label, leg })?;
+        }
     }
     let mut duplicates = Vec::with_capacity(targets.len());
     for (account, mailbox) in targets {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use directory::RelayAllowed;
-use envelope::{Address, Recipient, ReversePath};
+use envelope::{Address, ReversePath};
 use mailstore::InTransit;
 use queue::{NewMail, NewRecipient, Queue};
 use storage::Transaction;
@@ -130,18 +130,18 @@ pub(super) async fn rebuild(args: RebuildArgs, config: Option<&Path>) -> anyhow:
     Ok(if done.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Back into the queue, held.
+/// Back into the queue, held, as it was.
 fn in_transit(queue: &Queue, tx: &dyn Transaction, letter: &InTransit<'_>) -> Result<(), storage::Error> {
-    let label = letter.label;
-    let reverse_path = match Address::parse(&label.sender) {
+    let (label, leg) = (letter.label, letter.leg);
+    let onward = leg.onward.as_ref();
+    let reverse_path = match Address::parse(onward.map_or(&label.sender, |onward| &onward.sender)) {
         Ok(address) => ReversePath::Address(address),
         Err(_) => ReversePath::Null,
     };
-    let recipient = |address: &Address| Recipient { address: address.clone(), notify: None, original: None };
-    let recipients: Vec<Recipient> = label.remote.iter().map(recipient).collect();
+    let is_list = onward.is_some_and(|onward| onward.is_list);
     let allowed = RelayAllowed::for_operator();
     let new: Vec<NewRecipient<'_>> =
-        recipients.iter().map(|recipient| NewRecipient { recipient, allowed: &allowed }).collect();
+        leg.recipients.iter().map(|recipient| NewRecipient { recipient, allowed: &allowed }).collect();
     let mail = NewMail {
         mail: letter.mail,
         body: letter.body,
@@ -149,11 +149,11 @@ fn in_transit(queue: &Queue, tx: &dyn Transaction, letter: &InTransit<'_>) -> Re
         reverse_path: &reverse_path,
         body_type: label.body,
         smtputf8: label.smtputf8,
-        ret: None,
-        envelope_id: None,
+        ret: label.ret.filter(|_| !is_list),
+        envelope_id: label.envelope_id.as_deref().filter(|_| !is_list),
         require_tls: label.require_tls,
         accepted_at: label.internal_date,
-        delivered_to: None,
+        delivered_to: onward.map(|onward| &onward.by),
         recipients: &new,
     };
     queue.accept_held_in(tx, &mail).map(|_| ())

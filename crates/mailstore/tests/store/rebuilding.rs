@@ -3,19 +3,25 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use envelope::{Domain, MailId, Timestamp};
-use mailstore::{Append, Delivery, Flags, Label, Mailstore, Older, SEEN, Transit, rebuild};
+use envelope::{Domain, MailId, Recipient, Timestamp};
+use mailstore::label::Onward;
+use mailstore::{Append, Delivery, Flags, Label, Leg, Mailstore, Older, SEEN, Transit, rebuild};
 
 use crate::house::{House, add, address, clock, open, text};
 
 /// One letter to Anna, to Eleni and to somebody elsewhere; a draft; and a body that no label of ours tells of.
 async fn fill(house: &House, mail: MailId) {
+    let to = |name: &str| Recipient { address: address(name), notify: None, original: Some("rfc822;o@x.test".into()) };
+    let by_anna = Onward { by: address("anna@athens.test"), sender: "SRS0=x@athens.test".into(), is_list: false };
     let label = Label {
         mail: Some(mail),
         internal_date: Timestamp(5000),
         sender: "kostas@patras.test".into(),
         accounts: vec![(address("anna@athens.test"), None), (address("eleni@athens.test"), None)],
-        remote: vec![address("maria@sparta.test")],
+        legs: vec![
+            Leg { onward: None, recipients: vec![to("maria@sparta.test")] },
+            Leg { onward: Some(by_anna), recipients: vec![to("far@corinth.test")] },
+        ],
         ..Label::default()
     };
     let eleni = add(&house.directory, "eleni@athens.test").await;
@@ -64,8 +70,10 @@ async fn mailboxes_come_back_from_the_bodies() {
     let transit: Transit = {
         let sent = sent.clone();
         Arc::new(move |_, letter| {
-            let to = letter.label.remote.iter().map(ToString::to_string);
-            sent.lock().unwrap().extend(to.map(|to| format!("{} {to} {}", letter.mail, letter.octets)));
+            let by = letter.leg.onward.as_ref().map(|onward| format!(" by {} as {}", onward.by, onward.sender));
+            let by = by.unwrap_or_default();
+            let to = letter.leg.recipients.iter().map(|to| format!("{} {}", to.address, to.original.as_ref().unwrap()));
+            sent.lock().unwrap().extend(to.map(|to| format!("{} {to} {}{by}", letter.mail, letter.octets)));
             Ok(())
         })
     };
@@ -79,7 +87,9 @@ async fn mailboxes_come_back_from_the_bodies() {
     assert_eq!((third.delivered, third.older), (0, 2), "the accounts are younger than the letter: {third:?}");
     // Given to the queue with the first, and with no later one.
     assert_eq!((first.in_transit, second.in_transit), (1, 0));
-    assert_eq!(*sent.lock().unwrap(), [format!("{mail} maria@sparta.test 7")]);
+    let sent_on = "far@corinth.test rfc822;o@x.test 7 by anna@athens.test as SRS0=x@athens.test";
+    let legs = [format!("{mail} maria@sparta.test rfc822;o@x.test 7"), format!("{} {sent_on}", mail.branch(1))];
+    assert_eq!(*sent.lock().unwrap(), legs);
     assert!(!second.is_whole(), "the body without a label is left");
     for who in [&anna, &eleni] {
         let account = mailstore.open(who).await.unwrap();

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use envelope::{MailId, ReversePath};
+use mailstore::label::{self, Leg};
 use queue::{NewMail, NewRecipient};
 use storage::BodyId;
 
@@ -63,6 +64,16 @@ impl Branch<'_> {
             delivered_to: self.onward.map(|onward| &onward.by),
             recipients,
         }
+    }
+
+    /// The same for the salvage label, from which the queue can be made anew.
+    pub(super) fn leg(&self) -> Leg {
+        let onward = self.onward.map(|onward| label::Onward {
+            by: onward.by.clone(),
+            sender: onward.reverse_path.to_string(),
+            is_list: onward.is_list,
+        });
+        Leg { onward, recipients: self.copies.iter().map(|copy| copy.recipient.clone()).collect() }
     }
 
     pub(super) fn recipients(&self) -> Vec<NewRecipient<'_>> {
