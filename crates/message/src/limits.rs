@@ -70,3 +70,8 @@ pub const PREVIEW_CHARS_MAX: usize = 200;
 
 /// Octets of a text part that its preview is made of: plain text has it in its first lines, and HTML behind its styles.
 pub const PREVIEW_SOURCE_OCTETS_MAX: usize = 16 * 1024;
+
+/// Octets by which raw header fields grow when they are made encoded words, in all of a letter; what lies behind stays
+/// raw. Real letters have a few such fields; a word of one octet becomes one of 22, so that without a bound a letter made
+/// of headers would be 20 times as long.
+pub const CONVERTED_FIELDS_OCTETS_MAX: usize = 256 * 1024;

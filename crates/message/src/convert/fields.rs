@@ -1,10 +1,10 @@
-//! The header of a part whose encoding has changed.
+//! The header of a part: what it says of the part's encoding, and raw 8-bit octets in its fields.
 
-use super::{Converter, Inconvertible};
+use super::{Converter, Inconvertible, raw};
 use crate::Span;
 use crate::encoding::TransferEncoding;
-use crate::header::{Header, line_end_octets};
-use crate::limits::{FIELDS_MAX, HEADER_OCTETS_MAX};
+use crate::header::{Field, Header, line_end_octets};
+use crate::limits::{CONVERTED_FIELDS_OCTETS_MAX, FIELDS_MAX, HEADER_OCTETS_MAX};
 use crate::mime::Part;
 
 /// What else an encoded part has to say of itself.
@@ -16,8 +16,26 @@ pub(super) struct Missing<'a> {
 }
 
 impl Converter<'_, '_> {
-    /// Makes the header say that the body is in `encoding`. Of several Content-Transfer-Encoding fields one stays: the
-    /// first, which counts.
+    /// Puts the fields in ASCII as far as they can be, and leaves the rest.
+    pub(super) fn header(&mut self, part: &Part) {
+        let bytes = part.header.of(self.letter);
+        if !bytes.is_ascii() {
+            let header = Header::parse(bytes);
+            header.fields().for_each(|field| self.in_words(part, &field));
+        }
+    }
+
+    fn in_words(&mut self, part: &Part, field: &Field<'_>) {
+        let Some(octets) = raw::in_words(field) else { return };
+        let grown = self.grown + octets.len().saturating_sub(field.whole().len());
+        if grown <= CONVERTED_FIELDS_OCTETS_MAX {
+            self.grown = grown;
+            self.replace(field.span().shifted(part.header.start), &octets);
+        }
+    }
+
+    /// The same, and makes the header say that the body is in `encoding`. Of several Content-Transfer-Encoding fields one
+    /// stays: the first, which counts.
     pub(super) fn label(
         &mut self,
         part: &Part,
@@ -30,7 +48,11 @@ impl Converter<'_, '_> {
             return Err(Inconvertible::HeaderTooLong);
         }
         let mut line = format!("Content-Transfer-Encoding: {}", encoding.as_str());
-        for field in header.get_all("content-transfer-encoding") {
+        for field in header.fields() {
+            if !field.is("content-transfer-encoding") {
+                self.in_words(part, &field);
+                continue;
+            }
             let whole = field.whole();
             let mut text = std::mem::take(&mut line);
             if !text.is_empty() && line_end_octets(whole) > 0 {

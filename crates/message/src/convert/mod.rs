@@ -13,10 +13,12 @@
 //! transfer encoding that nobody knows, and structures past [`crate::limits`]. A DKIM signature over a body that is
 //! changed no longer verifies; signers are told to encode before they sign.
 //!
-//! Header fields stay as they are, also those with 8-bit octets in them: they are a matter of SMTPUTF8 (RFC 6531).
+//! Raw 8-bit octets in header fields become encoded words (`raw`) where those may stand, and stay elsewhere: addresses are
+//! a matter of SMTPUTF8 (RFC 6531).
 
 mod fields;
 mod plain;
+mod raw;
 mod recode;
 #[cfg(test)]
 mod tests;
@@ -49,16 +51,17 @@ pub enum Inconvertible {
     HeaderTooLong,
 }
 
-/// The letter with no 8-bit octet and no over-long line in its bodies; borrowed when it was so already. What a reader
-/// decodes from it, part by part, is what it would have decoded before, but that in text a bare LF is a line end. It is
-/// at most half as long again, and about as much memory is used.
+/// The letter with no 8-bit octet and no over-long line in its bodies, nor 8-bit octets in the text of its header fields;
+/// borrowed when it was so already. What a reader decodes from it, part by part, is what it would have decoded before, but
+/// that in text a bare LF is a line end. It is at most half as long again and, for header fields,
+/// [`crate::limits::CONVERTED_FIELDS_OCTETS_MAX`] longer, and about as much memory is used.
 ///
 /// # Errors
 ///
 /// [`Inconvertible`], for what only 8BITMIME or BINARYMIME can carry.
 pub fn to_seven_bit(letter: &[u8]) -> Result<Cow<'_, [u8]>, Inconvertible> {
     let structure = Structure::parse_with(letter, Options { envelopes: false, ..Options::default() });
-    let mut converter = Converter { letter, structure: &structure, out: Vec::new(), taken: 0 };
+    let mut converter = Converter { letter, structure: &structure, out: Vec::new(), taken: 0, grown: 0 };
     if structure.is_cut_short() && Plain::of(letter).eight_bit {
         return Err(Inconvertible::TooNested);
     }
@@ -73,6 +76,8 @@ struct Converter<'a, 's> {
     out: Vec<u8>,
     /// Octets of the letter that are written, or left out.
     taken: usize,
+    /// By how many octets header fields have grown.
+    grown: usize,
 }
 
 impl<'a> Converter<'a, '_> {
@@ -99,7 +104,12 @@ impl<'a> Converter<'a, '_> {
         if content_type.is("multipart", "signed") || content_type.is("multipart", "encrypted") {
             let plain = Plain::of(part.body.of(self.letter));
             let harmed = plain.eight_bit || plain.bare;
-            return if harmed { Err(Inconvertible::Sealed(content_type.to_string())) } else { Ok(()) };
+            if harmed {
+                return Err(Inconvertible::Sealed(content_type.to_string()));
+            }
+            // No signature is about this one.
+            self.header(part);
+            return Ok(());
         }
         match part.kind {
             Kind::Leaf => self.leaf(part),
@@ -201,13 +211,16 @@ impl<'a> Converter<'a, '_> {
         Ok(())
     }
 
-    /// `8bit` and `binary` say what is not true any more, or never was.
+    /// `8bit` and `binary` say what is not true any more, or never was. Raw fields are put right as well.
     fn relabel(&mut self, part: &Part) -> Result<(), Inconvertible> {
         match part.content.encoding {
             TransferEncoding::EightBit | TransferEncoding::Binary => {
                 self.label(part, &TransferEncoding::SevenBit, None)
             }
-            _ => Ok(()),
+            _ => {
+                self.header(part);
+                Ok(())
+            }
         }
     }
 }

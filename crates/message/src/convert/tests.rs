@@ -56,6 +56,93 @@ fn the_fields_that_were_there() {
     }
 }
 
+/// A short text as an encoded word.
+fn word(text: &str) -> String {
+    crate::encoding::words::encode(text, false, 0).remove(0)
+}
+
+/// The same in a name.
+fn name(text: &str) -> String {
+    crate::encoding::words::encode(text, true, 0).remove(0)
+}
+
+/// A header alone, and what becomes of it.
+fn field(octets: &[u8]) -> String {
+    let letter = [octets, b"\r\n\r\nx\r\n"].concat();
+    let text = shown(&letter);
+    text.strip_suffix("\r\n\r\nx\r\n").unwrap().to_owned()
+}
+
+#[test]
+fn raw_fields_become_encoded_words() {
+    for (given, wanted) in [
+        ("Subject: Καλημέρα", "Subject: =?utf-8?b?zprOsc67zrfOvM6tz4HOsQ==?=".to_owned()),
+        ("Subject: one café two", format!("Subject: one {} two", word("café"))),
+        ("Subject: é é", format!("Subject: {}", word("é é"))),
+        ("X-Any:é", format!("X-Any:{}", word("é"))),
+        // Blanks between encoded words do not count, so they go inside.
+        ("Subject: =?utf-8?q?a?= é =?utf-8?q?b?=", format!("Subject: =?utf-8?q?a?= {} =?utf-8?q?b?=", word(" é "))),
+        ("From: José <j@x.test>", format!("From: {} <j@x.test>", name("José"))),
+        ("From: \"José, \\\"P\"<j@x.test>", format!("From: {} <j@x.test>", name("José, \"P"))),
+        ("To: a@b.test (José), Zoë <é@x.test>", format!("To: a@b.test ({}), {} <é@x.test>", name("José"), name("Zoë"))),
+        ("To: ((é) x) a@b.test", format!("To: (({}) x) a@b.test", name("é"))),
+        ("Cc: Frères: a@b.test;", format!("Cc: {} : a@b.test;", name("Frères"))),
+        ("Resent-To: Zoë <z@x.test>", format!("Resent-To: {} <z@x.test>", name("Zoë"))),
+        ("Content-Description: é", format!("Content-Description: {}", word("é"))),
+        ("Subject: plain", "Subject: plain".to_owned()),
+    ] {
+        assert_eq!(field(given.as_bytes()), wanted);
+    }
+    assert_eq!(field(b"Subject: caf\xe9 x"), "Subject: =?unknown-8bit?q?caf=E9?= x");
+    // What was folded stays so, and what becomes long is folded.
+    let long = field(format!("Subject: a\r\n {} b", "é".repeat(100)).as_bytes());
+    assert!(long.starts_with("Subject: a\r\n =?utf-8?") && long.ends_with(" b"), "{long}");
+    assert!(long.split("\r\n").all(|line| line.len() <= 78), "{long}");
+    assert_eq!(
+        crate::header::Header::parse(long.as_bytes()).get("subject").unwrap().text(),
+        format!("a {} b", "é".repeat(100))
+    );
+}
+
+#[test]
+fn where_no_encoded_word_may_stand_octets_stay() {
+    for field in [
+        "From: <é@x.test>",
+        "From: é@x.test",
+        "To: \"é\"@x.test",
+        "Content-Type: text/plain; name=é",
+        "Message-ID: <é@x.test>",
+        "DKIM-Signature: v=1; b=é",
+        "Received: from é",
+        "junk é",
+    ] {
+        let letter = format!("{field}\r\n\r\nx\r\n");
+        assert!(matches!(to_seven_bit(letter.as_bytes()), Ok(Cow::Borrowed(_))), "{field}");
+    }
+}
+
+#[test]
+fn fields_inside_and_beside_signed_parts() {
+    let head = "Subject: é\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n";
+    let sealed = "--b\r\nContent-Description: a\r\n\r\nx\r\n--b--\r\n";
+    let wanted = format!("{head}{sealed}").replace('é', &word("é"));
+    assert_eq!(shown(format!("{head}{sealed}")), wanted);
+    let raw = format!("{head}{sealed}").replace(" a\r", " é\r");
+    assert_eq!(to_seven_bit(raw.as_bytes()), Err(Inconvertible::Sealed("multipart/signed; boundary=b".to_owned())));
+    let inside = shown("Content-Type: message/rfc822\r\n\r\nSubject: é\r\nTo: a@b.test\r\n\r\nx\r\n");
+    let wanted = format!("\r\n\r\nSubject: {}\r\nTo: a@b.test\r\n\r\nx\r\n", word("é"));
+    assert!(inside.ends_with(&wanted), "{inside}");
+}
+
+#[test]
+fn raw_fields_grow_within_a_bound() {
+    let letter = format!("{}\r\nx\r\n", "A:é\r\n".repeat(9_000));
+    let many = format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}", format!("--b\r\n{letter}").repeat(5));
+    let converted = converted(many.as_bytes());
+    assert!(converted.len() <= many.len() + crate::limits::CONVERTED_FIELDS_OCTETS_MAX);
+    assert!(converted.len() > many.len() + crate::limits::CONVERTED_FIELDS_OCTETS_MAX / 2);
+}
+
 #[test]
 fn encodings_that_were_damaged_are_written_anew() {
     let head = "Content-Transfer-Encoding: ";
@@ -201,6 +288,22 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #[test]
+    fn raw_fields_say_the_same(name in "Subject|X-A|From|To", value in "[ -9;-~é=?ß\\t]{0,120}") {
+        let given = format!("{name}: a{value}");
+        let letter = [given.as_bytes(), b"\r\n\r\n"].concat();
+        let once = converted(&letter);
+        prop_assert!(matches!(to_seven_bit(&once), Ok(Cow::Borrowed(_))));
+        let text = |letter: &[u8]| {
+            let text = crate::header::Header::parse(letter).get(&name).unwrap().text();
+            text.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        if name == "Subject" || name == "X-A" {
+            prop_assert!(once.is_ascii());
+            prop_assert_eq!(text(&letter), text(&once));
+        }
+    }
+
     #[test]
     fn letters_say_the_same(letter in part()) {
         let once = converted(&letter);

@@ -141,47 +141,58 @@ pub fn is_plain(text: &str) -> bool {
 ///
 /// `phrase` keeps to the characters that RFC 2047 section 5 (3) allows in a display name.
 pub fn encode(text: &str, phrase: bool, used: usize) -> Vec<String> {
+    encode_octets("utf-8", text.as_bytes(), phrase, used)
+}
+
+/// The same for octets of any charset; none but UTF-8 has its characters kept whole.
+pub(crate) fn encode_octets(charset: &str, text: &[u8], phrase: bool, used: usize) -> Vec<String> {
     let plain = |b: u8| match phrase {
         true => b.is_ascii_alphanumeric() || b"!*+-/".contains(&b),
         false => b.is_ascii_graphic() && !b"=?_".contains(&b),
     };
-    let q_octets: usize = text.bytes().map(|b| if plain(b) || b == b' ' { 1 } else { 3 }).sum();
+    let q_octets: usize = text.iter().map(|b| if plain(*b) || *b == b' ' { 1 } else { 3 }).sum();
     let base64 = q_octets > text.len().div_ceil(3) * 4;
-    let room = ENCODED_WORD_OCTETS_MAX - "=?utf-8?q??=".len();
+    let whole_room = ENCODED_WORD_OCTETS_MAX - charset.len() - "=??q??=".len();
     let mut words = Vec::new();
-    let (mut content, mut width) = (String::new(), 0);
-    for c in text.chars() {
-        let c_width = match base64 {
-            true => c.len_utf8(),
-            false if c == ' ' || (c.is_ascii() && plain(c as u8)) => 1,
-            false => 3 * c.len_utf8(),
+    let (mut content, mut width) = (Vec::new(), 0);
+    for c in characters(charset, text) {
+        let c_width = match (base64, c) {
+            (true, _) => c.len(),
+            (false, [one]) if *one == b' ' || plain(*one) => 1,
+            (false, _) => 3 * c.len(),
         };
-        let room = if words.is_empty() { room - used.min(FIRST_WORD_USED_MAX) } else { room };
+        let room = if words.is_empty() { whole_room - used.min(FIRST_WORD_USED_MAX) } else { whole_room };
         let limit = if base64 { room / 4 * 3 } else { room };
         if width + c_width > limit {
-            words.push(word_of(&content, base64, plain));
+            words.push(word_of(charset, &content, base64, plain));
             content.clear();
             width = 0;
         }
-        content.push(c);
+        content.extend_from_slice(c);
         width += c_width;
     }
     if !content.is_empty() {
-        words.push(word_of(&content, base64, plain));
+        words.push(word_of(charset, &content, base64, plain));
     }
     words
 }
 
-fn word_of(content: &str, base64: bool, plain: impl Fn(u8) -> bool) -> String {
+/// What may not be cut in two.
+fn characters<'a>(charset: &str, text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let is_utf8 = charset == "utf-8";
+    text.chunk_by(move |_, next| is_utf8 && next & 0xc0 == 0x80)
+}
+
+fn word_of(charset: &str, content: &[u8], base64: bool, plain: impl Fn(u8) -> bool) -> String {
     if base64 {
-        let coded = base64::encode(content.as_bytes());
-        return format!("=?utf-8?b?{}?=", String::from_utf8_lossy(&coded));
+        let coded = base64::encode(content);
+        return format!("=?{charset}?b?{}?=", String::from_utf8_lossy(&coded));
     }
-    let mut word = String::from("=?utf-8?q?");
-    for byte in content.bytes() {
+    let mut word = format!("=?{charset}?q?");
+    for byte in content {
         match byte {
             b' ' => word.push('_'),
-            byte if plain(byte) => word.push(char::from(byte)),
+            byte if plain(*byte) => word.push(char::from(*byte)),
             byte => word.push_str(&format!("={byte:02X}")),
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use envelope::{BodyType, Reply};
 use message::convert::to_seven_bit;
+use message::limits::CONVERTED_FIELDS_OCTETS_MAX;
 use protocol::smtp::client::Extensions;
 use storage::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -36,9 +37,11 @@ impl Default for Converting {
     }
 }
 
-/// KiB for a letter of so many octets: as it was, and up to half as long again as it will be.
+/// KiB for a letter of so many octets: as it was, and up to half as long again as it will be, and what its header fields
+/// grow by.
 fn memory_of(octets: u64) -> u32 {
-    u32::try_from(octets.saturating_mul(5) / 2 / 1024 + 1).unwrap_or(u32::MAX)
+    let octets = octets.saturating_mul(5) / 2 + CONVERTED_FIELDS_OCTETS_MAX as u64;
+    u32::try_from(octets / 1024 + 1).unwrap_or(u32::MAX)
 }
 
 /// The letter's bytes.
