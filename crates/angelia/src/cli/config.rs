@@ -48,7 +48,11 @@ pub(super) async fn run(command: Command, path: Option<&Path>) -> anyhow::Result
             let path = config::locate(path)?;
             config::read(&path)?;
             let entries = config::effective(&path)?;
-            output::print(&if json { serde_json::to_string_pretty(&entries)? + "\n" } else { show(&path, &entries) })?;
+            output::print(&if json {
+                crate::shown::json(&serde_json::to_string_pretty(&entries)?) + "\n"
+            } else {
+                show(&path, &entries)
+            })?;
             Ok(ExitCode::SUCCESS)
         }
     }

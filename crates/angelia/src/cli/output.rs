@@ -23,10 +23,10 @@ pub(super) fn list<T: Serialize>(
     row: impl Fn(&T) -> Vec<String>,
 ) -> anyhow::Result<()> {
     if json.json {
-        return print(&(serde_json::to_string_pretty(entries)? + "\n"));
+        return print(&(crate::shown::json(&serde_json::to_string_pretty(entries)?) + "\n"));
     }
     if entries.is_empty() {
-        eprintln!("none");
+        crate::shown::tell!("none");
         return Ok(());
     }
     let rows: Vec<Vec<String>> = entries.iter().map(row).collect();

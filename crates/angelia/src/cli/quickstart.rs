@@ -136,7 +136,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         password,
         checks: found,
     };
-    output::print(&if args.json { serde_json::to_string_pretty(&made)? + "\n" } else { report(&made, &domain) })?;
+    output::print(&if args.json {
+        crate::shown::json(&serde_json::to_string_pretty(&made)?) + "\n"
+    } else {
+        report(&made, &domain)
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

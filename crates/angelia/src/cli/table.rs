@@ -211,7 +211,7 @@ fn shorter(text: &str, width_max: usize) -> String {
 
 /// What strangers wrote (senders, servers, the DNS) may not steer a terminal.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    envelope::shown(text).into_owned()
 }
 
 #[cfg(test)]
@@ -230,6 +230,11 @@ mod tests {
             row(["4kz3h8v0c2", "7", "leonidas@sparta.test", "anna@athens.test", reason]),
             row(["5kz3h8v0c2", "12", "b@x.test", "<>", ""]),
         ]
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(clean("a\x1b[2J\u{202e}b\u{9b}"), "a\u{fffd}[2J\u{fffd}b\u{fffd}");
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Resu
         Command::Show { file, json } => {
             let name = file.display();
             let report = tlsrpt::unpack(&read(&file)?).with_context(|| format!("reading a TLS report from {name}"))?;
-            let text = if json { serde_json::to_string_pretty(&report)? + "\n" } else { told(&report) };
+            let text =
+                if json { crate::shown::json(&serde_json::to_string_pretty(&report)?) + "\n" } else { told(&report) };
             output::print(&clean(&text))
         }
         Command::List { domain, yesterday, json } => {

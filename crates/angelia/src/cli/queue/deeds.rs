@@ -26,20 +26,20 @@ pub(super) async fn retry(bulk: Bulk, config: Option<&Path>) -> anyhow::Result<(
     let tally = act("retry", Deed::Retry, bulk, config).await?;
     tally.left_alone();
     if tally.suspended > 0 {
-        eprintln!("{} suspended, to be tried when that ends:", recipients(tally.suspended));
+        crate::shown::tell!("{} suspended, to be tried when that ends:", recipients(tally.suspended));
         for suspension in tally.suspensions.values().take(SUSPENSIONS_NAMED) {
-            eprintln!("  {}", suspension_words(suspension));
+            crate::shown::tell!("  {}", suspension_words(suspension));
         }
     }
     if tally.held > 0 {
-        eprintln!("{} held: not tried before `angelia queue release`", recipients(tally.held));
+        crate::shown::tell!("{} held: not tried before `angelia queue release`", recipients(tally.held));
     }
     let tried = tally.touched - tally.suspended;
     if tried == 0 && tally.active == 0 {
         bail!("nothing else is meant by that, so nothing is tried now");
     }
     if tried > 0 {
-        eprintln!("{} to be tried now", recipients(tried));
+        crate::shown::tell!("{} to be tried now", recipients(tried));
     }
     Ok(())
 }
@@ -51,9 +51,9 @@ pub(super) async fn hold(bulk: Bulk, why: Option<String>, config: Option<&Path>)
         bail!("{} held already", recipients(tally.held));
     }
     if tally.active_touched > 0 {
-        eprintln!("{} being sent just now: that attempt ends as it ends", recipients(tally.active_touched));
+        crate::shown::tell!("{} being sent just now: that attempt ends as it ends", recipients(tally.active_touched));
     }
-    eprintln!("{} held", recipients(tally.touched));
+    crate::shown::tell!("{} held", recipients(tally.touched));
     Ok(())
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn release(bulk: Bulk, config: Option<&Path>) -> anyhow::Result
     if tally.touched == 0 {
         bail!("nothing of that is held (see `angelia queue list --held`)");
     }
-    eprintln!("{} released, to be tried now", recipients(tally.touched));
+    crate::shown::tell!("{} released, to be tried now", recipients(tally.touched));
     Ok(())
 }
 
@@ -72,9 +72,9 @@ pub(super) async fn drop(bulk: Bulk, yes: bool, config: Option<&Path>) -> anyhow
     confirm(&bulk, "Drop", "without a word to the sender", yes, config).await?;
     let tally = act("drop", Deed::Drop, bulk, config).await?;
     if tally.active_touched > 0 {
-        eprintln!("{} being sent just now: the other side may have it", recipients(tally.active_touched));
+        crate::shown::tell!("{} being sent just now: the other side may have it", recipients(tally.active_touched));
     }
-    eprintln!("{} dropped", recipients(tally.touched));
+    crate::shown::tell!("{} dropped", recipients(tally.touched));
     Ok(())
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn bounce(bulk: Bulk, why: Option<&str>, yes: bool, config: Opt
     if tally.touched == 0 {
         bail!("nothing was given back");
     }
-    eprintln!("{} given back", recipients(tally.touched));
+    crate::shown::tell!("{} given back", recipients(tally.touched));
     Ok(())
 }
 
@@ -218,14 +218,14 @@ impl Tally {
             return nothing();
         }
         if self.touched > NAMED && !self.verbose {
-            eprintln!("… and {} more (--verbose names them all)", self.touched - NAMED);
+            crate::shown::tell!("… and {} more (--verbose names them all)", self.touched - NAMED);
         }
         Ok(())
     }
 
     fn left_alone(&self) {
         if self.active > 0 {
-            eprintln!("{} being sent just now: left alone", recipients(self.active));
+            crate::shown::tell!("{} being sent just now: left alone", recipients(self.active));
         }
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn run(command: RuleCommand, config: Option<&Path>) -> anyhow::
             let on = on.on()?;
             let done = words(&on);
             ground.queue.add_rule(HoldRule { on, reason, added_at: wall_clock() }).await?;
-            eprintln!("new letters of the rule on {done} begin held; `angelia queue list --held` shows them");
+            crate::shown::tell!("new letters of the rule on {done} begin held; `angelia queue list --held` shows them");
             note(&format!("rule add {done}"), &ground, config).await
         }
         RuleCommand::Remove { on } => {
@@ -94,7 +94,7 @@ pub(super) async fn run(command: RuleCommand, config: Option<&Path>) -> anyhow::
             if !ground.queue.remove_rule(&on).await? {
                 bail!("there is no rule for {} (see `angelia queue rule list`)", words(&on));
             }
-            eprintln!("there is no rule on {} any more; what it has held stays held", words(&on));
+            crate::shown::tell!("there is no rule on {} any more; what it has held stays held", words(&on));
             note(&format!("rule remove {}", words(&on)), &ground, config).await
         }
         RuleCommand::List { json } => {

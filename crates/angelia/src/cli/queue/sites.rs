@@ -145,10 +145,10 @@ async fn by_state(json: &Json, config: Option<&Path>) -> anyhow::Result<()> {
     }
     let suspended = queue.suspended().await?;
     for one in suspended.iter().take(SUSPENSIONS_MAX) {
-        eprintln!("{}", clean(&words(one, now)));
+        crate::shown::tell!("{}", clean(&words(one, now)));
     }
     if suspended.len() > SUSPENSIONS_MAX {
-        eprintln!("… and {} suspensions more", suspended.len() - SUSPENSIONS_MAX);
+        crate::shown::tell!("… and {} suspensions more", suspended.len() - SUSPENSIONS_MAX);
     }
     Ok(())
 }
@@ -192,7 +192,7 @@ async fn by_age(json: &Json, config: Option<&Path>) -> anyhow::Result<()> {
         [name, row.recipients.to_string()].into_iter().chain(numbers).collect()
     })?;
     if !json.json && !rows.is_empty() {
-        eprintln!("recipients by the age of their letters: younger than 5 minutes, 10, 20 and so on");
+        crate::shown::tell!("recipients by the age of their letters: younger than 5 minutes, 10, 20 and so on");
     }
     Ok(())
 }

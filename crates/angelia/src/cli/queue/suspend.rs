@@ -68,7 +68,7 @@ pub(super) async fn suspend(what: &What, reason: &str, config: Option<&Path>) ->
     let ground = crate::cli::ground(config).await?;
     ground.queue.suspend(&scope, Why { reason, by: who.as_deref() }, wall_clock()).await?;
     let (name, resume) = (&what.domain, resume_command(&scope));
-    eprintln!("nothing is sent to {name} until `{resume}`; letters are taken and wait");
+    crate::shown::tell!("nothing is sent to {name} until `{resume}`; letters are taken and wait");
     note(&format!("suspend {}", argument(&scope)), &ground, config).await
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn resume(what: &What, config: Option<&Path>) -> anyhow::Result
     if !ground.queue.resume(&scope, wall_clock()).await? {
         bail!("{} is not suspended (see `angelia queue sites`)", argument(&scope));
     }
-    eprintln!("{} is sent to again", what.domain);
+    crate::shown::tell!("{} is sent to again", what.domain);
     note(&format!("resume {}", argument(&scope)), &ground, config).await
 }
 

@@ -142,7 +142,7 @@ pub(super) fn span(from: Timestamp, to: Timestamp) -> String {
 /// The listing, and how much it is. `is_all` says that nothing else is in the queue.
 pub(super) fn list(json: &Json, rows: &[Row], totals: &Totals, is_all: bool) -> anyhow::Result<()> {
     if !json.json && totals.recipients == 0 {
-        eprintln!("{}", if is_all { "the queue is empty" } else { "none" });
+        crate::shown::tell!("{}", if is_all { "the queue is empty" } else { "none" });
         return Ok(());
     }
     // Asked to show none, it only counts.
@@ -156,7 +156,7 @@ pub(super) fn list(json: &Json, rows: &[Row], totals: &Totals, is_all: bool) -> 
         })?;
     }
     if !json.json {
-        eprintln!("{}", summary(totals, rows.len()));
+        crate::shown::tell!("{}", summary(totals, rows.len()));
     }
     Ok(())
 }
@@ -179,7 +179,7 @@ fn summary(totals: &Totals, shown: usize) -> String {
 /// One letter, whole.
 pub(super) fn show(json: &Json, rows: &[Row]) -> anyhow::Result<()> {
     if json.json {
-        return output::print(&(serde_json::to_string_pretty(rows)? + "\n"));
+        return output::print(&(crate::shown::json(&serde_json::to_string_pretty(rows)?) + "\n"));
     }
     let mut out = String::new();
     for (index, row) in rows.iter().enumerate() {

@@ -48,7 +48,7 @@ pub(super) async fn run(args: Args, config: Option<&Path>) -> anyhow::Result<()>
     let ground = super::open(&settings).await?;
     let report = report::gather(&settings, &ground, &from, &recipient, args.from.is_some()).await?;
     if args.json {
-        return output::print(&(serde_json::to_string_pretty(&report)? + "\n"));
+        return output::print(&(crate::shown::json(&serde_json::to_string_pretty(&report)?) + "\n"));
     }
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     output::print(&words::write(&report, colours))
