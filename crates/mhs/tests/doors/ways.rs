@@ -193,7 +193,8 @@ async fn a_socket_that_is_not_there_is_waited_for() {
     let attempted =
         deliver(&athens.context, &connections(), &target, &batch(&athens, &["x@patras.test"], LETTER).await).await;
     let reply = attempted.site_down.unwrap();
-    assert!(reply.to_string().starts_with("451 4.4.1 no connection to /run/lmtp"), "{reply}");
+    // Where it is on this machine is for the journal, not for the sender.
+    assert!(reply.to_string().starts_with("451 4.4.1 no connection to localhost: "), "{reply}");
     assert!(reply.text.contains("No such file"), "{reply}");
 }
 
