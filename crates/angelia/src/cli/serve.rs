@@ -28,7 +28,7 @@ pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()
     if let Some(user) = &settings.user {
         privileges::become_user(user)?;
     } else if let Some(text) = super::config::keeper(&settings) {
-        eprintln!("angelia: {}: {text}", path.display());
+        tell!("angelia: {}: {text}", path.display());
     } else if privileges::is_root() {
         tell!("angelia: runs as root; set `user` in {} to give that up after binding", path.display());
     }

@@ -166,7 +166,7 @@ impl Office {
     pub(crate) fn keep_settings(&self, place: &str, why: &dyn std::fmt::Display) {
         let reason = format!("the old configuration stays: {why}");
         if self.settings.journal_format == JournalFormat::Off {
-            eprintln!("angelia: {reason}");
+            crate::shown::tell!("angelia: {reason}");
         }
         self.record(Event::Fault { place: place.to_owned(), reason });
     }
