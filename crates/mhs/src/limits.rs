@@ -173,6 +173,9 @@ pub const NOTICE_LETTER_OCTETS: u64 = 64 * 1024;
 /// And up to this size where he asked for it by RET=FULL.
 pub const NOTICE_LETTER_OCTETS_MAX: u64 = 1024 * 1024;
 
+/// Of the header of a letter that could not be taken, so much is in the notice: it may have been too long itself.
+pub const UNSENT_HEADER_OCTETS_MAX: usize = 16 * 1024;
+
 /// A notice that came back is shown to the postmaster whole up to this size: one with a letter of
 /// [`NOTICE_LETTER_OCTETS_MAX`], and the report on some thousand recipients.
 pub const DOUBLE_BOUNCE_OCTETS_MAX: u64 = 2 * NOTICE_LETTER_OCTETS_MAX;

@@ -10,6 +10,7 @@ use net::clock;
 use super::status;
 use crate::Context;
 use crate::acceptance::Ready;
+use crate::limits::UNSENT_HEADER_OCTETS_MAX;
 use crate::msa::post::{self, Post, PostError};
 use directory::RelayAllowed;
 
@@ -32,7 +33,7 @@ pub struct Unsent<'a> {
 pub async fn unsent(context: &Context, letter: &Unsent<'_>) -> Result<Option<Ready>, storage::Error> {
     let hostname = &context.settings.hostname;
     let Ok(from) = Address::parse(&format!("MAILER-DAEMON@{hostname}")) else { return Ok(None) };
-    let header = Header::parse(letter.header);
+    let header = Header::parse(beginning(letter.header));
     let subject = header.get("subject").map(|field| field.text());
     let (whom, now) = ([letter.to.clone()], clock::now());
     let recipients: Vec<RecipientReport<'_>> = if letter.recipients.is_empty() { &whom } else { letter.recipients }
@@ -87,4 +88,12 @@ pub async fn unsent(context: &Context, letter: &Unsent<'_>) -> Result<Option<Rea
         }
         Err(_) => Ok(None),
     }
+}
+
+/// As much of a header as tells which letter it was: the notice has to be a small letter itself.
+fn beginning(header: &[u8]) -> &[u8] {
+    let part = header.get(..UNSENT_HEADER_OCTETS_MAX).unwrap_or(header);
+    let is_cut = part.len() < header.len();
+    let end = part.iter().rposition(|octet| *octet == b'\n').filter(|_| is_cut).map_or(part.len(), |end| end + 1);
+    part.get(..end).unwrap_or(part)
 }
