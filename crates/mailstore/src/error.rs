@@ -12,6 +12,9 @@ pub enum Error {
     /// The reader's: the name cannot be a mailbox's (IMAP `CANNOT`).
     #[error("the mailbox name is not allowed: {0}")]
     Name(&'static str),
+    /// The reader's: another mailbox has that role, or none can have it (IMAP `USEATTR`).
+    #[error("the mailbox cannot have that use")]
+    Role,
     /// The reader's: the name only holds children and no messages (`\Noselect`).
     #[error("the mailbox holds other mailboxes only")]
     NoSelect,

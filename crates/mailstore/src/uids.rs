@@ -67,6 +67,38 @@ impl UidSet {
         Self::from_ranges(self.ranges.iter().chain(&other.ranges).copied())
     }
 
+    /// What is in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let (mut ours, mut theirs) = (self.ranges.iter().peekable(), other.ranges.iter().peekable());
+        let mut ranges = Vec::new();
+        while let (Some((a, b)), Some((c, d))) = (ours.peek(), theirs.peek()) {
+            let (first, last) = ((*a).max(*c), (*b).min(*d));
+            if first <= last {
+                ranges.push((first, last));
+            }
+            if b <= d {
+                ours.next()
+            } else {
+                theirs.next()
+            };
+        }
+        Self { ranges }
+    }
+
+    /// What is here and not in the other.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut gaps = Vec::with_capacity(other.ranges.len() + 1);
+        let mut next = Some(1);
+        for (first, last) in &other.ranges {
+            gaps.extend(next.filter(|next| next < first).map(|next| (next, first - 1)));
+            next = last.checked_add(1);
+        }
+        gaps.extend(next.map(|next| (next, u32::MAX)));
+        self.intersection(&Self { ranges: gaps })
+    }
+
     /// What is above `uid`.
     #[must_use]
     pub fn above(&self, uid: u32) -> Self {
@@ -105,6 +137,13 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), [1, 2, 3, 9]);
         let other = UidSet::from_ranges([(4, 8)]);
         assert_eq!(set.union(&other).ranges(), [(1, 9)]);
+        assert_eq!(set.intersection(&other), UidSet::EMPTY);
+        assert_eq!(set.intersection(&UidSet::all()), set);
+        assert_eq!(set.intersection(&UidSet::from_ranges([(2, 20)])).ranges(), [(2, 3), (9, 9)]);
+        assert_eq!(UidSet::all().without(&set).ranges(), [(4, 8), (10, u32::MAX)]);
+        assert_eq!(set.without(&UidSet::from_ranges([(2, 2), (9, 9)])).ranges(), [(1, 1), (3, 3)]);
+        assert_eq!(set.without(&UidSet::all()), UidSet::EMPTY);
+        assert_eq!(set.without(&UidSet::EMPTY), set);
         assert!(UidSet::EMPTY.is_empty() && !UidSet::EMPTY.contains(1));
     }
 }

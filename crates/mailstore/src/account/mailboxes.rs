@@ -7,7 +7,7 @@ use super::{Account, purge, transfer};
 use crate::feed::Hint;
 use crate::name::{self, INBOX, canonical, is_below, parents};
 use crate::rows::{self, INBOX_ID, MailboxRow};
-use crate::{Error, Mailbox, UidSet};
+use crate::{Error, Mailbox, Role, UidSet};
 
 impl Account {
     /// All mailboxes, INBOX and what stands below it first, then in the order of their names, children behind their parents.
@@ -38,8 +38,24 @@ impl Account {
 
     /// CREATE: makes missing parents too.
     pub async fn create(&self, name: &str) -> Result<MailboxId, Error> {
+        self.create_with(name, None).await
+    }
+
+    /// CREATE of a mailbox for this role (CREATE-SPECIAL-USE, RFC 6154), which no other mailbox may have.
+    pub async fn create_for(&self, name: &str, role: Role) -> Result<MailboxId, Error> {
+        self.create_with(name, Some(role)).await
+    }
+
+    async fn create_with(&self, name: &str, role: Option<Role>) -> Result<MailboxId, Error> {
         let (account, name, now) = (self.id, canonical(name)?, (self.inner.clock)());
-        let id = self.write(move |tx| create(tx, account, &name, now)).await?;
+        let id = self.write(move |tx| {
+            let id = create(tx, account, &name, now)?;
+            if let Some(role) = role {
+                give_role(tx, account, id, role)?;
+            }
+            Ok(id)
+        });
+        let id = id.await?;
         self.tell(Hint::List);
         Ok(MailboxId(id))
     }
@@ -130,6 +146,16 @@ fn create(tx: &dyn Transaction, account: AccountId, name: &str, now: Timestamp) 
     let (id, uid_validity) = fresh(tx, account, 1, now)?;
     rows::insert_mailbox(tx, account, id, name, role, uid_validity)?;
     Ok(id)
+}
+
+/// A mailbox just made gets this role.
+fn give_role(tx: &dyn Transaction, account: AccountId, id: i64, role: Role) -> Result<(), Error> {
+    const SQL: &str = "UPDATE mailbox SET role = $3 WHERE account_id = $1 AND mailbox_id = $2";
+    if rows::all(tx, account)?.iter().any(|row| row.role == Some(role) && row.id != id) {
+        return Err(Error::Role);
+    }
+    tx.execute(SQL, &[account.0.into(), id.into(), (role as i64).into()])?;
+    Ok(())
 }
 
 fn make_parents(tx: &dyn Transaction, account: AccountId, name: &str, now: Timestamp) -> Result<(), Error> {
