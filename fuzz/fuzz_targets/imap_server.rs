@@ -42,9 +42,11 @@ fn serve(server: &mut Server, event: Event) {
             server.set_selected(true);
             server.ok(None, "SELECT done");
         }
+        Event::Command(Command::Unauthenticate) => server.unauthenticated(),
         Event::Command(_) | Event::IdleEnd | Event::AppendEnd => server.ok(None, "done"),
-        Event::Append(append) if append.flags.is_empty() => server.append_go(),
-        Event::Append(_) => server.no(None, "no"),
+        Event::Append(append) if append.message.flags.is_empty() => server.append_go(),
+        Event::AppendNext(next) if next.flags.is_empty() => server.append_go(),
+        Event::Append(_) | Event::AppendNext(_) => server.no(None, "no"),
     }
 }
 

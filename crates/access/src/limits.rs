@@ -28,3 +28,9 @@ pub const BODIES_AT_ONCE_MAX: usize = 64;
 
 /// Octets of bodies opened by one look: they wait in memory while the client reads.
 pub const BODIES_OCTETS_MAX: u64 = 256 * 1024;
+
+/// Messages that SORT and THREAD put in order: what they are ordered by is held for each, about 300 octets.
+pub const SORT_MESSAGES_MAX: usize = 200_000;
+
+/// Answers of answers in THREAD. No conversation is longer; who writes References that make it so wants only our time.
+pub const THREAD_DEPTH_MAX: usize = 1000;

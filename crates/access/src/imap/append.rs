@@ -1,25 +1,48 @@
-//! APPEND (RFC 3501 section 6.3.11) with APPENDUID (RFC 4315): the message goes to disk while it arrives.
+//! APPEND (RFC 3501 section 6.3.11) with APPENDUID (RFC 4315): messages go to disk while they arrive, and into the mailbox
+//! all at once (RFC 3502).
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use envelope::Timestamp;
-use mailstore::Flags;
+use mailstore::{Account, Flags};
 use net::clock;
 use protocol::imap::encode::Code;
-use protocol::imap::{Append, Mailbox};
+use protocol::imap::{Append, AppendMessage, Mailbox};
 use storage::Stage;
 
 use super::store::flags_of;
 use super::talk::Talk;
 use super::trouble::Trouble;
 
-/// A message on its way in.
+/// Messages on their way in.
 pub(super) struct Upload {
     mailbox: Mailbox,
+    /// Complete, and not in the mailbox yet.
+    ready: Vec<mailstore::Append>,
+    coming: Coming,
+}
+
+/// The message whose octets come.
+struct Coming {
     flags: Flags,
     date: Option<Timestamp>,
     stage: Stage,
+}
+
+impl Coming {
+    fn new(message: &AppendMessage, account: &Account) -> Self {
+        Self { flags: flags_of(&message.flags), date: message.date, stage: account.stage() }
+    }
+
+    async fn complete(self, mailbox: &Mailbox, account: &Account) -> Result<mailstore::Append, Trouble> {
+        let Self { flags, date, stage } = self;
+        let octets = stage.len();
+        let internal_date = Some(date.unwrap_or_else(clock::now));
+        let digest = mailstore::digest_of(&stage).map(Arc::new);
+        let body = stage.finish(account.label(mailbox.as_str(), internal_date, &flags)).await?;
+        Ok(mailstore::Append { body, octets, internal_date, flags, digest })
+    }
 }
 
 impl Talk {
@@ -34,16 +57,27 @@ impl Talk {
             }
             Err(error) => return Err(error.into()),
         }
-        let stage = account.stage();
-        let flags = flags_of(&append.flags);
-        self.upload = Some(Box::new(Upload { mailbox: append.mailbox, flags, date: append.date, stage }));
+        let coming = Coming::new(&append.message, &account);
+        self.upload = Some(Box::new(Upload { mailbox: append.mailbox, ready: Vec::new(), coming }));
+        self.line.session().append_go();
+        Ok(())
+    }
+
+    /// One is complete, another one announced. What fails here leaves none of them.
+    pub(super) async fn append_next(&mut self, message: &AppendMessage) -> Result<(), Trouble> {
+        let account = self.account()?;
+        let Some(upload) = self.upload.take() else { return Err(storage::Error::StagedTooLong.into()) };
+        let Upload { mailbox, mut ready, coming } = *upload;
+        ready.push(coming.complete(&mailbox, &account).await?);
+        let coming = Coming::new(message, &account);
+        self.upload = Some(Box::new(Upload { mailbox, ready, coming }));
         self.line.session().append_go();
         Ok(())
     }
 
     pub(super) async fn append_chunk(&mut self, chunk: Vec<u8>) -> Result<(), Trouble> {
         let Some(upload) = &mut self.upload else { return Ok(()) };
-        if let Err(error) = upload.stage.append(Bytes::from(chunk)).await {
+        if let Err(error) = upload.coming.stage.append(Bytes::from(chunk)).await {
             self.upload = None;
             return Err(error.into());
         }
@@ -53,14 +87,9 @@ impl Talk {
     pub(super) async fn append_end(&mut self) -> Result<(), Trouble> {
         let account = self.account()?;
         let Some(upload) = self.upload.take() else { return Err(storage::Error::StagedTooLong.into()) };
-        let Upload { mailbox, flags, date, stage } = *upload;
-        let octets = stage.len();
-        let internal_date = date.unwrap_or_else(clock::now);
-        let label = account.label(mailbox.as_str(), Some(internal_date), &flags);
-        let digest = mailstore::digest_of(&stage).map(Arc::new);
-        let body = stage.finish(label).await?;
-        let message = mailstore::Append { body, octets, internal_date: Some(internal_date), flags, digest };
-        let placed = match account.append(mailbox.as_str(), vec![message]).await {
+        let Upload { mailbox, mut ready, coming } = *upload;
+        ready.push(coming.complete(&mailbox, &account).await?);
+        let placed = match account.append(mailbox.as_str(), ready).await {
             Ok(placed) => placed,
             Err(mailstore::Error::NoMailbox) => {
                 self.line.session().no(Some(&Code::TryCreate), "There is no mailbox of that name");

@@ -30,7 +30,7 @@ impl Talk {
             self.line.session().untagged(&Untagged::Ok(Some(code), "Moved"));
         }
         self.catch_up(true, true).await?;
-        self.line.session().ok(None, "MOVE done");
+        self.expunged(!from.is_empty(), "MOVE done");
         Ok(())
     }
 

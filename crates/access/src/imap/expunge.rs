@@ -19,9 +19,17 @@ impl Talk {
             Some(set) => Some(selected.uids(&selected.named(set, true)?)),
             None => None,
         };
-        account.expunge(mailbox, only.as_ref()).await?;
+        let gone = account.expunge(mailbox, only.as_ref()).await?;
         self.catch_up(true, true).await?;
-        self.line.session().ok(None, "EXPUNGE done");
+        self.expunged(!gone.uids.is_empty(), "EXPUNGE done");
         Ok(())
+    }
+
+    /// The end of EXPUNGE and MOVE: the client that keeps MODSEQs hears how far it has come (RFC 7162 sections 3.2.7
+    /// and 3.2.9).
+    pub(super) fn expunged(&mut self, any: bool, text: &str) {
+        let selected = self.selected.as_ref().filter(|selected| any && selected.enabled.qresync);
+        let code = selected.map(|selected| Code::HighestModSeq(selected.modseq()));
+        self.line.session().ok(code.as_ref(), text);
     }
 }

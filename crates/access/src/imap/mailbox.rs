@@ -1,14 +1,31 @@
 //! CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 sections 6.3.3 to 6.3.7).
 
-use protocol::imap::Mailbox;
+use mailstore::Role;
+use protocol::imap::encode::Code;
+use protocol::imap::{Create, Mailbox, SpecialUse};
 
+use super::object_id::mailbox_id;
 use super::talk::Talk;
 use super::trouble::Trouble;
 
 impl Talk {
-    pub(super) async fn create(&mut self, mailbox: &Mailbox) -> Result<(), Trouble> {
-        self.account()?.create(mailbox.as_str()).await?;
-        self.done(true, "CREATE").await
+    /// One use at most is given, and one that no other mailbox has (RFC 6154 section 3).
+    pub(super) async fn create(&mut self, create: &Create) -> Result<(), Trouble> {
+        let account = self.account()?;
+        let roles: Option<Vec<Role>> = create.uses.iter().map(|one| role(*one)).collect();
+        let made = match roles.as_deref() {
+            Some([]) => account.create(create.mailbox.as_str()).await,
+            Some([role]) => account.create_for(create.mailbox.as_str(), *role).await,
+            _ => Err(mailstore::Error::Role),
+        };
+        if let Err(mailstore::Error::Role) = made {
+            self.line.session().no(Some(&Code::Word("USEATTR")), "The mailbox cannot have that use");
+            return Ok(());
+        }
+        let id = mailbox_id(&account, made?);
+        self.catch_up(true, false).await?;
+        self.line.session().ok(Some(&Code::MailboxId(&id)), "CREATE done");
+        Ok(())
     }
 
     /// Deleting the selected mailbox leaves it first.
@@ -37,5 +54,17 @@ impl Talk {
     pub(super) async fn unsubscribe(&mut self, mailbox: &Mailbox) -> Result<(), Trouble> {
         self.account()?.unsubscribe(mailbox.as_str()).await?;
         self.done(true, "UNSUBSCRIBE").await
+    }
+}
+
+/// A mailbox that shows what stands elsewhere (`\All`, `\Flagged`) cannot be made.
+fn role(one: SpecialUse) -> Option<Role> {
+    match one {
+        SpecialUse::Archive => Some(Role::Archive),
+        SpecialUse::Drafts => Some(Role::Drafts),
+        SpecialUse::Junk => Some(Role::Junk),
+        SpecialUse::Sent => Some(Role::Sent),
+        SpecialUse::Trash => Some(Role::Trash),
+        SpecialUse::All | SpecialUse::Flagged => None,
     }
 }

@@ -12,12 +12,15 @@ mod idle;
 mod letter;
 mod list;
 mod mailbox;
+mod object_id;
 mod search;
 mod select;
 mod selected;
+mod sort;
 mod status;
 mod store;
 mod talk;
+mod thread;
 mod trouble;
 
 use std::sync::Arc;

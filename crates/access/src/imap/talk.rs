@@ -128,6 +128,7 @@ impl Talk {
             }
             Event::Command(command) => self.command(command).await,
             Event::Append(append) => self.append(append).await,
+            Event::AppendNext(message) => self.append_next(&message).await,
             Event::AppendChunk(chunk) => self.append_chunk(chunk).await,
             Event::AppendEnd => self.append_end().await,
             Event::AppendBroken => {
@@ -165,10 +166,21 @@ impl Talk {
         self.account.clone().ok_or(Trouble::Mailbox(mailstore::Error::Cannot("sign in first")))
     }
 
+    /// UNAUTHENTICATE (RFC 8437): nothing of the account stays.
+    async fn unauthenticate(&mut self) -> Result<(), Trouble> {
+        self.deselect().await;
+        (self.account, self.feed, self.stale) = (None, None, false);
+        self.line.session().unauthenticated();
+        Ok(())
+    }
+
     async fn command(&mut self, command: Command) -> Result<(), Trouble> {
+        if let Some(selected) = &mut self.selected {
+            selected.enabled = self.line.session().enabled();
+        }
         match command {
             Command::Select(select) => self.select(&select).await,
-            Command::Create(mailbox) => self.create(&mailbox).await,
+            Command::Create(create) => self.create(&create).await,
             Command::Delete(mailbox) => self.delete(&mailbox).await,
             Command::Rename { from, to } => self.rename(&from, &to).await,
             Command::Subscribe(mailbox) => self.subscribe(&mailbox).await,
@@ -176,6 +188,7 @@ impl Talk {
             Command::List(query) => self.list(&query).await,
             Command::Lsub(query) => self.lsub(&query).await,
             Command::Status { mailbox, items } => self.status(&mailbox, &items).await,
+            Command::Unauthenticate => self.unauthenticate().await,
             Command::Idle => self.idle().await,
             Command::Noop => self.done_with(true, "NOOP").await,
             Command::Check => self.done_with(true, "CHECK").await,
@@ -183,6 +196,8 @@ impl Talk {
             Command::Unselect => self.unselect().await,
             Command::Expunge { uids } => self.expunge(uids.as_ref()).await,
             Command::Search(search) => self.search(search).await,
+            Command::Sort(sort) => self.sort(&sort).await,
+            Command::Thread(thread) => self.thread(&thread).await,
             Command::Fetch(fetch) => self.fetch(&fetch).await,
             Command::Store(store) => self.store(&store).await,
             Command::Copy(transfer) => self.copy(&transfer).await,

@@ -51,6 +51,7 @@ impl Trouble {
                 let code = match error {
                     Error::NoMailbox => "NONEXISTENT",
                     Error::Exists => "ALREADYEXISTS",
+                    Error::Role => "USEATTR",
                     Error::Name(_) | Error::NoSelect | Error::Cannot(_) => "CANNOT",
                     Error::Limit { .. } => "LIMIT",
                     Error::Storage(error) => return store_failed(session, error),

@@ -103,20 +103,24 @@ async fn what_select_tells() {
     client.append("INBOX", "(\\Flagged $Work) ", "a: b\r\n\r\n").await;
     let validity = client.ask("STATUS INBOX (UIDVALIDITY)").await;
     let validity = validity.split_once("UIDVALIDITY ").unwrap().1.split_once(')').unwrap().0.to_owned();
+    let id = client.ask("STATUS INBOX (MAILBOXID)").await;
+    let id = id.split_once("MAILBOXID (").unwrap().1.split_once(')').unwrap().0.to_owned();
+    let closed = "* OK [CLOSED] The former mailbox was left\n";
     let told = |flags: &str, recent: u32, code: &str, done: &str| {
         format!(
             "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work)\n\
              * OK [PERMANENTFLAGS ({flags})] Flags that last\n* 2 EXISTS\n* {recent} RECENT\n\
              * OK [UNSEEN 2] First unseen\n* OK [UIDVALIDITY {validity}] UIDs are valid\n\
-             * OK [UIDNEXT 3] Next UID\nOK [{code}] {done} done\n"
+             * OK [UIDNEXT 3] Next UID\n* OK [HIGHESTMODSEQ 3] Highest MODSEQ\n\
+             * OK [MAILBOXID ({id})] The mailbox's id\nOK [{code}] {done} done\n"
         )
     };
     let all = "\\Answered \\Flagged \\Deleted \\Seen \\Draft $Work \\*";
     assert_eq!(client.ask("EXAMINE INBOX").await, told("", 2, "READ-ONLY", "EXAMINE"));
     assert_eq!(client.ask("STORE 1 FLAGS ()").await, "NO [CANNOT] The mailbox was opened by EXAMINE\n");
-    assert_eq!(client.ask("SELECT INBOX").await, told(all, 2, "READ-WRITE", "SELECT"));
+    assert_eq!(client.ask("SELECT INBOX").await, closed.to_owned() + &told(all, 2, "READ-WRITE", "SELECT"));
     assert_eq!(client.ask("FETCH 2 FLAGS").await, "* 2 FETCH (FLAGS (\\Flagged $Work \\Recent))\nOK FETCH done\n");
-    assert_eq!(client.ask("SELECT INBOX").await, told(all, 0, "READ-WRITE", "SELECT"));
+    assert_eq!(client.ask("SELECT INBOX").await, closed.to_owned() + &told(all, 0, "READ-WRITE", "SELECT"));
 }
 
 #[tokio::test]

@@ -32,6 +32,9 @@ pub const SEARCH_KEYS_MAX: usize = 512;
 /// Numbers in `BODY[1.2.3…]`: deeper than the MIME parser goes.
 pub const SECTION_DEPTH_MAX: usize = 64;
 
+/// Criteria of one SORT: there are nine.
+pub const SORT_CRITERIA_MAX: usize = 32;
+
 /// Data items of one FETCH.
 pub const FETCH_ITEMS_MAX: usize = 128;
 
@@ -43,6 +46,15 @@ pub const KEYWORD_OCTETS_MAX: usize = 128;
 
 /// A mailbox name in UTF-8: deep hierarchies fit, and a LIST of a whole account stays sane.
 pub const MAILBOX_OCTETS_MAX: usize = 1024;
+
+/// One piece inflated of a deflated connection (RFC 4978): a few commands' worth.
+pub const INFLATED_OCTETS_MAX: usize = 16 * 1024;
+
+/// Messages of one APPEND (RFC 3502): they are put into the mailbox by one transaction.
+pub const APPEND_MESSAGES_MAX: usize = 500;
+
+/// Patterns of one LIST (RFC 5258): each is held against every mailbox.
+pub const LIST_PATTERNS_MAX: usize = 32;
 
 /// Pairs in the ID command (RFC 2971 section 3.3).
 pub const ID_PAIRS_MAX: usize = 30;

@@ -110,6 +110,11 @@ impl Reader {
         self.input.extend_from_slice(bytes);
     }
 
+    /// What has arrived and was not looked at, taken out (COMPRESS).
+    pub fn take_rest(&mut self) -> Vec<u8> {
+        self.take(self.rest().len())
+    }
+
     /// Throws away everything that has arrived (STARTTLS).
     pub fn clear(&mut self) {
         self.release();

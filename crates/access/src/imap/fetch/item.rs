@@ -10,6 +10,7 @@ use protocol::imap::{FetchItem, Partial, Section};
 
 use super::super::convert;
 use super::super::letter::Letter;
+use super::super::object_id::email_id;
 use super::super::talk::Talk;
 use super::super::trouble::Trouble;
 use super::section::{Found, find};
@@ -34,11 +35,22 @@ impl Talk {
                 selected.told(wanted.uid);
             }
         }
+        if plan.modseq || wanted.seen_now && self.line.session().enabled().condstore {
+            line.modseq(self.line.session().output(), wanted.modseq);
+        }
         for item in plan.items {
+            if let (FetchItem::Preview, Source::Letter(_)) = (item, &*source) {
+                let text = self.preview(row.uid).await.map_err(torn)?;
+                line.preview(self.line.session().output(), &text);
+                continue;
+            }
             let out = self.line.session().output();
             match (item, &mut *source) {
                 (FetchItem::InternalDate, _) => line.internal_date(out, row.internal_date),
                 (FetchItem::Rfc822Size, _) => line.size(out, row.octets),
+                (FetchItem::EmailId, _) => line.email_id(out, &email_id(row)),
+                (FetchItem::ThreadId, _) => line.thread_id_nil(out),
+                (FetchItem::SaveDate, _) => line.save_date(out, row.saved),
                 (_, Source::Letter(letter)) => self.show_of_body(&mut line, item, letter).await.map_err(torn)?,
                 (_, Source::Digest(digest)) => listed::show(out, &mut line, item, digest),
                 (_, Source::Row) => {}
@@ -78,7 +90,17 @@ impl Talk {
                 self.old(line, "RFC822.TEXT", end..letter.octets(), letter).await?;
             }
             FetchItem::Section { section, partial, .. } => self.section(line, section, *partial, letter).await?,
-            FetchItem::Flags | FetchItem::Uid | FetchItem::InternalDate | FetchItem::Rfc822Size => {}
+            FetchItem::Binary { part, partial, .. } => self.binary(line, part, *partial, letter).await?,
+            FetchItem::BinarySize(part) => self.binary_size(line, part, letter).await?,
+            FetchItem::Flags
+            | FetchItem::Uid
+            | FetchItem::ModSeq
+            | FetchItem::EmailId
+            | FetchItem::ThreadId
+            | FetchItem::Preview
+            | FetchItem::SaveDate
+            | FetchItem::InternalDate
+            | FetchItem::Rfc822Size => {}
         }
         Ok(())
     }
@@ -150,7 +172,7 @@ pub(super) fn gathered(
 }
 
 /// What is left of a range (RFC 3501 section 6.4.5: a partial beyond the end is an empty string).
-fn cut(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
+pub(super) fn cut(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
     let Some(partial) = partial else { return range };
     let start = (range.start + u64::from(partial.offset)).min(range.end);
     start..(start + u64::from(partial.octets)).min(range.end)

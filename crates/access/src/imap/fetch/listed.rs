@@ -13,7 +13,7 @@ use super::{Outcome, Plan, Source, item};
 /// Whether digests answer this item, but for messages that are out of the ordinary.
 pub(super) fn is_listed(item: &FetchItem) -> bool {
     match item {
-        FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure => true,
+        FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure | FetchItem::Preview => true,
         FetchItem::Section { section, peek: true, .. } if section.part.is_empty() => match &section.text {
             SectionText::HeaderFields { not: false, names } => names.iter().all(|name| digest::is_kept(name)),
             _ => false,
@@ -36,6 +36,14 @@ fn answers(digest: &Digest, items: &[FetchItem]) -> bool {
 }
 
 impl Talk {
+    /// PREVIEW of a message that is shown out of its body; empty where it cannot be made.
+    pub(super) async fn preview(&mut self, uid: u32) -> Result<String, Trouble> {
+        let (account, mailbox) = (self.account()?, self.selected()?.mailbox);
+        let found = account.summaries(mailbox, &[uid].into_iter().collect(), 1).await?;
+        let digest = found.into_iter().next().and_then(|summary| summary.digest.ok());
+        Ok(digest.map(|digest| digest.preview().to_owned()).unwrap_or_default())
+    }
+
     /// One batch of messages: pairs of number and UID.
     pub(super) async fn fetch_listed(
         &mut self,
@@ -72,6 +80,7 @@ pub(super) fn show(out: &mut Vec<u8>, line: &mut FetchLine, wanted: &FetchItem, 
             let envelope = digest.envelope().unwrap_or_default();
             line.envelope(out, &convert::kept_envelope(&envelope));
         }
+        FetchItem::Preview => line.preview(out, digest.preview()),
         FetchItem::Body | FetchItem::BodyStructure => {
             if let Some(body) = digest.body() {
                 line.body_structure(out, &convert::kept_body(&body), *wanted == FetchItem::BodyStructure);

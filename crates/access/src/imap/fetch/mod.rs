@@ -4,6 +4,7 @@
 //! what lists show (envelope, structure, their header fields) the digests beside the rows, and only what needs a body
 //! opens one. A literal goes out piece by piece, as fast as the client reads.
 
+mod binary;
 mod item;
 mod listed;
 mod section;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 use mailstore::{Account, Entry, Message, SEEN, StoreMode, UidSet};
 use message::digest::Digest;
-use protocol::imap::encode::Code;
-use protocol::imap::{Fetch, FetchItem, Flag, SectionText};
+use protocol::imap::encode::{Code, Untagged};
+use protocol::imap::{Fetch, FetchItem, Flag, SectionText, SequenceSet};
 use storage::Body;
 
 use super::letter::{self, Letter};
@@ -27,6 +28,8 @@ pub(super) struct Plan<'a> {
     items: &'a [FetchItem],
     /// UID FETCH answers with the UID, asked for or not.
     uid: bool,
+    /// MODSEQ was asked for, or goes with what was.
+    modseq: bool,
     needs_row: bool,
     needs_body: bool,
     /// Digests answer all that rows do not.
@@ -36,18 +39,24 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn of(items: &'a [FetchItem], uid: bool) -> Self {
-        let row = |item: &FetchItem| !matches!(item, FetchItem::Uid | FetchItem::Flags);
-        let body = |item: &FetchItem| row(item) && !matches!(item, FetchItem::InternalDate | FetchItem::Rfc822Size);
+        let row = |item: &FetchItem| {
+            !matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::ModSeq | FetchItem::ThreadId)
+        };
+        let of_row = |item: &FetchItem| {
+            matches!(item, FetchItem::InternalDate | FetchItem::Rfc822Size | FetchItem::EmailId | FetchItem::SaveDate)
+        };
+        let body = |item: &FetchItem| row(item) && !of_row(item);
         let needs_body = items.iter().any(body);
         let listed = needs_body && items.iter().filter(|item| body(item)).all(listed::is_listed);
         let seen = |item: &FetchItem| match item {
             FetchItem::Rfc822 | FetchItem::Rfc822Text => true,
-            FetchItem::Section { peek, .. } => !peek,
+            FetchItem::Section { peek, .. } | FetchItem::Binary { peek, .. } => !peek,
             _ => false,
         };
         Self {
             items,
             uid: uid || items.contains(&FetchItem::Uid),
+            modseq: items.contains(&FetchItem::ModSeq),
             needs_row: items.iter().any(row),
             needs_body: needs_body && !listed,
             needs_digest: listed,
@@ -63,6 +72,7 @@ impl<'a> Plan<'a> {
     fn needs_structure(&self) -> bool {
         self.items.iter().any(|item| match item {
             FetchItem::Body | FetchItem::BodyStructure => true,
+            FetchItem::Binary { part, .. } | FetchItem::BinarySize(part) => !part.is_empty(),
             FetchItem::Section { section, .. } => !section.part.is_empty() || section.text == SectionText::Mime,
             _ => false,
         })
@@ -74,6 +84,7 @@ struct Wanted {
     seq: u32,
     uid: u32,
     flags: Vec<Flag>,
+    modseq: u64,
     /// `\Seen` was set by this very command.
     seen_now: bool,
 }
@@ -81,7 +92,8 @@ struct Wanted {
 impl Talk {
     pub(super) async fn fetch(&mut self, fetch: &Fetch) -> Result<(), Trouble> {
         let uid = fetch.uid;
-        let plan = Plan::of(&fetch.items, uid);
+        let mut plan = Plan::of(&fetch.items, uid);
+        plan.modseq |= fetch.changed_since.is_some();
         if plan.wants_flags() || plan.marks_seen {
             self.learn(false, false).await?;
         } else {
@@ -89,20 +101,29 @@ impl Talk {
         }
         let account = self.account()?;
         let selected = self.selected()?;
-        let named = selected.named(&fetch.set, uid)?;
+        let mut named = selected.named(&fetch.set, uid)?;
+        if let Some(modseq) = fetch.changed_since {
+            named = self.only_changed(fetch, &account, &named, modseq).await?;
+        }
+        let selected = self.selected()?;
         let mut some_gone = named.some_gone;
         let newly_seen = if plan.marks_seen && !selected.read_only {
             self.mark_seen(&account, &named).await?
         } else {
             UidSet::EMPTY
         };
-        let mut unreadable = false;
+        let (mut unreadable, mut unknown_encoding) = (false, false);
         if plan.needs_row {
             let outcome = self.fetch_rows(&account, &named, &plan, &newly_seen).await?;
             some_gone |= outcome.gone && !uid;
-            unreadable = outcome.unreadable;
+            (unreadable, unknown_encoding) = (outcome.unreadable, outcome.unknown_encoding);
         } else {
             self.fetch_entries(&named, &plan).await?;
+        }
+        if unknown_encoding {
+            self.catch_up(uid, false).await?;
+            self.line.session().no(Some(&Code::Word("UNKNOWN-CTE")), "A part is in an encoding that is not known");
+            return Ok(());
         }
         if unreadable {
             self.catch_up(uid, false).await?;
@@ -113,6 +134,30 @@ impl Talk {
             return self.some_gone().await;
         }
         self.done(uid, "FETCH").await
+    }
+
+    /// CHANGEDSINCE leaves the messages whose MODSEQ is higher; VANISHED tells first of those that are gone (RFC 7162
+    /// sections 3.1.4.1 and 3.2.6).
+    async fn only_changed(
+        &mut self,
+        fetch: &Fetch,
+        account: &Account,
+        named: &Named,
+        modseq: u64,
+    ) -> Result<Named, Trouble> {
+        let selected = self.selected()?;
+        if fetch.vanished {
+            let missed = account.changes(selected.mailbox, modseq).await?;
+            let asked = match &fetch.set {
+                SequenceSet::Saved => selected.saved.clone(),
+                set => UidSet::from_ranges(set.ranges(selected.entries().last().map_or(0, |entry| entry.uid))),
+            };
+            let gone = selected.vanished(&missed, &asked);
+            if !gone.is_empty() {
+                self.line.session().untagged(&Untagged::Vanished { earlier: true, uids: gone.ranges() });
+            }
+        }
+        Ok(self.selected()?.changed_since(named, modseq))
     }
 
     /// Sets `\Seen` before anything is shown: one transaction for all of them. Answers on whom it was new.
@@ -145,6 +190,12 @@ impl Talk {
             }
             if plan.wants_flags() {
                 line.flags(out, &selected.flags(entry.uid, &entry.flags));
+            }
+            if plan.modseq {
+                line.modseq(out, entry.modseq);
+            }
+            if plan.items.contains(&FetchItem::ThreadId) {
+                line.thread_id_nil(out);
             }
             line.end(out);
             if out.len() >= crate::limits::OUTPUT_OCTETS_MAX {
@@ -199,15 +250,17 @@ impl Talk {
     fn wanted(&self, batch: &[(u32, u32)], row: &Message, newly_seen: &UidSet) -> Option<Wanted> {
         let at = batch.binary_search_by_key(&row.uid, |(_, uid)| *uid).ok()?;
         let (seq, uid) = *batch.get(at)?;
-        Some(Wanted { seq, uid, flags: self.flags_now(row), seen_now: newly_seen.contains(uid) })
+        let (flags, modseq) = self.flags_now(row);
+        Some(Wanted { seq, uid, flags, modseq, seen_now: newly_seen.contains(uid) })
     }
 
-    /// The flags as the client was last told, or as this command has changed them.
-    fn flags_now(&self, row: &Message) -> Vec<Flag> {
-        let Some(selected) = &self.selected else { return Vec::new() };
+    /// The flags and MODSEQ as the client was last told, or as this command has changed them.
+    fn flags_now(&self, row: &Message) -> (Vec<Flag>, u64) {
+        let Some(selected) = &self.selected else { return (Vec::new(), row.modseq) };
         let entries = selected.entries();
         let entry = entries.binary_search_by_key(&row.uid, |entry| entry.uid).ok().and_then(|at| entries.get(at));
-        selected.flags(row.uid, entry.map_or(&row.flags, |entry| &entry.flags))
+        let flags = selected.flags(row.uid, entry.map_or(&row.flags, |entry| &entry.flags));
+        (flags, entry.map_or(row.modseq, |entry| entry.modseq))
     }
 
     async fn fetch_one(
@@ -221,7 +274,13 @@ impl Talk {
         let mut source = Source::Row;
         if let Some(body) = body {
             match self.open(row, body, plan).await {
-                Ok(opened) => source = Source::Letter(Box::new(opened)),
+                Ok(mut opened) => {
+                    if binary::is_unknown(&mut opened, plan.items).await? {
+                        outcome.unknown_encoding = true;
+                        return Ok(());
+                    }
+                    source = Source::Letter(Box::new(opened));
+                }
                 // It was expunged and swept in this very moment.
                 Err(storage::Error::NoBody(_)) => {
                     outcome.gone = true;
@@ -277,4 +336,6 @@ struct Outcome {
     gone: bool,
     /// Messages whose bytes cannot be had.
     unreadable: bool,
+    /// Parts that cannot be decoded (RFC 3516 section 4.3).
+    unknown_encoding: bool,
 }

@@ -1,4 +1,4 @@
-//! Which octets a section means (RFC 3501 section 6.4.5, RFC 3516 not yet).
+//! Which octets a section means (RFC 3501 section 6.4.5).
 
 use std::ops::Range;
 

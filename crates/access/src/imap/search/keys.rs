@@ -1,5 +1,6 @@
 //! The keys of one SEARCH, made ready once, and their answers: yes, no, or "I must know more".
 
+use envelope::Timestamp;
 use mailstore::{ANSWERED, DELETED, DRAFT, Entry, FLAGGED, Message, SEEN};
 use message::date::DateTime;
 use message::digest::{self, Digest};
@@ -7,6 +8,7 @@ use message::encoding::charset;
 use message::header::Header;
 use protocol::imap::{Date, Flag, SearchKey};
 
+use super::super::object_id::email_id;
 use super::super::selected::{Named, Selected};
 use super::super::trouble::Trouble;
 
@@ -28,6 +30,16 @@ enum Key {
     SentSince(Date),
     Larger(u64),
     Smaller(u64),
+    ModSeq(u64),
+    /// Internal date up to then.
+    Until(Timestamp),
+    /// Internal date from then on.
+    From(Timestamp),
+    EmailId(String),
+    SavedBefore(Date),
+    SavedOn(Date),
+    SavedSince(Date),
+    Never,
     /// Name, and text with its case folded.
     Header(String, String),
     /// Place in [`Question::words`]; whether the header counts, too.
@@ -43,11 +55,12 @@ pub(super) struct Question<'a> {
     names: Vec<String>,
     /// `None`: the client named none, and gets the benefit of the doubt.
     charset: Option<&'a str>,
+    now: Timestamp,
 }
 
 /// Texts that differ in case only become the same: lower case, the two small sigmas one, and sharp s written out (as
 /// in the full folding of Unicode, which knows some rarer ones more).
-pub(super) fn fold(text: &str) -> String {
+pub(in crate::imap) fn fold(text: &str) -> String {
     let lower = text.to_lowercase();
     if lower.is_ascii() {
         return lower;
@@ -130,8 +143,14 @@ impl Words {
 }
 
 impl<'a> Question<'a> {
-    pub(super) fn new(key: &SearchKey, selected: &Selected, charset: Option<&'a str>) -> Result<Self, Trouble> {
-        let mut question = Self { key: Key::And(Vec::new()), words: Vec::new(), names: Vec::new(), charset };
+    /// `now` is what OLDER and YOUNGER count from.
+    pub(super) fn new(
+        key: &SearchKey,
+        selected: &Selected,
+        charset: Option<&'a str>,
+        now: Timestamp,
+    ) -> Result<Self, Trouble> {
+        let mut question = Self { key: Key::And(Vec::new()), words: Vec::new(), names: Vec::new(), charset, now };
         question.key = question.prepare(key, selected)?;
         Ok(question)
     }
@@ -175,7 +194,22 @@ impl<'a> Question<'a> {
             SearchKey::SentSince(day) => Key::SentSince(*day),
             SearchKey::Larger(octets) => Key::Larger((*octets).into()),
             SearchKey::Smaller(octets) => Key::Smaller((*octets).into()),
+            SearchKey::ModSeq(modseq) => Key::ModSeq(*modseq),
+            SearchKey::Older(seconds) => Key::Until(self.ago(*seconds)),
+            SearchKey::Younger(seconds) => Key::From(self.ago(*seconds)),
+            SearchKey::EmailId(id) => Key::EmailId(id.clone()),
+            SearchKey::SavedBefore(day) => Key::SavedBefore(*day),
+            SearchKey::SavedOn(day) => Key::SavedOn(*day),
+            SearchKey::SavedSince(day) => Key::SavedSince(*day),
+            // Every mailbox keeps the date (RFC 8514 section 4.3).
+            SearchKey::SaveDateSupported => Key::And(Vec::new()),
+            // Threads have no ids here.
+            SearchKey::ThreadId(_) => Key::Never,
         })
+    }
+
+    fn ago(&self, seconds: u32) -> Timestamp {
+        Timestamp::from_seconds(self.now.seconds() - i64::from(seconds))
     }
 
     fn folded(&self, text: &[u8]) -> Result<String, Trouble> {
@@ -203,6 +237,8 @@ impl<'a> Question<'a> {
     fn ask(&self, key: &Key, selected: &Selected, facts: &Facts<'_>) -> Option<bool> {
         let entry = facts.entry;
         let day = || facts.row.map(|row| Date::of(row.internal_date));
+        // What came before the date was kept is taken by its internal date (RFC 8514 section 4.3).
+        let saved = || facts.row.map(|row| Date::of(row.saved.unwrap_or(row.internal_date)));
         let sent = |holds: fn(&Date, &Date) -> bool, day: &Date| {
             facts.header.map(|header| header.sent.as_ref().is_some_and(|sent| holds(sent, day)))
         };
@@ -226,6 +262,14 @@ impl<'a> Question<'a> {
             Key::SentSince(day) => sent(|sent, day| sent >= day, day),
             Key::Larger(octets) => facts.row.map(|row| row.octets > *octets),
             Key::Smaller(octets) => facts.row.map(|row| row.octets < *octets),
+            Key::ModSeq(modseq) => Some(entry.modseq >= *modseq),
+            Key::Until(then) => facts.row.map(|row| row.internal_date.seconds() <= then.seconds()),
+            Key::From(then) => facts.row.map(|row| row.internal_date.seconds() >= then.seconds()),
+            Key::EmailId(id) => facts.row.map(|row| email_id(row) == *id),
+            Key::SavedBefore(wanted) => saved().map(|day| day < *wanted),
+            Key::SavedOn(wanted) => saved().map(|day| day == *wanted),
+            Key::SavedSince(wanted) => saved().map(|day| day >= *wanted),
+            Key::Never => Some(false),
             Key::Header(name, text) => {
                 let holds = |(known, value): &(String, String)| known == name && value.contains(text.as_str());
                 facts.header.map(|header| header.fields.iter().any(holds))

@@ -4,20 +4,23 @@
 //! (date, size), then the header, which for most keys is in the digest, then the text. A message that flags decide is
 //! never opened.
 
+mod answer;
 mod keys;
 mod text;
 
 use envelope::MailboxId;
 use mailstore::{Account, Message, UidSet};
 use message::encoding::charset;
-use protocol::imap::Search;
-use protocol::imap::encode::{Code, Untagged};
+use net::clock;
+use protocol::imap::encode::Code;
+use protocol::imap::{Search, SearchKey};
 use storage::Body;
 
 use super::letter::{self, Letter};
 use super::talk::Talk;
 use super::trouble::Trouble;
 use crate::limits::ROWS_BATCH;
+pub(super) use keys::fold;
 use keys::{Facts, HeaderText, Question, Words};
 
 /// Rows, and the headers that digests know when they are enough.
@@ -38,16 +41,44 @@ async fn known(
 
 impl Talk {
     pub(super) async fn search(&mut self, search: Search) -> Result<(), Trouble> {
+        let saves = search.returns.is_some_and(|returns| returns.save);
+        let outcome = self.search_and_answer(&search).await;
+        if saves
+            && !matches!(outcome, Ok(true))
+            && let Some(selected) = &mut self.selected
+        {
+            // RFC 5182 section 2.1: a SEARCH that fails leaves nothing behind.
+            selected.saved = UidSet::EMPTY;
+        }
+        match outcome? {
+            true => self.done(search.uid, "SEARCH").await,
+            false => Ok(()),
+        }
+    }
+
+    /// Answers whether it came to its end; otherwise the client was told why not.
+    async fn search_and_answer(&mut self, search: &Search) -> Result<bool, Trouble> {
+        let Some(found) = self.find(&search.key, search.charset.as_deref()).await? else { return Ok(false) };
+        self.answer_search(search, &found)?;
+        Ok(true)
+    }
+
+    /// What is found, as pairs of sequence number and UID, ascending. `None`: the charset is not known, and the client was
+    /// told.
+    pub(super) async fn find(
+        &mut self,
+        key: &SearchKey,
+        charset_name: Option<&str>,
+    ) -> Result<Option<Vec<(u32, u32)>>, Trouble> {
         self.catch_up(false, false).await?;
-        let charset_name = search.charset.as_deref();
         if !charset_name.is_none_or(charset::is_known) {
             let code = Code::BadCharset(&["US-ASCII", "UTF-8"]);
             self.line.session().no(Some(&code), "Unknown charset");
-            return Ok(());
+            return Ok(None);
         }
         let account = self.account()?;
         let selected = self.selected()?;
-        let question = Question::new(&search.key, selected, charset_name)?;
+        let question = Question::new(key, selected, charset_name, clock::now())?;
         let mut found = Vec::new();
         let mut open = Vec::new();
         for (seq, entry) in (1u32..).zip(selected.entries().iter()) {
@@ -63,10 +94,7 @@ impl Talk {
             found.extend(self.search_rows(&account, &question, &open).await?);
             found.sort_unstable();
         }
-        let numbers: Vec<u32> =
-            found.into_iter().map(|(seq, message)| if search.uid { message } else { seq }).collect();
-        self.line.session().untagged(&Untagged::Search(&numbers));
-        self.done(search.uid, "SEARCH").await
+        Ok(Some(found))
     }
 
     /// The messages that what is known in the session does not decide.

@@ -25,6 +25,27 @@ pub enum FetchItem {
     BodyStructure,
     /// `UID`.
     Uid,
+    /// `MODSEQ` (RFC 7162 section 3.1.5).
+    ModSeq,
+    /// `PREVIEW` (RFC 8970); `LAZY`, which nothing here needs, is passed over.
+    Preview,
+    /// `SAVEDATE` (RFC 8514).
+    SaveDate,
+    /// `BINARY[part]<partial>`: a part's content, decoded (RFC 3516 section 4.2).
+    Binary {
+        /// Part numbers from 1, outermost first; none for the message.
+        part: Vec<u32>,
+        /// `BINARY.PEEK`: does not set `\Seen`.
+        peek: bool,
+        /// Which octets of it.
+        partial: Option<Partial>,
+    },
+    /// `BINARY.SIZE[part]`: how many octets that is.
+    BinarySize(Vec<u32>),
+    /// `EMAILID` (RFC 8474 section 5.1).
+    EmailId,
+    /// `THREADID` (RFC 8474 section 5.2).
+    ThreadId,
     /// `BODY[section]<partial>`.
     Section {
         /// Which part.
@@ -84,4 +105,8 @@ pub struct Fetch {
     pub set: SequenceSet,
     /// What of them; macros are written out.
     pub items: Vec<FetchItem>,
+    /// `CHANGEDSINCE`: only messages whose MODSEQ is higher (RFC 7162 section 3.1.4.1).
+    pub changed_since: Option<u64>,
+    /// `VANISHED`: and those of the set that are gone since (RFC 7162 section 3.2.6).
+    pub vanished: bool,
 }

@@ -45,4 +45,6 @@ pub struct Store {
     pub silent: bool,
     /// The flags.
     pub flags: Vec<Flag>,
+    /// `UNCHANGEDSINCE`: messages whose MODSEQ is higher are left alone (RFC 7162 section 3.1.3).
+    pub unchanged_since: Option<u64>,
 }

@@ -1,9 +1,8 @@
 //! What names mailboxes: the name itself, patterns, and what the verbs on mailboxes carry.
 
-use super::flag::Flag;
+use super::sequence::SequenceSet;
 use crate::imap::limits;
 use crate::imap::utf7;
-use envelope::Timestamp;
 
 /// A mailbox name in UTF-8, `/` between the levels, INBOX in capitals.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +14,9 @@ pub enum MailboxError {
     /// Not modified UTF-7.
     #[error("mailbox name is not modified UTF-7")]
     Encoding,
+    /// Not UTF-8, which the client has promised.
+    #[error("mailbox name is not UTF-8")]
+    Utf8,
     /// Over [`limits::MAILBOX_OCTETS_MAX`].
     #[error("mailbox name is too long")]
     Length,
@@ -44,6 +46,11 @@ impl Mailbox {
         Self::new(&utf7::decode(bytes).map_err(|_| MailboxError::Encoding)?)
     }
 
+    /// From the wire of a client that has switched UTF-8 on (RFC 6855 section 3, RFC 9051 section 5.1).
+    pub fn from_utf8_wire(bytes: &[u8]) -> Result<Self, MailboxError> {
+        Self::new(std::str::from_utf8(bytes).map_err(|_| MailboxError::Utf8)?)
+    }
+
     /// The name in UTF-8.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -59,13 +66,73 @@ impl Mailbox {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(pub String);
 
-/// `LIST` and `LSUB` (RFC 3501 sections 6.3.8, 6.3.9).
+/// `LIST` and `LSUB` (RFC 3501 sections 6.3.8, 6.3.9; RFC 5258).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
     /// Prefixed to each pattern.
     pub reference: String,
-    /// One pattern, as IMAP4rev1 has it; LIST-EXTENDED will bring more.
+    /// At least one.
     pub patterns: Vec<Pattern>,
+    /// Which mailboxes are chosen.
+    pub select: ListSelect,
+    /// What else is told of them.
+    pub returns: ListReturn,
+    /// The form of RFC 5258 was used: more than one pattern, or any option.
+    pub extended: bool,
+}
+
+/// Selection options of LIST (RFC 5258 section 3, RFC 6154 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListSelect {
+    /// `SUBSCRIBED`: names subscribed to, mailboxes or not.
+    pub subscribed: bool,
+    /// `REMOTE`: others too; there are none.
+    pub remote: bool,
+    /// `RECURSIVEMATCH`: parents of what would be chosen, too.
+    pub recursive: bool,
+    /// `SPECIAL-USE`: mailboxes with a use.
+    pub special_use: bool,
+}
+
+/// Return options of LIST (RFC 5258 section 3, RFC 5819, RFC 6154).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListReturn {
+    /// `SUBSCRIBED`
+    pub subscribed: bool,
+    /// `CHILDREN`
+    pub children: bool,
+    /// `SPECIAL-USE`
+    pub special_use: bool,
+    /// `STATUS (…)`; empty when not asked for.
+    pub status: Vec<StatusItem>,
+}
+
+/// What a mailbox is for (RFC 6154 section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SpecialUse {
+    /// `\All`
+    All,
+    /// `\Archive`
+    Archive,
+    /// `\Drafts`
+    Drafts,
+    /// `\Flagged`
+    Flagged,
+    /// `\Junk`
+    Junk,
+    /// `\Sent`
+    Sent,
+    /// `\Trash`
+    Trash,
+}
+
+/// `CREATE`, with the uses of CREATE-SPECIAL-USE (RFC 6154 section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Create {
+    /// The new name.
+    pub mailbox: Mailbox,
+    /// `(USE (…))`.
+    pub uses: Vec<SpecialUse>,
 }
 
 /// `STATUS` items (RFC 3501 section 6.3.10).
@@ -81,19 +148,16 @@ pub enum StatusItem {
     UidValidity,
     /// `UNSEEN`.
     Unseen,
-}
-
-/// `APPEND` up to its literal, which passes through as chunks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Append {
-    /// Where to.
-    pub mailbox: Mailbox,
-    /// Flags to begin with.
-    pub flags: Vec<Flag>,
-    /// The internal date, when the client names one.
-    pub date: Option<Timestamp>,
-    /// Octets of the literal.
-    pub octets: u64,
+    /// `HIGHESTMODSEQ` (RFC 7162 section 3.1.7).
+    HighestModSeq,
+    /// `SIZE` (RFC 8438).
+    Size,
+    /// `DELETED`: messages with `\Deleted` (RFC 9051 section 6.3.11).
+    Deleted,
+    /// `APPENDLIMIT` (RFC 7889).
+    AppendLimit,
+    /// `MAILBOXID` (RFC 8474 section 4.3).
+    MailboxId,
 }
 
 /// `SELECT` and `EXAMINE` (RFC 3501 sections 6.3.1, 6.3.2).
@@ -103,4 +167,21 @@ pub struct Select {
     pub mailbox: Mailbox,
     /// `EXAMINE`: nothing may be changed.
     pub read_only: bool,
+    /// `(CONDSTORE)` (RFC 7162 section 3.1.8).
+    pub condstore: bool,
+    /// `(QRESYNC (…))`: what the client knows of the mailbox.
+    pub qresync: Option<QResync>,
+}
+
+/// What a client that comes back knows (RFC 7162 section 3.2.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QResync {
+    /// UIDVALIDITY when it was here.
+    pub uid_validity: u32,
+    /// The highest MODSEQ that it has seen.
+    pub modseq: u64,
+    /// The UIDs that it has; all when it does not say.
+    pub known_uids: Option<SequenceSet>,
+    /// Some sequence numbers and the UIDs that it knows under them.
+    pub matches: Option<(SequenceSet, SequenceSet)>,
 }

@@ -2,17 +2,23 @@
 //!
 //! Made by [`super::grammar`] and, for a client, turned back into bytes by [`super::encode::command`]. One file a family.
 
+mod append;
 mod fetch;
 mod flag;
 mod mailbox;
 mod search;
 mod sequence;
+mod sort;
 
+pub use append::{Append, AppendMessage};
 pub use fetch::{Fetch, FetchItem, Partial, Section, SectionText};
 pub use flag::{Flag, Store, StoreAction};
-pub use mailbox::{Append, List, Mailbox, MailboxError, Pattern, Select, StatusItem};
-pub use search::{Date, Search, SearchKey};
+pub use mailbox::{
+    Create, List, ListReturn, ListSelect, Mailbox, MailboxError, Pattern, QResync, Select, SpecialUse, StatusItem,
+};
+pub use search::{Date, Search, SearchKey, SearchReturn};
 pub use sequence::{SeqNumber, SequenceSet, Transfer};
+pub use sort::{Sort, SortBy, SortCriterion, Thread, ThreadAlgorithm};
 
 use crate::sasl::Secret;
 
@@ -50,7 +56,7 @@ pub enum Command {
     /// `SELECT`, `EXAMINE`.
     Select(Select),
     /// `CREATE`.
-    Create(Mailbox),
+    Create(Create),
     /// `DELETE`.
     Delete(Mailbox),
     /// `RENAME`.
@@ -75,6 +81,10 @@ pub enum Command {
         /// What about it.
         items: Vec<StatusItem>,
     },
+    /// `UNAUTHENTICATE` (RFC 8437).
+    Unauthenticate,
+    /// `COMPRESS DEFLATE` (RFC 4978).
+    Compress,
     /// `IDLE` (RFC 2177).
     Idle,
     /// `CHECK`.
@@ -90,6 +100,10 @@ pub enum Command {
     },
     /// `SEARCH`, `UID SEARCH`.
     Search(Search),
+    /// `SORT`, `UID SORT` (RFC 5256).
+    Sort(Sort),
+    /// `THREAD`, `UID THREAD` (RFC 5256).
+    Thread(Thread),
     /// `FETCH`, `UID FETCH`.
     Fetch(Fetch),
     /// `STORE`, `UID STORE`.
@@ -98,4 +112,28 @@ pub enum Command {
     Copy(Transfer),
     /// `MOVE`, `UID MOVE` (RFC 6851).
     Move(Transfer),
+}
+
+impl Command {
+    /// Whether it tells that the client knows of MODSEQ (RFC 7162 section 3.1).
+    pub fn enables_condstore(&self) -> bool {
+        match self {
+            Self::Select(select) => select.condstore || select.qresync.is_some(),
+            Self::Status { items, .. } => items.contains(&StatusItem::HighestModSeq),
+            Self::Fetch(fetch) => fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq),
+            Self::Store(store) => store.unchanged_since.is_some(),
+            Self::Search(search) => search.key.mentions_modseq(),
+            Self::Sort(sort) => sort.key.mentions_modseq(),
+            _ => false,
+        }
+    }
+
+    /// Whether it may only be sent after ENABLE QRESYNC (RFC 7162 sections 3.2.5 and 3.2.6).
+    pub fn needs_qresync(&self) -> bool {
+        match self {
+            Self::Select(select) => select.qresync.is_some(),
+            Self::Fetch(fetch) => fetch.vanished,
+            _ => false,
+        }
+    }
 }

@@ -40,12 +40,41 @@ pub enum SearchKey {
     Larger(u32),
     /// Octets under.
     Smaller(u32),
+    /// `MODSEQ`: at least this one (RFC 7162 section 3.1.5).
+    ModSeq(u64),
+    /// Internal date at least so many seconds ago (RFC 5032).
+    Older(u32),
+    /// Internal date within so many seconds (RFC 5032).
+    Younger(u32),
+    /// Saved date earlier than the day (RFC 8514 section 4.3).
+    SavedBefore(Date),
+    /// Saved date within the day.
+    SavedOn(Date),
+    /// Saved date within or later than the day.
+    SavedSince(Date),
+    /// `SAVEDATESUPPORTED`: the mailbox keeps saved dates.
+    SaveDateSupported,
+    /// `EMAILID` (RFC 8474 section 5.3).
+    EmailId(String),
+    /// `THREADID` (RFC 8474 section 5.3).
+    ThreadId(String),
 }
 
 impl SearchKey {
     /// `ALL`.
     pub fn all() -> Self {
         Self::And(Vec::new())
+    }
+
+    /// Whether MODSEQ stands in it anywhere: the answer then tells the highest one (RFC 7162 section 3.1.6).
+    pub fn mentions_modseq(&self) -> bool {
+        match self {
+            Self::ModSeq(_) => true,
+            Self::And(keys) => keys.iter().any(Self::mentions_modseq),
+            Self::Or(a, b) => a.mentions_modseq() || b.mentions_modseq(),
+            Self::Not(key) => key.mentions_modseq(),
+            _ => false,
+        }
     }
 
     /// The `UN…` forms.
@@ -70,8 +99,25 @@ pub struct Date {
 pub struct Search {
     /// Answers are UIDs.
     pub uid: bool,
+    /// `RETURN (…)`: an ESEARCH answer with these (RFC 4731). `None`: the plain one.
+    pub returns: Option<SearchReturn>,
     /// As named by the client, in upper case.
     pub charset: Option<String>,
     /// All of these.
     pub key: SearchKey,
+}
+
+/// What an ESEARCH answer tells (RFC 4731 section 3.1). Nothing at all means `ALL`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SearchReturn {
+    /// The lowest number.
+    pub min: bool,
+    /// The highest number.
+    pub max: bool,
+    /// All numbers, as a set.
+    pub all: bool,
+    /// How many.
+    pub count: bool,
+    /// The result is kept for `$` (RFC 5182).
+    pub save: bool,
 }

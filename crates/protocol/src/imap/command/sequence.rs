@@ -13,18 +13,23 @@ pub enum SeqNumber {
 
 /// A set of sequence numbers or UIDs, as the client wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SequenceSet(pub Vec<(SeqNumber, SeqNumber)>);
+pub enum SequenceSet {
+    /// Ranges, in any order and direction.
+    Ranges(Vec<(SeqNumber, SeqNumber)>),
+    /// `$`: what the last SEARCH with SAVE has found (RFC 5182).
+    Saved,
+}
 
 impl SequenceSet {
     /// Ranges, ascending, without overlap, both ends included. `last` stands for `*` (0: an empty mailbox, where `*`
-    /// names nothing).
+    /// names nothing). Of [`Self::Saved`] only the service knows what it is: nothing here.
     pub fn ranges(&self, last: u32) -> Vec<(u32, u32)> {
+        let Self::Ranges(written) = self else { return Vec::new() };
         let value = |number: SeqNumber| match number {
             SeqNumber::Number(number) => number,
             SeqNumber::Last => last,
         };
-        let mut ranges: Vec<(u32, u32)> = self
-            .0
+        let mut ranges: Vec<(u32, u32)> = written
             .iter()
             .map(|(a, b)| (value(*a).min(value(*b)), value(*a).max(value(*b))))
             .filter(|(_, high)| *high > 0)

@@ -1,4 +1,4 @@
-//! Response codes, and the lines that carry them (RFC 3501 section 7.1; RFC 4315, 5530).
+//! Response codes, and the lines that carry them (RFC 3501 section 7.1; RFC 4315, 5530, 7162, 8474).
 
 use super::{flags, list, number, number_set};
 use crate::imap::command::Flag;
@@ -47,6 +47,12 @@ pub enum Code<'a> {
         /// UIDs in the target.
         to: &'a [u32],
     },
+    /// RFC 7162 section 3.1.2.1: the highest MODSEQ of the mailbox.
+    HighestModSeq(u64),
+    /// RFC 7162 section 3.1.3: messages that a conditional STORE left alone, by the numbers that it named them by.
+    Modified(&'a [u32]),
+    /// RFC 8474 section 4: the mailbox's id.
+    MailboxId(&'a str),
     /// RFC 6851 and 7162: the mailbox was closed.
     Closed,
     /// RFC 5530 and others: a word that stands for itself.
@@ -84,6 +90,19 @@ impl Code<'_> {
                 number_set(out, from);
                 out.push(b' ');
                 number_set(out, to);
+            }
+            Self::HighestModSeq(modseq) => {
+                out.extend_from_slice(b"HIGHESTMODSEQ ");
+                number(out, *modseq);
+            }
+            Self::Modified(numbers) => {
+                out.extend_from_slice(b"MODIFIED ");
+                number_set(out, numbers);
+            }
+            Self::MailboxId(id) => {
+                out.extend_from_slice(b"MAILBOXID (");
+                out.extend_from_slice(id.as_bytes());
+                out.push(b')');
             }
             Self::Closed => out.extend_from_slice(b"CLOSED"),
             Self::Word(word) => out.extend_from_slice(word.as_bytes()),

@@ -36,6 +36,25 @@ impl FetchLine {
         number(out, uid.into());
     }
 
+    /// `MODSEQ (n)` (RFC 7162 section 3.1.5)
+    pub fn modseq(&mut self, out: &mut Vec<u8>, modseq: u64) {
+        self.item(out, "MODSEQ (");
+        number(out, modseq);
+        out.push(b')');
+    }
+
+    /// `EMAILID (id)` (RFC 8474 section 5.1)
+    pub fn email_id(&mut self, out: &mut Vec<u8>, id: &str) {
+        self.item(out, "EMAILID (");
+        out.extend_from_slice(id.as_bytes());
+        out.push(b')');
+    }
+
+    /// `THREADID NIL`: threads have no ids here (RFC 8474 section 5.2)
+    pub fn thread_id_nil(&mut self, out: &mut Vec<u8>) {
+        self.item(out, "THREADID NIL");
+    }
+
     /// `FLAGS (…)`
     pub fn flags(&mut self, out: &mut Vec<u8>, all: &[Flag]) {
         self.item(out, "FLAGS ");
@@ -81,6 +100,51 @@ impl FetchLine {
     fn section_name(&mut self, out: &mut Vec<u8>, section: &Section, offset: Option<u32>) {
         self.item(out, "BODY");
         self::section(out, section);
+        if let Some(offset) = offset {
+            out.push(b'<');
+            number(out, offset.into());
+            out.push(b'>');
+        }
+        out.push(b' ');
+    }
+
+    /// `PREVIEW "text"`; of a message without text, an empty one (RFC 8970 section 3.1).
+    pub fn preview(&mut self, out: &mut Vec<u8>, text: &str) {
+        self.item(out, "PREVIEW ");
+        string(out, text.as_bytes());
+    }
+
+    /// `SAVEDATE "…"`, in UTC; NIL when it is not known (RFC 8514 section 4.2).
+    pub fn save_date(&mut self, out: &mut Vec<u8>, at: Option<Timestamp>) {
+        self.item(out, "SAVEDATE ");
+        match at {
+            Some(at) => date_time(out, at),
+            None => out.extend_from_slice(b"NIL"),
+        }
+    }
+
+    /// `BINARY[part]<offset> ~{octets}`: that many octets must follow in `out` (RFC 3516 section 4.3).
+    pub fn binary(&mut self, out: &mut Vec<u8>, part: &[u32], offset: Option<u32>, octets: u64) {
+        self.binary_name(out, "BINARY", part, offset);
+        out.push(b'~');
+        literal(out, octets);
+    }
+
+    /// `BINARY[part] NIL`: there is no such part.
+    pub fn binary_nil(&mut self, out: &mut Vec<u8>, part: &[u32], offset: Option<u32>) {
+        self.binary_name(out, "BINARY", part, offset);
+        out.extend_from_slice(b"NIL");
+    }
+
+    /// `BINARY.SIZE[part] octets`
+    pub fn binary_size(&mut self, out: &mut Vec<u8>, part: &[u32], octets: u64) {
+        self.binary_name(out, "BINARY.SIZE", part, None);
+        number(out, octets);
+    }
+
+    fn binary_name(&mut self, out: &mut Vec<u8>, name: &str, part: &[u32], offset: Option<u32>) {
+        self.item(out, name);
+        section(out, &Section { part: part.to_vec(), text: SectionText::Whole });
         if let Some(offset) = offset {
             out.push(b'<');
             number(out, offset.into());

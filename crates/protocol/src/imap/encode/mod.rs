@@ -8,11 +8,13 @@ pub mod command;
 mod fetch;
 mod response;
 mod structure;
+mod thread;
 
 pub use code::Code;
 pub(crate) use code::condition;
 pub use fetch::FetchLine;
-pub use response::{Attribute, Listed, Untagged, flags};
+pub use response::{Attribute, ESearch, Listed, StatusValue, Untagged, flags};
+pub use thread::{Forest, Node};
 
 use super::command::{SeqNumber, SequenceSet};
 use super::utf7;
@@ -75,6 +77,21 @@ pub fn mailbox(out: &mut Vec<u8>, name: &str) {
     if wire == "INBOX" { out.extend_from_slice(b"INBOX") } else { string(out, wire.as_bytes()) }
 }
 
+/// The same for a client that has switched UTF-8 on: the name itself, quoted (RFC 6855 section 3).
+pub fn mailbox_in_utf8(out: &mut Vec<u8>, name: &str) {
+    if name == "INBOX" {
+        return out.extend_from_slice(b"INBOX");
+    }
+    out.push(b'"');
+    for character in name.chars().filter(|c| !c.is_control()) {
+        if matches!(character, '"' | '\\') {
+            out.push(b'\\');
+        }
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    out.push(b'"');
+}
+
 /// `number`
 pub fn number(out: &mut Vec<u8>, value: u64) {
     let mut digits = [0u8; 20];
@@ -112,13 +129,28 @@ pub fn number_set(out: &mut Vec<u8>, numbers: &[u32]) {
     }
 }
 
+/// `uid-set` from ranges, both ends included.
+pub fn ranges(out: &mut Vec<u8>, ranges: &[(u32, u32)]) {
+    for (index, (first, last)) in ranges.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        number(out, (*first).into());
+        if last > first {
+            out.push(b':');
+            number(out, (*last).into());
+        }
+    }
+}
+
 /// A sequence set as it was written.
 pub fn sequence_set(out: &mut Vec<u8>, set: &SequenceSet) {
+    let SequenceSet::Ranges(written) = set else { return out.push(b'$') };
     let one = |out: &mut Vec<u8>, value: SeqNumber| match value {
         SeqNumber::Number(value) => number(out, value.into()),
         SeqNumber::Last => out.push(b'*'),
     };
-    for (index, (first, last)) in set.0.iter().enumerate() {
+    for (index, (first, last)) in written.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }

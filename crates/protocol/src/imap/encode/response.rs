@@ -1,7 +1,7 @@
 //! Untagged responses (RFC 3501 sections 7.1 to 7.4; RFC 6154).
 
 use super::code::{Code, condition};
-use super::{list, mailbox, number, string};
+use super::{list, mailbox, mailbox_in_utf8, number, number_set, ranges, string};
 use crate::imap::command::{Flag, StatusItem};
 
 /// `flag-list`
@@ -24,6 +24,10 @@ pub fn flags(out: &mut Vec<u8>, flags: &[Flag]) {
 pub enum Attribute {
     /// It cannot be opened.
     NoSelect,
+    /// There is no such mailbox (RFC 5258).
+    NonExistent,
+    /// It is subscribed to (RFC 5258).
+    Subscribed,
     /// It cannot have children.
     NoInferiors,
     /// It has children (RFC 3348).
@@ -51,6 +55,8 @@ impl Attribute {
     pub fn name(self) -> &'static str {
         match self {
             Self::NoSelect => "\\Noselect",
+            Self::NonExistent => "\\NonExistent",
+            Self::Subscribed => "\\Subscribed",
             Self::NoInferiors => "\\Noinferiors",
             Self::HasChildren => "\\HasChildren",
             Self::HasNoChildren => "\\HasNoChildren",
@@ -72,6 +78,8 @@ pub struct Listed<'a> {
     pub attributes: &'a [Attribute],
     /// In UTF-8. Empty for the answer that only tells the delimiter.
     pub name: &'a str,
+    /// `("CHILDINFO" ("SUBSCRIBED"))`: something below it is subscribed to (RFC 5258 section 3.5).
+    pub subscribed_below: bool,
 }
 
 /// An untagged response with data.
@@ -93,22 +101,38 @@ pub enum Untagged<'a> {
     List(Listed<'a>),
     /// `* LSUB (…) "/" name`
     Lsub(Listed<'a>),
-    /// `* SEARCH n n n`
-    Search(&'a [u32]),
+    /// `* SEARCH n n n`, and `(MODSEQ n)` behind it (RFC 7162 section 3.1.6).
+    Search(&'a [u32], Option<u64>),
+    /// `* SORT n n n` (RFC 5256 section 4)
+    Sort(&'a [u32]),
+    /// `* ESEARCH …`
+    ESearch(ESearch<'a>),
+    /// `* VANISHED uids` (RFC 7162 section 3.2.10)
+    Vanished {
+        /// `(EARLIER)`: not just now, and none of them counts in EXISTS.
+        earlier: bool,
+        /// Ascending, both ends included.
+        uids: &'a [(u32, u32)],
+    },
     /// `* STATUS name (…)`
     Status {
         /// In UTF-8.
         mailbox: &'a str,
         /// What was asked for.
-        items: &'a [(StatusItem, u64)],
+        items: &'a [(StatusItem, StatusValue<'a>)],
     },
     /// `* NAMESPACE (("" "/")) NIL NIL`: one personal namespace, nothing shared (RFC 2342).
     Namespace,
 }
 
 impl Untagged<'_> {
-    /// The whole line.
+    /// The whole line, mailbox names in modified UTF-7.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.encode_with(out, false);
+    }
+
+    /// The whole line; with `utf8`, mailbox names are in UTF-8.
+    pub fn encode_with(&self, out: &mut Vec<u8>, utf8: bool) {
         out.extend_from_slice(b"* ");
         match self {
             Self::Ok(code, text) => condition(out, "OK", code.as_ref(), text),
@@ -120,23 +144,29 @@ impl Untagged<'_> {
                 out.extend_from_slice(b"FLAGS ");
                 flags(out, all);
             }
-            Self::List(listed) => mailbox_line(out, "LIST ", listed),
-            Self::Lsub(listed) => mailbox_line(out, "LSUB ", listed),
-            Self::Search(numbers) => {
-                out.extend_from_slice(b"SEARCH");
+            Self::List(listed) => mailbox_line(out, "LIST ", listed, utf8),
+            Self::Lsub(listed) => mailbox_line(out, "LSUB ", listed, utf8),
+            Self::Search(numbers, modseq) => search(out, numbers, *modseq),
+            Self::Sort(numbers) => {
+                out.extend_from_slice(b"SORT");
                 for value in *numbers {
                     out.push(b' ');
                     number(out, (*value).into());
                 }
             }
+            Self::ESearch(found) => found.encode(out),
+            Self::Vanished { earlier, uids } => {
+                out.extend_from_slice(if *earlier { b"VANISHED (EARLIER) " } else { b"VANISHED " });
+                ranges(out, uids);
+            }
             Self::Status { mailbox: name, items } => {
                 out.extend_from_slice(b"STATUS ");
-                mailbox(out, name);
+                name_of(out, name, utf8);
                 out.push(b' ');
                 list(out, *items, |out, (item, value)| {
                     out.extend_from_slice(status_name(*item).as_bytes());
                     out.push(b' ');
-                    number(out, *value);
+                    value.encode(out);
                 });
             }
             Self::Namespace => out.extend_from_slice(b"NAMESPACE ((\"\" \"/\")) NIL NIL"),
@@ -145,16 +175,107 @@ impl Untagged<'_> {
     }
 }
 
+/// `SEARCH *(SP number) [SP "(" "MODSEQ" SP n ")"]`; nothing found has no MODSEQ.
+fn search(out: &mut Vec<u8>, numbers: &[u32], modseq: Option<u64>) {
+    out.extend_from_slice(b"SEARCH");
+    for value in numbers {
+        out.push(b' ');
+        number(out, (*value).into());
+    }
+    if let Some(modseq) = modseq.filter(|_| !numbers.is_empty()) {
+        out.extend_from_slice(b" (MODSEQ ");
+        number(out, modseq);
+        out.push(b')');
+    }
+}
+
+/// The value of a STATUS item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusValue<'a> {
+    /// A number.
+    Number(u64),
+    /// An object id, in parentheses on the wire (RFC 8474 section 4.3).
+    Id(&'a str),
+}
+
+impl StatusValue<'_> {
+    fn encode(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Number(value) => number(out, value),
+            Self::Id(id) => {
+                out.push(b'(');
+                out.extend_from_slice(id.as_bytes());
+                out.push(b')');
+            }
+        }
+    }
+}
+
+/// The answer to a SEARCH with RETURN (RFC 4731 section 3.1). What is `None` is not told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ESearch<'a> {
+    /// Of the command.
+    pub tag: &'a str,
+    /// The numbers are UIDs.
+    pub uid: bool,
+    /// The lowest.
+    pub min: Option<u32>,
+    /// The highest.
+    pub max: Option<u32>,
+    /// How many.
+    pub count: Option<u32>,
+    /// All, ascending. An empty list is not told.
+    pub all: Option<&'a [u32]>,
+    /// RFC 7162 section 3.1.10.
+    pub modseq: Option<u64>,
+}
+
+impl ESearch<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"ESEARCH (TAG ");
+        string(out, self.tag.as_bytes());
+        out.extend_from_slice(if self.uid { b") UID" } else { b")" });
+        let mut told = |name: &str, value: Option<u64>| {
+            if let Some(value) = value {
+                out.extend_from_slice(name.as_bytes());
+                number(out, value);
+            }
+        };
+        told(" MIN ", self.min.map(u64::from));
+        told(" MAX ", self.max.map(u64::from));
+        told(" COUNT ", self.count.map(u64::from));
+        if let Some(all) = self.all.filter(|all| !all.is_empty()) {
+            out.extend_from_slice(b" ALL ");
+            number_set(out, all);
+        }
+        if let Some(modseq) = self.modseq {
+            out.extend_from_slice(b" MODSEQ ");
+            number(out, modseq);
+        }
+    }
+}
+
 fn counted(out: &mut Vec<u8>, count: u32, word: &str) {
     number(out, count.into());
     out.extend_from_slice(word.as_bytes());
 }
 
-fn mailbox_line(out: &mut Vec<u8>, word: &str, listed: &Listed<'_>) {
+fn name_of(out: &mut Vec<u8>, name: &str, utf8: bool) {
+    if utf8 { mailbox_in_utf8(out, name) } else { mailbox(out, name) }
+}
+
+fn mailbox_line(out: &mut Vec<u8>, word: &str, listed: &Listed<'_>, utf8: bool) {
     out.extend_from_slice(word.as_bytes());
     list(out, listed.attributes, |out, attribute| out.extend_from_slice(attribute.name().as_bytes()));
     out.extend_from_slice(b" \"/\" ");
-    if listed.name.is_empty() { string(out, b"") } else { mailbox(out, listed.name) }
+    if listed.name.is_empty() {
+        string(out, b"")
+    } else {
+        name_of(out, listed.name, utf8)
+    }
+    if listed.subscribed_below {
+        out.extend_from_slice(b" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+    }
 }
 
 /// A STATUS item's name on the wire.
@@ -165,5 +286,10 @@ pub(super) fn status_name(item: StatusItem) -> &'static str {
         StatusItem::UidNext => "UIDNEXT",
         StatusItem::UidValidity => "UIDVALIDITY",
         StatusItem::Unseen => "UNSEEN",
+        StatusItem::HighestModSeq => "HIGHESTMODSEQ",
+        StatusItem::Size => "SIZE",
+        StatusItem::Deleted => "DELETED",
+        StatusItem::AppendLimit => "APPENDLIMIT",
+        StatusItem::MailboxId => "MAILBOXID",
     }
 }

@@ -37,7 +37,8 @@ fn strings() {
 
 #[test]
 fn untagged_responses() {
-    use Untagged::{Exists, Expunge, Flags, List, Lsub, Namespace, Recent, Search, Status};
+    use StatusValue::{Id, Number};
+    use Untagged::{ESearch, Exists, Expunge, Flags, List, Lsub, Namespace, Recent, Search, Status, Vanished};
     let flags = [Flag::Seen, Flag::Keyword("$x".into())];
     let code = Code::PermanentFlags { flags: &flags, new_keywords: true };
     let attributes = [Attribute::HasNoChildren, Attribute::Sent];
@@ -46,14 +47,48 @@ fn untagged_responses() {
         (Recent(0), "* 0 RECENT"),
         (Expunge(2), "* 2 EXPUNGE"),
         (Flags(&flags), "* FLAGS (\\Seen $x)"),
-        (Search(&[]), "* SEARCH"),
-        (Search(&[2, 84]), "* SEARCH 2 84"),
-        (List(Listed { attributes: &attributes, name: "Sent" }), "* LIST (\\HasNoChildren \\Sent) \"/\" \"Sent\""),
-        (List(Listed { attributes: &[Attribute::NoSelect], name: "" }), "* LIST (\\Noselect) \"/\" \"\""),
-        (Lsub(Listed { attributes: &[], name: "INBOX" }), "* LSUB () \"/\" INBOX"),
+        (Search(&[], None), "* SEARCH"),
+        (Search(&[], Some(5)), "* SEARCH"),
+        (Search(&[2, 84], None), "* SEARCH 2 84"),
+        (Search(&[2, 5], Some(917_162_500)), "* SEARCH 2 5 (MODSEQ 917162500)"),
+        (ESearch(super::ESearch { tag: "a\"", ..super::ESearch::default() }), "* ESEARCH (TAG \"a\\\"\")"),
         (
-            Status { mailbox: "a", items: &[(StatusItem::Messages, 3), (StatusItem::UidNext, 9)] },
-            "* STATUS \"a\" (MESSAGES 3 UIDNEXT 9)",
+            ESearch(super::ESearch {
+                tag: "a",
+                uid: true,
+                min: Some(2),
+                max: Some(9),
+                count: Some(4),
+                all: Some(&[2, 3, 4, 9]),
+                modseq: Some(7),
+            }),
+            "* ESEARCH (TAG \"a\") UID MIN 2 MAX 9 COUNT 4 ALL 2:4,9 MODSEQ 7",
+        ),
+        (Vanished { earlier: false, uids: &[(4, 4), (7, 9)] }, "* VANISHED 4,7:9"),
+        (Vanished { earlier: true, uids: &[(1, u32::MAX)] }, "* VANISHED (EARLIER) 1:4294967295"),
+        (
+            List(Listed { attributes: &attributes, name: "Sent", subscribed_below: false }),
+            "* LIST (\\HasNoChildren \\Sent) \"/\" \"Sent\"",
+        ),
+        (
+            List(Listed { attributes: &[Attribute::NoSelect], name: "", subscribed_below: false }),
+            "* LIST (\\Noselect) \"/\" \"\"",
+        ),
+        (Lsub(Listed { attributes: &[], name: "INBOX", subscribed_below: false }), "* LSUB () \"/\" INBOX"),
+        (
+            List(Listed { attributes: &[Attribute::NonExistent], name: "a", subscribed_below: true }),
+            "* LIST (\\NonExistent) \"/\" \"a\" (\"CHILDINFO\" (\"SUBSCRIBED\"))",
+        ),
+        (
+            Status {
+                mailbox: "a",
+                items: &[
+                    (StatusItem::Messages, Number(3)),
+                    (StatusItem::HighestModSeq, Number(u64::MAX)),
+                    (StatusItem::MailboxId, Id("F1-2")),
+                ],
+            },
+            "* STATUS \"a\" (MESSAGES 3 HIGHESTMODSEQ 18446744073709551615 MAILBOXID (F1-2))",
         ),
         (Namespace, "* NAMESPACE ((\"\" \"/\")) NIL NIL"),
         (Untagged::Ok(Some(code), "Limited"), "* OK [PERMANENTFLAGS (\\Seen $x \\*)] Limited"),
@@ -71,6 +106,9 @@ fn codes() {
         (Code::BadCharset(&["US-ASCII", "UTF-8"]), "BADCHARSET (US-ASCII UTF-8)"),
         (Code::PermanentFlags { flags: &[], new_keywords: true }, "PERMANENTFLAGS (\\*)"),
         (Code::PermanentFlags { flags: &[], new_keywords: false }, "PERMANENTFLAGS ()"),
+        (Code::HighestModSeq(9_223_372_036_854_775_807), "HIGHESTMODSEQ 9223372036854775807"),
+        (Code::Modified(&[7, 9, 10]), "MODIFIED 7,9:10"),
+        (Code::MailboxId("F1-2"), "MAILBOXID (F1-2)"),
         (Code::Word("TOOBIG"), "TOOBIG"),
     ] {
         assert_eq!(text(|out| code.encode(out)), wire);
@@ -86,6 +124,9 @@ fn a_fetch_response() {
         let mut line = FetchLine::begin(out, 12);
         line.uid(out, 30);
         line.flags(out, &[Flag::Seen]);
+        line.modseq(out, 12_121_231_000);
+        line.email_id(out, "M1f");
+        line.thread_id_nil(out);
         line.internal_date(out, Timestamp::from_seconds(837_596_665));
         line.size(out, 4286);
         let section = Section {
@@ -94,13 +135,21 @@ fn a_fetch_response() {
         };
         line.section(out, &section, Some(7), 3);
         out.extend_from_slice(b"abc");
+        line.preview(out, "a \"b\"");
+        line.preview(out, "");
+        line.save_date(out, Some(Timestamp::from_seconds(0)));
+        line.save_date(out, None);
+        line.binary(out, &[1, 2], Some(3), 2);
+        out.extend_from_slice(b"\0x");
+        line.binary_nil(out, &[7], None);
+        line.binary_size(out, &[], 8);
         line.section_nil(out, &Section { part: vec![9], text: SectionText::Whole }, None);
         line.end(out);
     });
     assert_eq!(
         line,
-        "* 12 FETCH (UID 30 FLAGS (\\Seen) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" RFC822.SIZE 4286 \
-         BODY[1.2.HEADER.FIELDS.NOT (To \"a(b\")]<7> {3}\r\nabc BODY[9] NIL)\r\n"
+        "* 12 FETCH (UID 30 FLAGS (\\Seen) MODSEQ (12121231000) EMAILID (M1f) THREADID NIL INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" RFC822.SIZE 4286 \
+         BODY[1.2.HEADER.FIELDS.NOT (To \"a(b\")]<7> {3}\r\nabc PREVIEW \"a \\\"b\\\"\" PREVIEW \"\" SAVEDATE \" 1-Jan-1970 00:00:00 +0000\" SAVEDATE NIL BINARY[1.2]<3> ~{2}\r\n\0x BINARY[7] NIL BINARY.SIZE[] 8 BODY[9] NIL)\r\n"
     );
 }
 
@@ -190,4 +239,23 @@ fn body_structures() {
              (\"inline\" NIL) NIL NIL)"
         )
     );
+}
+
+/// The examples of RFC 5256 section 4.
+#[test]
+fn threads() {
+    let forest = |nodes: &[(u32, &[usize])], roots: &[usize]| Forest {
+        nodes: nodes.iter().map(|(n, c)| Node { number: Some(*n).filter(|n| *n > 0), children: c.to_vec() }).collect(),
+        roots: roots.to_vec(),
+    };
+    let encoded = |forest: Forest| text(|out| forest.encode(out));
+    let nodes: &[(u32, &[usize])] =
+        &[(2, &[]), (3, &[2]), (6, &[3, 5]), (4, &[4]), (23, &[]), (44, &[6]), (7, &[7]), (96, &[])];
+    assert_eq!(encoded(forest(nodes, &[0, 1])), "* THREAD (2)(3 6 (4 23)(44 7 96))\r\n");
+    assert_eq!(encoded(forest(&[(0, &[1, 2]), (3, &[]), (5, &[])], &[0])), "* THREAD ((3)(5))\r\n");
+    assert_eq!(encoded(Forest::default()), "* THREAD\r\n");
+    // As deep as it may be.
+    let deep = |n: u32| Node { number: Some(n + 1), children: if n < 99_999 { vec![n as usize + 1] } else { vec![] } };
+    let deep = Forest { nodes: (0..100_000).map(deep).collect(), roots: vec![0] };
+    assert!(encoded(deep).ends_with(" 99999 100000)\r\n"));
 }

@@ -6,7 +6,8 @@ use super::sequence;
 use crate::imap::command::{Fetch, FetchItem, Partial, Section, SectionText};
 use crate::imap::limits;
 
-/// `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")`
+/// `fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
+/// [fetch-modifiers]`
 pub(super) fn fetch(input: &mut Input<'_>, uid: bool) -> Result<Fetch> {
     input.space()?;
     let set = sequence::set(input)?;
@@ -26,7 +27,31 @@ pub(super) fn fetch(input: &mut Input<'_>, uid: bool) -> Result<Fetch> {
     if items.is_empty() {
         return Err(ParseError::Expected("a fetch item"));
     }
-    Ok(Fetch { uid, set, items })
+    let (changed_since, vanished) = modifiers(input, uid)?;
+    Ok(Fetch { uid, set, items, changed_since, vanished })
+}
+
+/// `[SP "(" fetch-modifier *(SP fetch-modifier) ")"]` with `CHANGEDSINCE n`, and `VANISHED` for UID FETCH beside it
+/// (RFC 7162 section 7).
+fn modifiers(input: &mut Input<'_>, uid: bool) -> Result<(Option<u64>, bool)> {
+    let (mut changed_since, mut vanished) = (None, false);
+    if input.skip(b' ') {
+        let modifiers = input.list(8, "fetch modifiers", |input| {
+            match input.keyword("a fetch modifier")?.as_str() {
+                "CHANGEDSINCE" => {
+                    input.space()?;
+                    changed_since = Some(input.number64()?);
+                }
+                "VANISHED" if uid => vanished = true,
+                _ => return Err(ParseError::Expected("a known fetch modifier")),
+            }
+            Ok(())
+        })?;
+        if modifiers.is_empty() || vanished && changed_since.is_none() {
+            return Err(ParseError::Expected("CHANGEDSINCE"));
+        }
+    }
+    Ok((changed_since, vanished))
 }
 
 /// The macros, written out.
@@ -52,6 +77,14 @@ fn item(input: &mut Input<'_>, name: &str) -> Result<FetchItem> {
         "RFC822.TEXT" => FetchItem::Rfc822Text,
         "BODYSTRUCTURE" => FetchItem::BodyStructure,
         "UID" => FetchItem::Uid,
+        "MODSEQ" => FetchItem::ModSeq,
+        "PREVIEW" => preview(input)?,
+        "SAVEDATE" => FetchItem::SaveDate,
+        "BINARY" => binary(input, false)?,
+        "BINARY.PEEK" => binary(input, true)?,
+        "BINARY.SIZE" => FetchItem::BinarySize(section_binary(input)?),
+        "EMAILID" => FetchItem::EmailId,
+        "THREADID" => FetchItem::ThreadId,
         "BODY" if input.peek() != Some(b'[') => FetchItem::Body,
         "BODY" => body_section(input, false)?,
         "BODY.PEEK" => body_section(input, true)?,
@@ -62,15 +95,39 @@ fn item(input: &mut Input<'_>, name: &str) -> Result<FetchItem> {
 /// `section ["<" number "." nz-number ">"]`
 fn body_section(input: &mut Input<'_>, peek: bool) -> Result<FetchItem> {
     let section = section(input)?;
-    let mut partial = None;
-    if input.skip(b'<') {
-        let offset = input.number()?;
-        input.byte(b'.', "a partial")?;
-        let octets = input.nz_number()?;
-        input.byte(b'>', ">")?;
-        partial = Some(Partial { offset, octets });
+    Ok(FetchItem::Section { section, peek, partial: partial(input)? })
+}
+
+/// `["<" number "." nz-number ">"]`
+fn partial(input: &mut Input<'_>) -> Result<Option<Partial>> {
+    if !input.skip(b'<') {
+        return Ok(None);
     }
-    Ok(FetchItem::Section { section, peek, partial })
+    let offset = input.number()?;
+    input.byte(b'.', "a partial")?;
+    let octets = input.nz_number()?;
+    input.byte(b'>', ">")?;
+    Ok(Some(Partial { offset, octets }))
+}
+
+/// `"PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]` (RFC 8970 section 6)
+fn preview(input: &mut Input<'_>) -> Result<FetchItem> {
+    let mut ahead = *input;
+    if ahead.skip_word(" (LAZY)") {
+        *input = ahead;
+    }
+    Ok(FetchItem::Preview)
+}
+
+/// `section-binary [partial]` (RFC 3516 section 6)
+fn binary(input: &mut Input<'_>, peek: bool) -> Result<FetchItem> {
+    Ok(FetchItem::Binary { part: section_binary(input)?, peek, partial: partial(input)? })
+}
+
+/// `section-binary = "[" [section-part] "]"`
+fn section_binary(input: &mut Input<'_>) -> Result<Vec<u32>> {
+    let section = section(input)?;
+    if section.text == SectionText::Whole { Ok(section.part) } else { Err(ParseError::Expected("a part's number")) }
 }
 
 /// `section = "[" [section-spec] "]"`

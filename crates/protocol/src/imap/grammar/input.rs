@@ -2,7 +2,9 @@
 //!
 //! Every reader either takes what it names or fails; none panics, none allocates more than it read.
 
-use crate::imap::command::MailboxError;
+use crate::imap::command::{Mailbox, MailboxError};
+use crate::imap::limits;
+use crate::imap::utf7;
 
 /// Why a command could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +18,9 @@ pub enum ParseError {
     /// Within the grammar, over a limit.
     #[error("too many or too long: {0}")]
     Limit(&'static str),
+    /// A use that no mailbox has here (RFC 6154 section 3): the syntax is right, so the answer is NO.
+    #[error("no mailbox has such a use here")]
+    UnknownUse,
     /// A mailbox name that cannot be one: the syntax is right, so the answer is NO.
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
@@ -27,6 +32,8 @@ type Result<T> = std::result::Result<T, ParseError>;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Input<'a> {
     rest: &'a [u8],
+    /// Mailbox names are in UTF-8, not in modified UTF-7.
+    utf8: bool,
 }
 
 /// `atom-specials` and what no atom may hold (RFC 3501 section 9).
@@ -45,8 +52,26 @@ fn is_list_char(byte: u8) -> bool {
 }
 
 impl<'a> Input<'a> {
-    pub(super) fn new(rest: &'a [u8]) -> Self {
-        Self { rest }
+    pub(super) fn new(rest: &'a [u8], utf8: bool) -> Self {
+        Self { rest, utf8 }
+    }
+
+    /// `mailbox = "INBOX" / astring`
+    pub(super) fn mailbox(&mut self) -> Result<Mailbox> {
+        let bytes = self.astring()?;
+        Ok(if self.utf8 { Mailbox::from_utf8_wire(&bytes)? } else { Mailbox::from_wire(&bytes)? })
+    }
+
+    /// The text of a mailbox pattern, which [`Self::list_mailbox`] or [`Self::astring`] has read.
+    pub(super) fn pattern(&self, bytes: &[u8]) -> Result<String> {
+        if bytes.len() > limits::MAILBOX_OCTETS_MAX * 4 {
+            return Err(ParseError::Mailbox(MailboxError::Length));
+        }
+        if self.utf8 {
+            let text = std::str::from_utf8(bytes).map_err(|_| ParseError::Mailbox(MailboxError::Utf8))?;
+            return Ok(text.to_owned());
+        }
+        utf7::decode(bytes).map_err(|_| ParseError::Mailbox(MailboxError::Encoding))
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -7,13 +7,15 @@ mod append;
 mod date;
 mod fetch;
 mod input;
+mod list;
 mod mailbox;
 mod search;
 mod sequence;
 mod session;
+mod sort;
 mod store;
 
-pub use append::{AppendStart, append};
+pub use append::{AppendStart, append, append_next};
 pub(crate) use date::{MONTHS, date_of_days};
 pub use input::ParseError;
 
@@ -26,13 +28,14 @@ type Result<T> = std::result::Result<T, ParseError>;
 
 /// The tag, as far as there is one: what every answer needs, even to a command that cannot be read.
 pub fn tag(bytes: &[u8]) -> Option<&str> {
-    let tag = Input::new(bytes).tag().ok()?;
+    let tag = Input::new(bytes, false).tag().ok()?;
     (tag.len() <= limits::TAG_OCTETS_MAX).then_some(tag)
 }
 
-/// `command = tag SP (…)`, without its last CRLF. APPEND is read by [`append`] alone.
-pub fn command(bytes: &[u8]) -> Result<Command> {
-    let mut input = Input::new(bytes);
+/// `command = tag SP (…)`, without its last CRLF. APPEND is read by [`append`] alone. With `utf8`, mailbox names are in
+/// UTF-8 instead of modified UTF-7.
+pub fn command(bytes: &[u8], utf8: bool) -> Result<Command> {
+    let mut input = Input::new(bytes, utf8);
     input.tag()?;
     input.space()?;
     let verb = input.keyword("a command")?;
@@ -55,6 +58,8 @@ fn plain(verb: &str, input: &mut Input<'_>) -> Result<Command> {
         "LOGOUT" => Command::Logout,
         "STARTTLS" => Command::StartTls,
         "NAMESPACE" => Command::Namespace,
+        "UNAUTHENTICATE" => Command::Unauthenticate,
+        "COMPRESS" => session::compress(input)?,
         "IDLE" => Command::Idle,
         "CHECK" => Command::Check,
         "CLOSE" => Command::Close,
@@ -66,15 +71,17 @@ fn plain(verb: &str, input: &mut Input<'_>) -> Result<Command> {
         "ENABLE" => session::enable(input)?,
         "SELECT" => mailbox::select(input, false)?,
         "EXAMINE" => mailbox::select(input, true)?,
-        "CREATE" => Command::Create(argument_mailbox(input)?),
+        "CREATE" => Command::Create(mailbox::create(input)?),
         "DELETE" => Command::Delete(argument_mailbox(input)?),
         "RENAME" => Command::Rename { from: argument_mailbox(input)?, to: argument_mailbox(input)? },
         "SUBSCRIBE" => Command::Subscribe(argument_mailbox(input)?),
         "UNSUBSCRIBE" => Command::Unsubscribe(argument_mailbox(input)?),
-        "LIST" => Command::List(mailbox::list(input)?),
-        "LSUB" => Command::Lsub(mailbox::list(input)?),
+        "LIST" => Command::List(list::list(input)?),
+        "LSUB" => Command::Lsub(list::lsub(input)?),
         "STATUS" => mailbox::status(input)?,
         "SEARCH" => Command::Search(search::search(input, false)?),
+        "SORT" => Command::Sort(sort::sort(input, false)?),
+        "THREAD" => Command::Thread(sort::thread(input, false)?),
         "FETCH" => Command::Fetch(fetch::fetch(input, false)?),
         "STORE" => Command::Store(store::store(input, false)?),
         "COPY" => Command::Copy(sequence::transfer(input, false)?),
@@ -89,6 +96,8 @@ fn by_uid(verb: &str, input: &mut Input<'_>) -> Result<Command> {
         "FETCH" => fetch::fetch(input, true).map(Command::Fetch),
         "STORE" => store::store(input, true).map(Command::Store),
         "SEARCH" => search::search(input, true).map(Command::Search),
+        "SORT" => sort::sort(input, true).map(Command::Sort),
+        "THREAD" => sort::thread(input, true).map(Command::Thread),
         "COPY" => sequence::transfer(input, true).map(Command::Copy),
         "MOVE" => sequence::transfer(input, true).map(Command::Move),
         "EXPUNGE" => {

@@ -4,21 +4,54 @@ use super::Result;
 use super::date::date;
 use super::input::{Input, ParseError};
 use super::{sequence, store};
-use crate::imap::command::{Flag, Search, SearchKey};
+use crate::imap::command::{Flag, Search, SearchKey, SearchReturn};
 use crate::imap::limits;
 
-/// `search = "SEARCH" [SP "CHARSET" SP astring] 1*(SP search-key)`
+/// `search = "SEARCH" [SP "RETURN" SP "(" … ")"] [SP "CHARSET" SP astring] 1*(SP search-key)` (RFC 4466 section 2.6)
 pub(super) fn search(input: &mut Input<'_>, uid: bool) -> Result<Search> {
     input.space()?;
-    let mut charset = None;
-    if input.skip_word("CHARSET ") {
-        let name = input.astring()?;
-        charset = Some(String::from_utf8_lossy(&name).to_ascii_uppercase());
+    let mut returns = None;
+    if input.skip_word("RETURN ") {
+        returns = Some(search_return(input)?);
         input.space()?;
     }
-    let mut keys = Keys { left: limits::SEARCH_KEYS_MAX };
-    let key = keys.all(input, 0)?;
-    Ok(Search { uid, charset, key })
+    let mut charset = None;
+    if input.skip_word("CHARSET ") {
+        charset = Some(self::charset(input)?);
+        input.space()?;
+    }
+    Ok(Search { uid, returns, charset, key: keys(input)? })
+}
+
+/// `charset = atom / quoted`, in upper case
+pub(super) fn charset(input: &mut Input<'_>) -> Result<String> {
+    let name = input.astring()?;
+    Ok(String::from_utf8_lossy(&name).to_ascii_uppercase())
+}
+
+/// `search-key *(SP search-key)`
+pub(super) fn keys(input: &mut Input<'_>) -> Result<SearchKey> {
+    Keys { left: limits::SEARCH_KEYS_MAX }.all(input, 0)
+}
+
+/// `"(" [search-return-opt *(SP search-return-opt)] ")"` (RFC 4731, RFC 5182)
+pub(super) fn search_return(input: &mut Input<'_>) -> Result<SearchReturn> {
+    let mut returns = SearchReturn::default();
+    input.list(16, "search return options", |input| {
+        match input.keyword("a return option")?.as_str() {
+            "MIN" => returns.min = true,
+            "MAX" => returns.max = true,
+            "ALL" => returns.all = true,
+            "COUNT" => returns.count = true,
+            "SAVE" => returns.save = true,
+            _ => return Err(ParseError::Expected("a known return option")),
+        }
+        Ok(())
+    })?;
+    if returns == SearchReturn::default() {
+        returns.all = true;
+    }
+    Ok(returns)
 }
 
 /// How many keys may still come.
@@ -78,6 +111,7 @@ impl Keys {
 fn word(name: &str) -> Option<SearchKey> {
     Some(match name {
         "ALL" => SearchKey::all(),
+        "SAVEDATESUPPORTED" => SearchKey::SaveDateSupported,
         "ANSWERED" => SearchKey::Flag(Flag::Answered),
         "DELETED" => SearchKey::Flag(Flag::Deleted),
         "DRAFT" => SearchKey::Flag(Flag::Draft),
@@ -95,30 +129,39 @@ fn word(name: &str) -> Option<SearchKey> {
     })
 }
 
+const WITH_ARGUMENT: [&str; 27] = [
+    "BCC",
+    "BEFORE",
+    "BODY",
+    "CC",
+    "EMAILID",
+    "FROM",
+    "HEADER",
+    "KEYWORD",
+    "LARGER",
+    "MODSEQ",
+    "OLDER",
+    "ON",
+    "SAVEDBEFORE",
+    "SAVEDON",
+    "SAVEDSINCE",
+    "SENTBEFORE",
+    "SENTON",
+    "SENTSINCE",
+    "SINCE",
+    "SMALLER",
+    "SUBJECT",
+    "TEXT",
+    "THREADID",
+    "TO",
+    "UID",
+    "UNKEYWORD",
+    "YOUNGER",
+];
+
 /// Keys with one argument, HEADER with two.
 fn with_argument(input: &mut Input<'_>, name: &str) -> Result<SearchKey> {
-    if !matches!(
-        name,
-        "BCC"
-            | "BEFORE"
-            | "BODY"
-            | "CC"
-            | "FROM"
-            | "HEADER"
-            | "KEYWORD"
-            | "LARGER"
-            | "ON"
-            | "SENTBEFORE"
-            | "SENTON"
-            | "SENTSINCE"
-            | "SINCE"
-            | "SMALLER"
-            | "SUBJECT"
-            | "TEXT"
-            | "TO"
-            | "UID"
-            | "UNKEYWORD"
-    ) {
+    if !WITH_ARGUMENT.contains(&name) {
         return Err(ParseError::Expected("a known search key"));
     }
     input.space()?;
@@ -137,8 +180,40 @@ fn with_argument(input: &mut Input<'_>, name: &str) -> Result<SearchKey> {
         "UNKEYWORD" => SearchKey::without(store::keyword(input)?),
         "LARGER" => SearchKey::Larger(input.number()?),
         "SMALLER" => SearchKey::Smaller(input.number()?),
+        "SAVEDBEFORE" => SearchKey::SavedBefore(date(input)?),
+        "SAVEDON" => SearchKey::SavedOn(date(input)?),
+        "SAVEDSINCE" => SearchKey::SavedSince(date(input)?),
+        "MODSEQ" => modseq(input)?,
+        // `nz-number` (RFC 5032 section 4)
+        "OLDER" => SearchKey::Older(input.nz_number()?),
+        "YOUNGER" => SearchKey::Younger(input.nz_number()?),
+        "EMAILID" => SearchKey::EmailId(object_id(input)?),
+        "THREADID" => SearchKey::ThreadId(object_id(input)?),
         _ => SearchKey::Uid(sequence::set(input)?),
     })
+}
+
+/// `"MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer` (RFC 7162 section 7). There is one MODSEQ a
+/// message, whatever entry is named.
+fn modseq(input: &mut Input<'_>) -> Result<SearchKey> {
+    if input.peek() == Some(b'"') {
+        input.string()?;
+        input.space()?;
+        if !["PRIV", "SHARED", "ALL"].contains(&input.keyword("an entry type")?.as_str()) {
+            return Err(ParseError::Expected("an entry type"));
+        }
+        input.space()?;
+    }
+    Ok(SearchKey::ModSeq(input.number64()?))
+}
+
+/// `objectid = 1*255(ALPHA / DIGIT / "_" / "-")` (RFC 8474 section 7)
+fn object_id(input: &mut Input<'_>) -> Result<String> {
+    let id = input.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    match std::str::from_utf8(id) {
+        Ok(text) if (1..=255).contains(&id.len()) => Ok(text.to_owned()),
+        _ => Err(ParseError::Expected("an object id")),
+    }
 }
 
 /// `"HEADER" SP header-fld-name SP astring`

@@ -5,15 +5,18 @@ use super::input::{Input, ParseError};
 use super::mailbox::argument_mailbox;
 use crate::imap::command::{SeqNumber, SequenceSet, Transfer};
 
-/// `sequence-set = (seq-number / seq-range) *("," sequence-set)`
+/// `sequence-set = (seq-number / seq-range) *("," sequence-set)`, or `$` alone (RFC 5182 section 2.1)
 pub(super) fn set(input: &mut Input<'_>) -> Result<SequenceSet> {
+    if input.skip(b'$') {
+        return Ok(SequenceSet::Saved);
+    }
     let mut ranges = Vec::new();
     loop {
         let first = number(input)?;
         let last = if input.skip(b':') { number(input)? } else { first };
         ranges.push((first, last));
         if !input.skip(b',') {
-            return Ok(SequenceSet(ranges));
+            return Ok(SequenceSet::Ranges(ranges));
         }
     }
 }
@@ -28,7 +31,7 @@ fn number(input: &mut Input<'_>) -> Result<SeqNumber> {
 
 /// Whether a sequence set stands next, for SEARCH.
 pub(super) fn is_next(input: &Input<'_>) -> bool {
-    input.peek().is_some_and(|b| b.is_ascii_digit() || b == b'*')
+    input.peek().is_some_and(|b| b.is_ascii_digit() || matches!(b, b'*' | b'$'))
 }
 
 /// `copy = "COPY" SP sequence-set SP mailbox`, and the same for MOVE (RFC 6851).

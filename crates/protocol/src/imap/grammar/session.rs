@@ -52,3 +52,13 @@ pub(super) fn enable(input: &mut Input<'_>) -> Result<Command> {
     }
     if names.is_empty() { Err(ParseError::Expected("a capability")) } else { Ok(Command::Enable(names)) }
 }
+
+/// `compress = "COMPRESS" SP algorithm`, `algorithm = "DEFLATE"` (RFC 4978 section 5)
+pub(super) fn compress(input: &mut Input<'_>) -> Result<Command> {
+    input.space()?;
+    if input.keyword("an algorithm")? == "DEFLATE" {
+        Ok(Command::Compress)
+    } else {
+        Err(ParseError::Expected("DEFLATE"))
+    }
+}

@@ -6,11 +6,21 @@ use super::sequence;
 use crate::imap::command::{Flag, Store, StoreAction};
 use crate::imap::limits;
 
-/// `store = "STORE" SP sequence-set SP store-att-flags`
+/// `store = "STORE" SP sequence-set [SP "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")"] SP store-att-flags`
+/// (RFC 7162 section 7)
 pub(super) fn store(input: &mut Input<'_>, uid: bool) -> Result<Store> {
     input.space()?;
     let set = sequence::set(input)?;
     input.space()?;
+    let mut unchanged_since = None;
+    if input.skip(b'(') {
+        if !input.skip_word("UNCHANGEDSINCE ") {
+            return Err(ParseError::Expected("UNCHANGEDSINCE"));
+        }
+        unchanged_since = Some(input.number64()?);
+        input.byte(b')', ")")?;
+        input.space()?;
+    }
     let (action, silent) = match input.keyword("FLAGS")?.as_str() {
         "FLAGS" => (StoreAction::Set, false),
         "FLAGS.SILENT" => (StoreAction::Set, true),
@@ -22,7 +32,7 @@ pub(super) fn store(input: &mut Input<'_>, uid: bool) -> Result<Store> {
     };
     input.space()?;
     let flags = if input.peek() == Some(b'(') { flag_list(input)? } else { bare_flags(input)? };
-    Ok(Store { uid, set, action, silent, flags })
+    Ok(Store { uid, set, action, silent, flags, unchanged_since })
 }
 
 /// `flag-list = "(" [flag *(SP flag)] ")"`

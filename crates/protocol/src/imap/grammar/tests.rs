@@ -4,15 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::imap::command::{
-    Append, Date, Fetch, FetchItem, Flag, List, Mailbox, MailboxError, Partial, Pattern, Search, SearchKey, Section,
-    SectionText, Select, SeqNumber, SequenceSet, StatusItem, Store, StoreAction, Transfer,
+    Append, AppendMessage, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect, Mailbox, MailboxError,
+    Partial, Pattern, QResync, Search, SearchKey, SearchReturn, Section, SectionText, Select, SeqNumber, SequenceSet,
+    Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store, StoreAction, Thread, ThreadAlgorithm, Transfer,
 };
 use crate::imap::encode;
 use crate::sasl::Secret;
 use envelope::Timestamp;
 
 fn parse(text: &str) -> Result<Command> {
-    command(format!("a1 {text}").as_bytes())
+    command(format!("a1 {text}").as_bytes(), false)
 }
 
 fn name(name: &str) -> Mailbox {
@@ -21,11 +22,21 @@ fn name(name: &str) -> Mailbox {
 
 fn set(ranges: &[(u32, u32)]) -> SequenceSet {
     let number = |n: u32| if n == 0 { SeqNumber::Last } else { SeqNumber::Number(n) };
-    SequenceSet(ranges.iter().map(|(a, b)| (number(*a), number(*b))).collect())
+    SequenceSet::Ranges(ranges.iter().map(|(a, b)| (number(*a), number(*b))).collect())
+}
+
+fn listing(patterns: &[&str]) -> List {
+    List {
+        reference: String::new(),
+        patterns: patterns.iter().map(|pattern| Pattern((*pattern).to_owned())).collect(),
+        select: ListSelect::default(),
+        returns: ListReturn::default(),
+        extended: false,
+    }
 }
 
 fn selected(mailbox: &str, read_only: bool) -> Result<Command> {
-    Ok(Command::Select(Select { mailbox: name(mailbox), read_only }))
+    Ok(Command::Select(Select { mailbox: name(mailbox), read_only, condstore: false, qresync: None }))
 }
 
 #[test]
@@ -35,17 +46,15 @@ fn plain_commands() {
     assert_eq!(parse("SELECT inbox"), selected("INBOX", false));
     assert_eq!(parse("SELECT Inbox/Work"), selected("INBOX/Work", false));
     assert_eq!(parse("EXAMINE \"Entw&APw-rfe\""), selected("Entwürfe", true));
-    assert_eq!(parse("CREATE {3+}\r\na]b"), Ok(Command::Create(name("a]b"))));
+    assert_eq!(parse("CREATE {3+}\r\na]b"), Ok(Command::Create(Create { mailbox: name("a]b"), uses: vec![] })));
     assert_eq!(parse("SELECT a]b"), selected("a]b", false));
     assert_eq!(parse("RENAME a \"b c\""), Ok(Command::Rename { from: name("a"), to: name("b c") }));
-    assert_eq!(
-        parse("list \"\" %"),
-        Ok(Command::List(List { reference: String::new(), patterns: vec![Pattern("%".into())] }))
-    );
+    assert_eq!(parse("list \"\" %"), Ok(Command::List(listing(&["%"]))));
     assert_eq!(
         parse("STATUS a (uidnext MESSAGES)"),
         Ok(Command::Status { mailbox: name("a"), items: vec![StatusItem::UidNext, StatusItem::Messages] })
     );
+    assert_eq!(parse("compress deflate"), Ok(Command::Compress));
     assert_eq!(parse("ID NIL"), Ok(Command::Id(None)));
     assert_eq!(
         parse("ID (\"name\" \"x\" \"os\" NIL)"),
@@ -120,7 +129,14 @@ fn search_keys() {
 fn store_and_flags() {
     let store = |text: &str| parse(&format!("STORE 1 {text}"));
     let made = |action, silent, flags: &[Flag]| {
-        Ok(Command::Store(Store { uid: false, set: set(&[(1, 1)]), action, silent, flags: flags.to_vec() }))
+        Ok(Command::Store(Store {
+            uid: false,
+            set: set(&[(1, 1)]),
+            action,
+            silent,
+            flags: flags.to_vec(),
+            unchanged_since: None,
+        }))
     };
     assert_eq!(
         store("+flags.silent (\\seen $x)"),
@@ -130,7 +146,198 @@ fn store_and_flags() {
     assert_eq!(store("-FLAGS ()"), made(StoreAction::Remove, false, &[]));
 }
 
+/// RFC 3516, 8514, 8970.
+#[test]
+fn decoded_parts() {
+    let fetch = |items: &str| match parse(&format!("FETCH 1 {items}")) {
+        Ok(Command::Fetch(Fetch { items, .. })) => items,
+        other => panic!("{items}: {other:?}"),
+    };
+    let partial = Some(Partial { offset: 0, octets: 9 });
+    assert_eq!(fetch("BINARY[1.2]<0.9>"), [FetchItem::Binary { part: vec![1, 2], peek: false, partial }]);
+    assert_eq!(fetch("BINARY.PEEK[]"), [FetchItem::Binary { part: vec![], peek: true, partial: None }]);
+    assert_eq!(fetch("(BINARY.SIZE[3])"), [FetchItem::BinarySize(vec![3])]);
+    assert_eq!(fetch("(PREVIEW (LAZY) SAVEDATE)"), [FetchItem::Preview, FetchItem::SaveDate]);
+    assert_eq!(fetch("PREVIEW (LAZY)"), [FetchItem::Preview]);
+    assert!(matches!(
+        parse("FETCH 1 PREVIEW (CHANGEDSINCE 5)"),
+        Ok(Command::Fetch(Fetch { changed_since: Some(5), .. }))
+    ));
+}
+
+/// Names in UTF-8 (RFC 6855, RFC 9051).
+#[test]
+fn names_in_utf8() {
+    let select = |text: &str, utf8| match command(format!("a SELECT {text}").as_bytes(), utf8) {
+        Ok(Command::Select(select)) => Ok(select.mailbox),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error),
+    };
+    assert_eq!(select("\"Entw\u{fc}rfe\"", true), Ok(name("Entwürfe")));
+    assert_eq!(select("\"R&D &APw-\"", true), Ok(name("R&D &APw-")));
+    assert_eq!(select("&APw-", false), Ok(name("ü")));
+    assert_eq!(command(b"a SELECT \"\xff\"", true), Err(ParseError::Mailbox(MailboxError::Utf8)));
+    let query = List { reference: "ä".into(), ..listing(&["&*"]) };
+    assert_eq!(command("a LIST \"ä\" &*".as_bytes(), true), Ok(Command::List(query)));
+}
+
+/// RFC 7162.
+#[test]
+fn modification_sequences() {
+    let select = |text: &str| match parse(text) {
+        Ok(Command::Select(select)) => (select.condstore, select.qresync),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(select("EXAMINE a (condstore)"), (true, None));
+    let known = QResync { uid_validity: 67_890_007, modseq: 20_050_715, known_uids: None, matches: None };
+    assert_eq!(select("SELECT a (QRESYNC (67890007 20050715))"), (false, Some(known.clone())));
+    let uids = QResync { known_uids: Some(set(&[(41, 41), (43, 211)])), ..known.clone() };
+    assert_eq!(select("SELECT a (QRESYNC (67890007 20050715 41,43:211))"), (false, Some(uids.clone())));
+    let matches = Some((set(&[(1, 1), (10, 10)]), set(&[(41, 41), (99, 99)])));
+    let both = QResync { matches: matches.clone(), ..uids };
+    assert_eq!(select("SELECT a (QRESYNC (67890007 20050715 41,43:211 (1,10 41,99)) CONDSTORE)"), (true, Some(both)));
+    assert_eq!(select("SELECT a (QRESYNC (67890007 20050715 (1,10 41,99)))").1, Some(QResync { matches, ..known }));
+    let fetch = |text: &str| match parse(text) {
+        Ok(Command::Fetch(fetch)) => (fetch.items, fetch.changed_since, fetch.vanished),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(fetch("FETCH 1 (MODSEQ)"), (vec![FetchItem::ModSeq], None, false));
+    assert_eq!(fetch("FETCH 1 FLAGS (CHANGEDSINCE 12345)"), (vec![FetchItem::Flags], Some(12_345), false));
+    assert_eq!(
+        fetch("UID FETCH 300:500 (FLAGS) (CHANGEDSINCE 9223372036854775807 VANISHED)"),
+        (vec![FetchItem::Flags], Some(i64::MAX as u64), true)
+    );
+    match parse("UID STORE 6,4 (UNCHANGEDSINCE 0) +FLAGS.SILENT (\\Deleted)") {
+        Ok(Command::Store(store)) => assert_eq!((store.unchanged_since, store.silent), (Some(0), true)),
+        other => panic!("{other:?}"),
+    }
+    for text in ["SEARCH MODSEQ 620162338", "SEARCH MODSEQ \"/flags/\\\\draft\" all 620162338"] {
+        match parse(text) {
+            Ok(Command::Search(search)) => assert_eq!(search.key, SearchKey::ModSeq(620_162_338)),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+}
+
+/// RFC 4731, 5032, 5182, 8474.
+#[test]
+fn searches_with_options() {
+    let search = |text: &str| match parse(&format!("SEARCH {text}")) {
+        Ok(Command::Search(search)) => (search.returns, search.key),
+        other => panic!("{text}: {other:?}"),
+    };
+    let none = SearchReturn::default();
+    assert_eq!(search("RETURN () ALL"), (Some(SearchReturn { all: true, ..none }), SearchKey::all()));
+    assert_eq!(
+        search("RETURN (min COUNT) CHARSET UTF-8 OLDER 3600"),
+        (Some(SearchReturn { min: true, count: true, ..none }), SearchKey::Older(3600))
+    );
+    assert_eq!(
+        search("RETURN (SAVE MAX) $"),
+        (Some(SearchReturn { save: true, max: true, ..none }), SearchKey::Sequence(SequenceSet::Saved))
+    );
+    assert_eq!(search("UID $"), (None, SearchKey::Uid(SequenceSet::Saved)));
+    let day = Date { year: 2024, month: 2, day: 29 };
+    assert_eq!(search("SAVEDSINCE 29-Feb-2024"), (None, SearchKey::SavedSince(day)));
+    assert_eq!(search("SAVEDATESUPPORTED"), (None, SearchKey::SaveDateSupported));
+    assert_eq!(search("YOUNGER 1"), (None, SearchKey::Younger(1)));
+    assert_eq!(search("EMAILID M6d99"), (None, SearchKey::EmailId("M6d99".into())));
+}
+
+/// RFC 5256, 5267, 5957.
+#[test]
+fn sorts_and_threads() {
+    let by = |by, reverse| SortCriterion { by, reverse };
+    assert_eq!(
+        parse("UID SORT RETURN (COUNT) (REVERSE DATE displayfrom) utf-8 UNSEEN"),
+        Ok(Command::Sort(Sort {
+            uid: true,
+            returns: Some(SearchReturn { count: true, ..SearchReturn::default() }),
+            criteria: vec![by(SortBy::Date, true), by(SortBy::DisplayFrom, false)],
+            charset: "UTF-8".into(),
+            key: SearchKey::without(Flag::Seen),
+        }))
+    );
+    assert_eq!(
+        parse("THREAD references US-ASCII ALL"),
+        Ok(Command::Thread(Thread {
+            uid: false,
+            algorithm: ThreadAlgorithm::References,
+            charset: "US-ASCII".into(),
+            key: SearchKey::all(),
+        }))
+    );
+    let many = vec!["SIZE"; 33].join(" ");
+    assert_eq!(parse(&format!("SORT ({many}) UTF-8 ALL")), Err(ParseError::Limit("sort criteria")));
+}
+
+/// RFC 5258, 5819, 6154, 8438.
+#[test]
+fn lists_with_options() {
+    let list = |text: &str| match parse(&format!("LIST {text}")) {
+        Ok(Command::List(list)) => list,
+        other => panic!("{text}: {other:?}"),
+    };
+    let extended = |patterns: &[&str]| List { extended: true, ..listing(patterns) };
+    let select = ListSelect { subscribed: true, recursive: true, ..ListSelect::default() };
+    assert_eq!(list("(SUBSCRIBED RECURSIVEMATCH) \"\" \"%\""), List { select, ..extended(&["%"]) });
+    assert_eq!(list("() \"\" (INBOX \"a/%\")"), extended(&["INBOX", "a/%"]));
+    let returns =
+        ListReturn { children: true, status: vec![StatusItem::Messages, StatusItem::Size], ..ListReturn::default() };
+    assert_eq!(list("\"\" % RETURN (CHILDREN STATUS (MESSAGES SIZE))"), List { returns, ..extended(&["%"]) });
+    assert_eq!(
+        parse("CREATE MySent (USE (\\Sent \\all))"),
+        Ok(Command::Create(Create { mailbox: name("MySent"), uses: vec![SpecialUse::Sent, SpecialUse::All] }))
+    );
+    assert_eq!(parse("CREATE x (USE (\\Nothing))"), Err(ParseError::UnknownUse));
+    let many = vec!["a"; 33].join(" ");
+    assert_eq!(parse(&format!("LIST \"\" ({many})")), Err(ParseError::Limit("patterns")));
+}
+
 const BROKEN: &[&str] = &[
+    "SORT () UTF-8 ALL",
+    "SORT (REVERSE) UTF-8 ALL",
+    "SORT (X) UTF-8 ALL",
+    "SORT (DATE) UTF-8",
+    "THREAD X UTF-8 ALL",
+    "THREAD REFERENCES ALL",
+    "COMPRESS",
+    "COMPRESS LZ4",
+    "FETCH 1 BINARY",
+    "FETCH 1 BINARY[HEADER]",
+    "FETCH 1 BINARY[1.MIME]",
+    "FETCH 1 BINARY.SIZE[1]<0.1>",
+    "SELECT a ()",
+    "SELECT a (X)",
+    "SELECT a (QRESYNC)",
+    "SELECT a (QRESYNC (1))",
+    "SELECT a (QRESYNC (0 1))",
+    "SELECT a (QRESYNC (1 1 1:*))",
+    "SELECT a (QRESYNC (1 1 1 2))",
+    "SELECT a (QRESYNC (1 1 (1 2) 3))",
+    "SELECT a (QRESYNC (1 1) QRESYNC (1 1))",
+    "FETCH 1 FLAGS ()",
+    "FETCH 1 FLAGS (CHANGEDSINCE)",
+    "FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)",
+    "FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)",
+    "UID FETCH 1 FLAGS (VANISHED)",
+    "FETCH $,1 FLAGS",
+    "STORE 1 (UNCHANGEDSINCE) FLAGS (x)",
+    "STORE 1 () FLAGS (x)",
+    "SEARCH RETURN (X) ALL",
+    "SEARCH RETURN (ALL)",
+    "SEARCH OLDER 0",
+    "SEARCH MODSEQ",
+    "SEARCH MODSEQ \"/flags/x\" 5",
+    "SEARCH EMAILID a.b",
+    "LIST (RECURSIVEMATCH) \"\" *",
+    "LIST (X) \"\" *",
+    "LIST \"\" ()",
+    "LIST \"\" * RETURN (STATUS)",
+    "LIST \"\" * RETURN (STATUS ())",
+    "LIST \"\" * RETURN",
+    "CREATE a (X)",
+    "CREATE a (USE)",
     "",
     " ",
     "NOSUCH",
@@ -207,8 +414,8 @@ fn broken_commands() {
     for text in BROKEN {
         assert!(parse(text).is_err(), "{text:?}");
     }
-    assert_eq!(command(b""), Err(ParseError::Expected("a tag")));
-    assert_eq!(command(b"+ NOOP"), Err(ParseError::Expected("a tag")));
+    assert_eq!(command(b"", false), Err(ParseError::Expected("a tag")));
+    assert_eq!(command(b"+ NOOP", false), Err(ParseError::Expected("a tag")));
     assert_eq!(parse("SELECT R&D"), Err(ParseError::Mailbox(MailboxError::Encoding)));
     assert_eq!(parse(&format!("SELECT {}", "x".repeat(1025))), Err(ParseError::Mailbox(MailboxError::Length)));
     let deep = |depth| format!("SEARCH {}ALL{}", "(".repeat(depth), ")".repeat(depth));
@@ -222,18 +429,31 @@ fn broken_commands() {
 fn append_starts() {
     let message = |flags: &[Flag], date: Option<i64>| {
         let date = date.map(Timestamp::from_seconds);
-        Ok(AppendStart::Message(Append { mailbox: name("Sent"), flags: flags.to_vec(), date, octets: 12 }))
+        let message = AppendMessage { flags: flags.to_vec(), date, octets: 12, ..AppendMessage::default() };
+        Ok(AppendStart::Message(Append { mailbox: name("Sent"), message }))
     };
-    assert_eq!(append(b"a append Sent {12}"), message(&[], None));
-    assert_eq!(append(b"a APPEND \"Sent\" (\\Seen \\Draft) {12+}"), message(&[Flag::Seen, Flag::Draft], None));
-    assert_eq!(append(b"a APPEND {4}\r\nSent () \" 1-Jan-1970 01:00:01 +0100\" {12}"), message(&[], Some(1)));
-    assert_eq!(append(b"a APPEND Sent \"31-Dec-1969 18:59:59 -0500\" {12}"), message(&[], Some(-1)));
-    assert_eq!(append(b"a APPEND {4}"), Ok(AppendStart::Collect));
-    assert_eq!(append(b"a LOGIN {4}"), Ok(AppendStart::Collect));
+    assert_eq!(append(b"a append Sent {12}", false), message(&[], None));
+    assert_eq!(append(b"a APPEND \"Sent\" (\\Seen \\Draft) {12+}", false), message(&[Flag::Seen, Flag::Draft], None));
+    assert_eq!(append(b"a APPEND {4}\r\nSent () \" 1-Jan-1970 01:00:01 +0100\" {12}", false), message(&[], Some(1)));
+    assert_eq!(append(b"a APPEND Sent \"31-Dec-1969 18:59:59 -0500\" {12}", false), message(&[], Some(-1)));
+    assert!(matches!(
+        append(b"a APPEND Sent ~{12+}", false),
+        Ok(AppendStart::Message(Append { message: AppendMessage { literal8: true, utf8: false, .. }, .. }))
+    ));
+    assert!(matches!(
+        append(b"a APPEND Sent (\\Seen) UTF8 (~{12}", false),
+        Ok(AppendStart::Message(Append { message: AppendMessage { literal8: true, utf8: true, .. }, .. }))
+    ));
+    assert_eq!(append_next(b") (\\Seen) {3}", true).map(|next| (next.flags, next.octets)), Ok((vec![Flag::Seen], 3)));
+    for (next, utf8) in [("{3}", false), (") {3}", false), (" {3}", true), (" UTF8 ({3}", false), ("  {3}", false)] {
+        assert!(append_next(next.as_bytes(), utf8).is_err(), "{next}");
+    }
+    assert_eq!(append(b"a APPEND {4}", false), Ok(AppendStart::Collect));
+    assert_eq!(append(b"a LOGIN {4}", false), Ok(AppendStart::Collect));
     for broken in
         ["a APPEND Sent (\\Seen {12}", "a APPEND Sent \"x\" {12}", "a APPEND Sent () () {12}", "a {12}", "{12}"]
     {
-        assert!(append(broken.as_bytes()).is_err(), "{broken}");
+        assert!(append(broken.as_bytes(), false).is_err(), "{broken}");
     }
 }
 
@@ -274,7 +494,7 @@ fn any_mailbox() -> impl Strategy<Value = Mailbox> {
 
 fn any_set() -> impl Strategy<Value = SequenceSet> {
     let number = prop_oneof![(1u32..).prop_map(SeqNumber::Number), Just(SeqNumber::Last)];
-    proptest::collection::vec((number.clone(), number), 1..5).prop_map(SequenceSet)
+    proptest::collection::vec((number.clone(), number), 1..5).prop_map(SequenceSet::Ranges)
 }
 
 fn any_flag() -> impl Strategy<Value = Flag> {
@@ -309,6 +529,17 @@ fn any_item() -> impl Strategy<Value = FetchItem> {
         Just(FetchItem::Body),
         Just(FetchItem::BodyStructure),
         Just(FetchItem::Uid),
+        Just(FetchItem::ModSeq),
+        Just(FetchItem::EmailId),
+        Just(FetchItem::Preview),
+        Just(FetchItem::SaveDate),
+        (proptest::collection::vec(1u32.., 0..4), any::<bool>()).prop_map(|(part, peek)| FetchItem::Binary {
+            part,
+            peek,
+            partial: None
+        }),
+        proptest::collection::vec(1u32.., 0..4).prop_map(FetchItem::BinarySize),
+        Just(FetchItem::ThreadId),
         section.prop_map(|(part, text, peek, partial)| FetchItem::Section {
             section: Section { part, text },
             peek,
@@ -336,6 +567,16 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
         date().prop_map(SearchKey::SentSince),
         any::<u32>().prop_map(SearchKey::Larger),
         any::<u32>().prop_map(SearchKey::Smaller),
+        any_modseq().prop_map(SearchKey::ModSeq),
+        date().prop_map(SearchKey::SavedBefore),
+        date().prop_map(SearchKey::SavedOn),
+        date().prop_map(SearchKey::SavedSince),
+        Just(SearchKey::SaveDateSupported),
+        (1u32..).prop_map(SearchKey::Older),
+        (1u32..).prop_map(SearchKey::Younger),
+        "[A-Za-z0-9_-]{1,20}".prop_map(SearchKey::EmailId),
+        "[A-Za-z0-9_-]{1,20}".prop_map(SearchKey::ThreadId),
+        Just(SearchKey::Sequence(SequenceSet::Saved)),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -346,12 +587,75 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
     })
 }
 
+fn any_modseq() -> impl Strategy<Value = u64> {
+    0u64..=i64::MAX as u64
+}
+
+fn any_select() -> impl Strategy<Value = Select> {
+    let numbers = || {
+        proptest::collection::vec((1u32.., 1u32..), 1..4).prop_map(|ranges| {
+            let number = SeqNumber::Number;
+            SequenceSet::Ranges(ranges.into_iter().map(|(a, b)| (number(a), number(b))).collect())
+        })
+    };
+    let known = (1u32.., any_modseq(), proptest::option::of(numbers()), proptest::option::of((numbers(), numbers())));
+    let known = known.prop_map(|(uid_validity, modseq, known_uids, matches)| QResync {
+        uid_validity,
+        modseq,
+        known_uids,
+        matches,
+    });
+    (any_mailbox(), any::<bool>(), any::<bool>(), proptest::option::of(known))
+        .prop_map(|(mailbox, read_only, condstore, qresync)| Select { mailbox, read_only, condstore, qresync })
+}
+
+fn any_list() -> impl Strategy<Value = List> {
+    let patterns = proptest::collection::vec(any_mailbox(), 1..4);
+    let status = proptest::collection::vec(
+        prop_oneof![Just(StatusItem::Messages), Just(StatusItem::Size), Just(StatusItem::HighestModSeq)],
+        0..3,
+    );
+    let flags = proptest::collection::vec(any::<bool>(), 7);
+    (any_mailbox(), patterns, flags, status).prop_map(|(reference, patterns, flags, status)| {
+        let flag = |at: usize| flags[at];
+        let select =
+            ListSelect { subscribed: flag(0), remote: flag(1), recursive: flag(0) && flag(2), special_use: flag(3) };
+        let returns = ListReturn { subscribed: flag(4), children: flag(5), special_use: flag(6), status };
+        List {
+            reference: reference.as_str().to_owned(),
+            patterns: patterns.iter().map(|pattern| Pattern(pattern.as_str().to_owned())).collect(),
+            select,
+            returns,
+            extended: true,
+        }
+    })
+}
+
+fn any_search() -> impl Strategy<Value = Search> {
+    let returns = proptest::collection::vec(any::<bool>(), 5).prop_map(|flags| {
+        let none = !flags.contains(&true);
+        let flag = |at: usize| flags[at];
+        SearchReturn { min: flag(0), max: flag(1), all: flag(2) || none, count: flag(3), save: flag(4) }
+    });
+    let charset = proptest::option::of(Just("UTF-8".to_owned()));
+    (any::<bool>(), proptest::option::of(returns), charset, any_key()).prop_map(|(uid, returns, charset, key)| Search {
+        uid,
+        returns,
+        charset,
+        key,
+    })
+}
+
 fn any_command() -> impl Strategy<Value = Command> {
     let bytes = || proptest::collection::vec(1u8.., 0..20);
     let action = prop_oneof![Just(StoreAction::Set), Just(StoreAction::Add), Just(StoreAction::Remove)];
-    let charset = proptest::option::of(Just("UTF-8".to_owned()));
+    let modseq = || proptest::option::of(any_modseq());
+    let uses = proptest::collection::vec(prop_oneof![Just(SpecialUse::Junk), Just(SpecialUse::Flagged)], 0..3);
+    let fetch = (any::<bool>(), any_set(), proptest::collection::vec(any_item(), 1..6), modseq(), any::<bool>());
+    let flags = proptest::collection::vec(any_flag(), 0..6);
     prop_oneof![
-        (any_mailbox(), any::<bool>()).prop_map(|(mailbox, read_only)| Command::Select(Select { mailbox, read_only })),
+        any_select().prop_map(Command::Select),
+        (any_mailbox(), uses).prop_map(|(mailbox, uses)| Command::Create(Create { mailbox, uses })),
         any_mailbox().prop_map(Command::Delete),
         (any_mailbox(), any_mailbox()).prop_map(|(from, to)| Command::Rename { from, to }),
         (bytes(), bytes()).prop_map(|(user, p)| Command::Login { user, password: Secret::new(p) }),
@@ -360,19 +664,38 @@ fn any_command() -> impl Strategy<Value = Command> {
             set,
             mailbox
         })),
-        (any::<bool>(), any_set(), proptest::collection::vec(any_item(), 1..6))
-            .prop_map(|(uid, set, items)| Command::Fetch(Fetch { uid, set, items })),
-        (any::<bool>(), any_set(), action, any::<bool>(), proptest::collection::vec(any_flag(), 0..6))
-            .prop_map(|(uid, set, action, silent, flags)| Command::Store(Store { uid, set, action, silent, flags })),
-        (any::<bool>(), charset, any_key()).prop_map(|(uid, charset, key)| Command::Search(Search {
-            uid,
-            charset,
-            key
+        fetch.prop_map(|(uid, set, items, changed_since, vanished)| {
+            let vanished = vanished && uid && changed_since.is_some();
+            Command::Fetch(Fetch { uid, set, items, changed_since, vanished })
+        }),
+        (any::<bool>(), any_set(), action, any::<bool>(), flags, modseq()).prop_map(
+            |(uid, set, action, silent, flags, unchanged_since)| Command::Store(Store {
+                uid,
+                set,
+                action,
+                silent,
+                flags,
+                unchanged_since
+            })
+        ),
+        any_search().prop_map(Command::Search),
+        (any_search(), any::<bool>()).prop_map(|(search, reverse)| Command::Sort(Sort {
+            uid: search.uid,
+            returns: search.returns,
+            criteria: vec![
+                SortCriterion { reverse, by: SortBy::Subject },
+                SortCriterion { reverse: !reverse, by: SortBy::DisplayTo }
+            ],
+            charset: "UTF-8".to_owned(),
+            key: search.key,
         })),
-        (any_mailbox(), any_mailbox()).prop_map(|(reference, pattern)| Command::List(List {
-            reference: reference.as_str().to_owned(),
-            patterns: vec![Pattern(pattern.as_str().to_owned())],
+        any_search().prop_map(|search| Command::Thread(Thread {
+            uid: search.uid,
+            algorithm: ThreadAlgorithm::OrderedSubject,
+            charset: "US-ASCII".to_owned(),
+            key: search.key,
         })),
+        any_list().prop_map(Command::List),
     ]
 }
 
@@ -381,29 +704,34 @@ proptest! {
     fn what_was_written_is_read(wanted in any_command()) {
         let mut bytes = Vec::new();
         encode::command::command(&mut bytes, "A1", &wanted);
-        let read = command(bytes.strip_suffix(b"\r\n").unwrap());
+        let read = command(bytes.strip_suffix(b"\r\n").unwrap(), false);
         prop_assert_eq!(read, Ok(wanted));
     }
 
     #[test]
     fn appends_are_read(mailbox in any_mailbox(), flags in proptest::collection::vec(any_flag(), 0..4),
-                        date in proptest::option::of(-62_135_596_800i64..253_402_300_799), octets in 0u64..1 << 60) {
-        let wanted = Append { mailbox, flags, date: date.map(Timestamp::from_seconds), octets };
+                        date in proptest::option::of(-62_135_596_800i64..253_402_300_799), octets in 0u64..1 << 60, literal8: bool, utf8: bool) {
+        let date = date.map(Timestamp::from_seconds);
+        let message = AppendMessage { flags, date, octets, literal8: literal8 || utf8, utf8 };
+        let mut bytes = Vec::new();
+        encode::command::append_message(&mut bytes, &message);
+        prop_assert_eq!(append_next(&bytes, false), Ok(message.clone()));
+        let wanted = Append { mailbox, message };
         let mut bytes = Vec::new();
         encode::command::append(&mut bytes, "A1", &wanted);
-        prop_assert_eq!(append(&bytes), Ok(AppendStart::Message(wanted)));
+        prop_assert_eq!(append(&bytes, false), Ok(AppendStart::Message(wanted)));
     }
 
     #[test]
     fn nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-        let _ = command(&bytes);
-        let _ = append(&bytes);
+        let _ = command(&bytes, true);
+        let _ = append(&bytes, true);
     }
 
     #[test]
     fn nothing_near_a_command_panics(verb in "(UID )?(FETCH|SEARCH|STORE|APPEND|LIST|STATUS|ID|LOGIN)", rest in "[ -~\\r\\n]{0,60}") {
         let text = format!("a {verb} {rest}");
-        let _ = command(text.as_bytes());
-        let _ = append(text.as_bytes());
+        let _ = command(text.as_bytes(), false);
+        let _ = append(text.as_bytes(), false);
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{Awaiting, Server, State};
 use crate::imap::encode::{Code, Untagged};
+use crate::imap::limits;
 
 impl Server {
     /// Queues one untagged response.
     pub fn untagged(&mut self, response: &Untagged<'_>) {
-        response.encode(&mut self.out);
+        response.encode_with(&mut self.out, self.enabled.utf8);
     }
 
     /// What is queued, for [`crate::imap::encode`]'s writers: FETCH responses and the octets of their literals.
@@ -19,6 +20,21 @@ impl Server {
         if self.is_signed_in() {
             self.state = if selected { State::Selected } else { State::Authenticated };
         }
+    }
+
+    /// The tag of the command that waits for its answer.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// Answers UNAUTHENTICATE (RFC 8437): nobody is signed in any more, and nothing is switched on.
+    pub fn unauthenticated(&mut self) {
+        self.state = State::NotAuthenticated;
+        self.enabled = super::Enabled::default();
+        self.commands_before_sign_in = 0;
+        self.reader.set_command_octets_max(limits::COMMAND_OCTETS_BEFORE_SIGN_IN_MAX);
+        self.reader.set_drained_octets_max(limits::DRAINED_OCTETS_BEFORE_SIGN_IN_MAX);
+        self.ok(None, "UNAUTHENTICATE done");
     }
 
     /// `tag OK [code] text`: the command is done.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::imap::command::{Append, Command};
+use crate::imap::command::{Append, AppendMessage, Command};
 use crate::sasl::{Reason, Request};
 
 /// How a session is set up. Shared by the sessions of one door.
@@ -61,10 +61,12 @@ pub enum Event {
     IdleEnd,
     /// A message is announced: answer by `append_go` or refuse by `no`.
     Append(Append),
+    /// Another message of the same APPEND is announced: the one before is complete. Answered as [`Event::Append`].
+    AppendNext(AppendMessage),
     /// A piece of it. No answer: the next piece comes with the next call, unless `no` ends it here.
     AppendChunk(Vec<u8>),
-    /// It is complete: `ok` or `no`.
+    /// It is complete, and there is none behind it: `ok` or `no`.
     AppendEnd,
-    /// It was complete but its command was not: throw the message away. The client was told; no answer.
+    /// It was complete but its command was not: throw all its messages away. The client was told; no answer.
     AppendBroken,
 }

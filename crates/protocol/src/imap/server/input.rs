@@ -1,7 +1,7 @@
 //! What the client says, in each thing the session may be waiting for.
 
 use super::{Awaiting, Event, Server, State};
-use crate::imap::command::Command;
+use crate::imap::command::{Append, AppendMessage, Command};
 use crate::imap::encode::{Code, Untagged};
 use crate::imap::grammar::{self, AppendStart, ParseError};
 use crate::imap::limits;
@@ -54,17 +54,24 @@ impl Server {
     }
 
     fn append_tail(&mut self, line: &[u8]) {
-        if line.is_empty() {
+        let end: &[u8] = if self.append_utf8 { b")" } else { b"" };
+        if line == end {
             self.awaiting = Awaiting::Answer;
             self.event = Some(Event::AppendEnd);
         } else {
             self.event = Some(Event::AppendBroken);
-            self.mistake("Nothing may follow the message");
+            self.mistake("Nothing but another message may follow a message");
         }
     }
 
     /// A literal stands at the line's end.
     fn announced(&mut self, announced: Announced) {
+        let so_far = self.reader.so_far().to_vec();
+        if matches!(self.awaiting, Awaiting::AppendTail)
+            && let Ok(message) = grammar::append_next(&so_far, self.append_utf8)
+        {
+            return self.append_next(announced, message);
+        }
         if !matches!(self.awaiting, Awaiting::Command) {
             self.skip_literal(announced);
             // A synchronising one ends the line here; what comes of another one is told when it has passed.
@@ -73,12 +80,11 @@ impl Server {
             }
             return;
         }
-        let so_far = self.reader.so_far().to_vec();
         self.set_tag(&so_far);
         if self.tag.is_empty() {
             return self.refuse_literal(announced, "BAD", None, "A tag is missing");
         }
-        match grammar::append(&so_far) {
+        match grammar::append(&so_far, self.enabled.utf8) {
             Ok(AppendStart::Collect) if !self.reader.fits(announced) => {
                 self.refuse_literal(announced, "BAD", Some(Code::Word("TOOBIG")), "Literal is too long");
             }
@@ -102,16 +108,42 @@ impl Server {
         }
     }
 
-    fn append(&mut self, announced: Announced, append: crate::imap::command::Append) {
-        if append.octets > self.config.append_octets_max {
-            // RFC 7889 section 4.
-            self.refuse_literal(announced, "NO", Some(Code::Word("TOOBIG")), "Message is too large");
-        } else if append.octets == 0 {
-            self.refuse_literal(announced, "NO", None, "A message has one octet at least");
-        } else {
-            self.awaiting = Awaiting::AppendGo(announced);
+    fn append(&mut self, announced: Announced, append: Append) {
+        self.appended = 0;
+        if self.may_append(announced, &append.message) {
             self.event = Some(Event::Append(append));
         }
+    }
+
+    /// Another message of the same APPEND.
+    fn append_next(&mut self, announced: Announced, message: AppendMessage) {
+        self.awaiting = Awaiting::Command;
+        self.event = Some(if self.may_append(announced, &message) {
+            Event::AppendNext(message)
+        } else {
+            // All or nothing (RFC 3502 section 6.3.11).
+            Event::AppendBroken
+        });
+    }
+
+    /// Whether a message may come; otherwise the client was told.
+    fn may_append(&mut self, announced: Announced, message: &AppendMessage) -> bool {
+        self.appended += 1;
+        if message.octets > self.config.append_octets_max {
+            // RFC 7889 section 4.
+            self.refuse_literal(announced, "NO", Some(Code::Word("TOOBIG")), "Message is too large");
+        } else if message.octets == 0 {
+            self.refuse_literal(announced, "NO", None, "A message has one octet at least");
+        } else if message.utf8 && !self.enabled.utf8_accept {
+            self.refuse_literal(announced, "BAD", None, "ENABLE UTF8=ACCEPT first");
+        } else if self.appended > limits::APPEND_MESSAGES_MAX {
+            self.refuse_literal(announced, "NO", Some(Code::Word("LIMIT")), "Too many messages at once");
+        } else {
+            self.append_utf8 = message.utf8;
+            self.awaiting = Awaiting::AppendGo(announced);
+            return true;
+        }
+        false
     }
 
     /// Answers a command whose announced literal is not wanted.
@@ -147,10 +179,13 @@ impl Server {
         if self.tag.is_empty() {
             return self.mistake("A tag is missing");
         }
-        match grammar::command(line) {
+        match grammar::command(line, self.enabled.utf8) {
             Ok(command) => self.dispatch(command),
             Err(ParseError::Mailbox(error)) => {
                 self.tagged_condition("NO", Some(&Code::Word("CANNOT")), &error.to_string());
+            }
+            Err(error @ ParseError::UnknownUse) => {
+                self.tagged_condition("NO", Some(&Code::Word("USEATTR")), &error.to_string());
             }
             // RFC 5530 section 3: the command is right, there is only too much of it.
             Err(error @ ParseError::Limit(_)) => {
@@ -171,14 +206,17 @@ impl Server {
             Command::Login { user, password } => self.login(&user, &password),
             Command::Authenticate { mechanism, initial } => self.authenticate(&mechanism, initial.as_deref()),
             _ if !self.is_signed_in() => self.mistake("Sign in first"),
-            Command::Enable(_) => self.enable(),
+            Command::Enable(names) => self.enable(&names),
             Command::Namespace => self.namespace(),
+            Command::Compress => self.compress(),
             Command::Idle => self.idle(),
             Command::Check
             | Command::Close
             | Command::Unselect
             | Command::Expunge { .. }
             | Command::Search(_)
+            | Command::Sort(_)
+            | Command::Thread(_)
             | Command::Fetch(_)
             | Command::Store(_)
             | Command::Copy(_)
@@ -187,7 +225,15 @@ impl Server {
             {
                 self.mistake("Select a mailbox first");
             }
+            command if command.needs_qresync() && !self.enabled.qresync => {
+                self.mistake("ENABLE QRESYNC first");
+            }
+            // RFC 6855 section 3.
+            Command::Search(search) if self.enabled.utf8_accept && search.charset.is_some() => {
+                self.mistake("UTF8=ACCEPT leaves no choice of a charset");
+            }
             command => {
+                self.enabled.condstore |= command.enables_condstore();
                 self.awaiting = Awaiting::Answer;
                 self.event = Some(Event::Command(command));
             }
@@ -228,10 +274,13 @@ impl Server {
         self.awaiting = Awaiting::TlsBegin;
     }
 
-    /// RFC 5161: nothing yet that can be enabled.
-    fn enable(&mut self) {
-        self.out.extend_from_slice(b"* ENABLED\r\n");
-        self.tagged_condition("OK", None, "ENABLE done");
+    /// RFC 4978. The answer is the last plain text.
+    fn compress(&mut self) {
+        if self.deflate.is_some() {
+            return self.tagged_condition("NO", Some(&Code::Word("COMPRESSIONACTIVE")), "Deflated already");
+        }
+        self.tagged_condition("OK", None, "COMPRESS done");
+        self.deflate_next = true;
     }
 
     fn namespace(&mut self) {

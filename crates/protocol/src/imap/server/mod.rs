@@ -6,12 +6,15 @@
 //! limits, and the company of a client that makes too many mistakes.
 
 mod answers;
+mod capability;
+mod deflate;
 mod event;
 mod input;
 mod sign_in;
 #[cfg(test)]
 mod tests;
 
+pub use capability::Enabled;
 pub use event::{Config, Event};
 
 use std::sync::Arc;
@@ -20,8 +23,9 @@ use std::time::{Duration, Instant};
 use super::encode::{self, Code};
 use super::limits;
 use super::reader::{Announced, Reader};
-use crate::sasl::{Exchange, Mechanism, Reason};
+use crate::sasl::{Exchange, Reason};
 use crate::{Session, Step, Tls};
+use deflate::Deflate;
 
 /// RFC 3501 section 3. Logout is [`Awaiting::Close`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +67,23 @@ enum Awaiting {
 pub struct Server {
     config: Arc<Config>,
     state: State,
+    enabled: Enabled,
     awaiting: Awaiting,
     reader: Reader,
     out: Vec<u8>,
     event: Option<Event>,
     tag: String,
     tls: Option<Box<Tls>>,
+    /// Both sides speak in deflated streams.
+    deflate: Option<Box<Deflate>>,
+    /// They will as soon as what is queued was sent.
+    deflate_next: bool,
     /// The dropped command that follows was answered already.
     answered: bool,
+    /// Messages of the APPEND on its way.
+    appended: usize,
+    /// The message on its way stands in `UTF8 (…)`.
+    append_utf8: bool,
     /// IDLE was ended by something else than DONE.
     idle_broken: bool,
     errors: u32,
@@ -88,13 +101,18 @@ impl Server {
         let mut server = Self {
             config,
             state: State::NotAuthenticated,
+            enabled: Enabled::default(),
             awaiting: Awaiting::Command,
             reader: Reader::new(limits::COMMAND_OCTETS_BEFORE_SIGN_IN_MAX),
             out: Vec::new(),
             event: None,
             tag: String::new(),
             tls: tls.map(Box::new),
+            deflate: None,
+            deflate_next: false,
             answered: false,
+            appended: 0,
+            append_utf8: false,
             idle_broken: false,
             errors: 0,
             refusals: 0,
@@ -122,26 +140,6 @@ impl Server {
 
     fn is_secure(&self) -> bool {
         self.tls.is_some()
-    }
-
-    /// What CAPABILITY says now. The extensions stand in it from the start: many clients never ask again.
-    fn capabilities(&self) -> String {
-        let mut all =
-            "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS CHILDREN UNSELECT MOVE SPECIAL-USE".to_owned();
-        if self.is_signed_in() {
-            return all;
-        }
-        if self.config.starttls && !self.is_secure() {
-            all.push_str(" STARTTLS");
-        }
-        if !self.config.cleartext_sign_in && !self.is_secure() {
-            all.push_str(" LOGINDISABLED");
-        }
-        for mechanism in Mechanism::offered(self.tls.as_deref(), self.config.cleartext_sign_in) {
-            all.push_str(" AUTH=");
-            all.push_str(mechanism.name());
-        }
-        all
     }
 
     /// `* word [code] text`
@@ -178,6 +176,35 @@ impl Server {
         }
     }
 
+    /// What is queued, as it goes over the wire.
+    fn take_output(&mut self) -> Vec<u8> {
+        let out = std::mem::take(&mut self.out);
+        let out = match &mut self.deflate {
+            Some(deflate) => deflate.write(&out),
+            None => out,
+        };
+        if std::mem::take(&mut self.deflate_next) {
+            // What the client sent ahead cannot be meant as plain text any more.
+            self.deflate = Some(Box::new(Deflate::new(self.reader.take_rest())));
+        }
+        out
+    }
+
+    /// Brings more of a deflated connection to the reader, if there is more.
+    fn inflate(&mut self) -> bool {
+        match self.deflate.as_mut().map(|deflate| deflate.read()) {
+            None => false,
+            Some(Ok(plain)) => {
+                self.reader.push(&plain);
+                !plain.is_empty()
+            }
+            Some(Err(_)) => {
+                self.close_with("That is no deflated stream");
+                true
+            }
+        }
+    }
+
     fn patience(&self) -> Duration {
         if self.is_signed_in() { limits::IDLE_MAX } else { limits::IDLE_BEFORE_SIGN_IN_MAX }
     }
@@ -192,7 +219,10 @@ impl Session for Server {
             self.progress = now;
         }
         if !matches!(self.awaiting, Awaiting::TlsBegin | Awaiting::TlsStands | Awaiting::Close) {
-            self.reader.push(bytes);
+            match &mut self.deflate {
+                Some(deflate) => deflate.take(bytes),
+                None => self.reader.push(bytes),
+            }
         }
     }
 
@@ -219,7 +249,7 @@ impl Session for Server {
     fn next(&mut self) -> Step<Event> {
         loop {
             if !self.out.is_empty() {
-                return Step::Send(std::mem::take(&mut self.out));
+                return Step::Send(self.take_output());
             }
             if let Some(event) = self.event.take() {
                 return Step::Event(event);
@@ -235,6 +265,7 @@ impl Session for Server {
                 }
                 _ => match self.reader.next_item() {
                     Some(item) => self.take_item(item),
+                    None if self.inflate() => {}
                     None if self.input_ended => self.awaiting = Awaiting::Close,
                     None => return Step::NeedInput,
                 },

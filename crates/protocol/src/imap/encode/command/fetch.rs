@@ -3,13 +3,18 @@
 use super::super::fetch::section;
 use super::super::{list, number};
 use super::{numbered, word};
-use crate::imap::command::{Fetch, FetchItem};
+use crate::imap::command::{Fetch, FetchItem, Partial, Section, SectionText};
 
 /// `FETCH …`
 pub(super) fn fetch(out: &mut Vec<u8>, fetch: &Fetch) {
     numbered(out, fetch.uid, "FETCH ", &fetch.set);
     out.push(b' ');
     list(out, &fetch.items, fetch_item);
+    if let Some(modseq) = fetch.changed_since {
+        word(out, " (CHANGEDSINCE ");
+        number(out, modseq);
+        word(out, if fetch.vanished { " VANISHED)" } else { ")" });
+    }
 }
 
 fn fetch_item(out: &mut Vec<u8>, item: &FetchItem) {
@@ -24,16 +29,34 @@ fn fetch_item(out: &mut Vec<u8>, item: &FetchItem) {
         FetchItem::Body => word(out, "BODY"),
         FetchItem::BodyStructure => word(out, "BODYSTRUCTURE"),
         FetchItem::Uid => word(out, "UID"),
+        FetchItem::ModSeq => word(out, "MODSEQ"),
+        FetchItem::Preview => word(out, "PREVIEW"),
+        FetchItem::SaveDate => word(out, "SAVEDATE"),
+        FetchItem::EmailId => word(out, "EMAILID"),
+        FetchItem::ThreadId => word(out, "THREADID"),
         FetchItem::Section { section: which, peek, partial } => {
             word(out, if *peek { "BODY.PEEK" } else { "BODY" });
             section(out, which);
-            if let Some(partial) = partial {
-                out.push(b'<');
-                number(out, partial.offset.into());
-                out.push(b'.');
-                number(out, partial.octets.into());
-                out.push(b'>');
-            }
+            self::partial(out, *partial);
         }
+        FetchItem::Binary { part, peek, partial } => {
+            word(out, if *peek { "BINARY.PEEK" } else { "BINARY" });
+            section(out, &Section { part: part.clone(), text: SectionText::Whole });
+            self::partial(out, *partial);
+        }
+        FetchItem::BinarySize(part) => {
+            word(out, "BINARY.SIZE");
+            section(out, &Section { part: part.clone(), text: SectionText::Whole });
+        }
+    }
+}
+
+fn partial(out: &mut Vec<u8>, partial: Option<Partial>) {
+    if let Some(partial) = partial {
+        out.push(b'<');
+        number(out, partial.offset.into());
+        out.push(b'.');
+        number(out, partial.octets.into());
+        out.push(b'>');
     }
 }

@@ -4,13 +4,13 @@
 //! Literals are announced as synchronising: a client sends up to each announcement and waits.
 
 mod fetch;
+mod mailbox;
 mod search;
 
 use super::fetch::date_time;
 use super::response::status_name;
-use super::{flags, list, mailbox, nstring, number, sequence_set, string};
-use crate::imap::command::{Append, Command, List, Mailbox, SequenceSet, Store, StoreAction, Transfer};
-use crate::imap::utf7;
+use super::{flags, list, nstring, number, sequence_set, string};
+use crate::imap::command::{Append, AppendMessage, Command, Mailbox, SequenceSet, Store, StoreAction, Transfer};
 
 /// `command`, with its last CRLF.
 pub fn command(out: &mut Vec<u8>, tag: &str, command: &Command) {
@@ -22,6 +22,8 @@ pub fn command(out: &mut Vec<u8>, tag: &str, command: &Command) {
         Command::Logout => word(out, "LOGOUT"),
         Command::StartTls => word(out, "STARTTLS"),
         Command::Namespace => word(out, "NAMESPACE"),
+        Command::Unauthenticate => word(out, "UNAUTHENTICATE"),
+        Command::Compress => word(out, "COMPRESS DEFLATE"),
         Command::Idle => word(out, "IDLE"),
         Command::Check => word(out, "CHECK"),
         Command::Close => word(out, "CLOSE"),
@@ -41,10 +43,8 @@ pub fn command(out: &mut Vec<u8>, tag: &str, command: &Command) {
                 word(out, name);
             });
         }
-        Command::Select(select) => {
-            named(out, if select.read_only { "EXAMINE " } else { "SELECT " }, &select.mailbox);
-        }
-        Command::Create(name) => named(out, "CREATE ", name),
+        Command::Select(select) => mailbox::select(out, select),
+        Command::Create(create) => mailbox::create(out, create),
         Command::Delete(name) => named(out, "DELETE ", name),
         Command::Subscribe(name) => named(out, "SUBSCRIBE ", name),
         Command::Unsubscribe(name) => named(out, "UNSUBSCRIBE ", name),
@@ -52,8 +52,8 @@ pub fn command(out: &mut Vec<u8>, tag: &str, command: &Command) {
             named(out, "RENAME ", from);
             named(out, " ", to);
         }
-        Command::List(query) => listing(out, "LIST ", query),
-        Command::Lsub(query) => listing(out, "LSUB ", query),
+        Command::List(query) => mailbox::list(out, query),
+        Command::Lsub(query) => mailbox::lsub(out, query),
         Command::Status { mailbox, items } => {
             named(out, "STATUS ", mailbox);
             out.push(b' ');
@@ -70,6 +70,8 @@ fn with_sequence_set(out: &mut Vec<u8>, command: &Command) {
         Command::Expunge { uids: None } => word(out, "EXPUNGE"),
         Command::Expunge { uids: Some(set) } => numbered(out, true, "EXPUNGE ", set),
         Command::Search(search) => search::search(out, search),
+        Command::Sort(sort) => search::sort(out, sort),
+        Command::Thread(thread) => search::thread(out, thread),
         Command::Fetch(fetch) => fetch::fetch(out, fetch),
         Command::Store(store) => self::store(out, store),
         Command::Copy(transfer) => self::transfer(out, "COPY ", transfer),
@@ -80,6 +82,11 @@ fn with_sequence_set(out: &mut Vec<u8>, command: &Command) {
 
 fn store(out: &mut Vec<u8>, store: &Store) {
     numbered(out, store.uid, "STORE ", &store.set);
+    if let Some(modseq) = store.unchanged_since {
+        word(out, " (UNCHANGEDSINCE ");
+        number(out, modseq);
+        word(out, ")");
+    }
     word(
         out,
         match store.action {
@@ -101,14 +108,21 @@ fn transfer(out: &mut Vec<u8>, verb: &str, transfer: &Transfer) {
 pub fn append(out: &mut Vec<u8>, tag: &str, append: &Append) {
     out.extend_from_slice(tag.as_bytes());
     named(out, " APPEND ", &append.mailbox);
+    append_message(out, &append.message);
+}
+
+/// ` (flags) "date" {octets}`: of the first message, or of one behind another. A message before it that was in
+/// `UTF8 (…)` is closed by the caller.
+pub fn append_message(out: &mut Vec<u8>, message: &AppendMessage) {
     out.push(b' ');
-    flags(out, &append.flags);
-    if let Some(date) = append.date {
+    flags(out, &message.flags);
+    if let Some(date) = message.date {
         out.push(b' ');
         date_time(out, date);
     }
-    word(out, " {");
-    number(out, append.octets);
+    word(out, if message.utf8 { " UTF8 (" } else { " " });
+    word(out, if message.literal8 { "~{" } else { "{" });
+    number(out, message.octets);
     word(out, "}");
 }
 
@@ -118,7 +132,7 @@ fn word(out: &mut Vec<u8>, word: &str) {
 
 fn named(out: &mut Vec<u8>, verb: &str, name: &Mailbox) {
     word(out, verb);
-    mailbox(out, name.as_str());
+    super::mailbox(out, name.as_str());
 }
 
 fn numbered(out: &mut Vec<u8>, uid: bool, verb: &str, set: &SequenceSet) {
@@ -146,13 +160,4 @@ fn id(out: &mut Vec<u8>, pairs: Option<&[(String, Option<String>)]>) {
             nstring(out, value.as_deref().map(str::as_bytes));
         }),
     }
-}
-
-fn listing(out: &mut Vec<u8>, verb: &str, query: &List) {
-    word(out, verb);
-    string(out, utf7::encode(&query.reference).as_bytes());
-    // IMAP4rev1 has one pattern only.
-    let pattern = query.patterns.first().map_or("", |pattern| pattern.0.as_str());
-    out.push(b' ');
-    string(out, utf7::encode(pattern).as_bytes());
 }

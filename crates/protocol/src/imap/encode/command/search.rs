@@ -2,18 +2,77 @@
 
 use super::super::{astring, list, number, sequence_set, string};
 use super::word;
-use crate::imap::command::{Date, Flag, Search, SearchKey};
+use crate::imap::command::{Date, Flag, Search, SearchKey, SearchReturn, Sort, SortBy, Thread, ThreadAlgorithm};
 use crate::imap::grammar::MONTHS;
 
 /// `SEARCH …`
 pub(super) fn search(out: &mut Vec<u8>, search: &Search) {
     word(out, if search.uid { "UID SEARCH" } else { "SEARCH" });
+    returns(out, search.returns.as_ref());
     if let Some(charset) = &search.charset {
         word(out, " CHARSET ");
         astring(out, charset.as_bytes());
     }
     out.push(b' ');
     search_key(out, &search.key);
+}
+
+fn returns(out: &mut Vec<u8>, returns: Option<&SearchReturn>) {
+    let Some(returns) = returns else { return };
+    word(out, " RETURN ");
+    let options = [
+        ("MIN", returns.min),
+        ("MAX", returns.max),
+        ("ALL", returns.all),
+        ("COUNT", returns.count),
+        ("SAVE", returns.save),
+    ];
+    list(out, options.iter().filter(|(_, asked)| *asked), |out, (name, _)| word(out, name));
+}
+
+/// `SORT …`
+pub(super) fn sort(out: &mut Vec<u8>, sort: &Sort) {
+    word(out, if sort.uid { "UID SORT" } else { "SORT" });
+    returns(out, sort.returns.as_ref());
+    out.push(b' ');
+    list(out, &sort.criteria, |out, criterion| {
+        word(out, if criterion.reverse { "REVERSE " } else { "" });
+        word(
+            out,
+            match criterion.by {
+                SortBy::Arrival => "ARRIVAL",
+                SortBy::Cc => "CC",
+                SortBy::Date => "DATE",
+                SortBy::From => "FROM",
+                SortBy::Size => "SIZE",
+                SortBy::Subject => "SUBJECT",
+                SortBy::To => "TO",
+                SortBy::DisplayFrom => "DISPLAYFROM",
+                SortBy::DisplayTo => "DISPLAYTO",
+            },
+        );
+    });
+    in_charset(out, &sort.charset, &sort.key);
+}
+
+/// `THREAD …`
+pub(super) fn thread(out: &mut Vec<u8>, thread: &Thread) {
+    word(out, if thread.uid { "UID THREAD " } else { "THREAD " });
+    word(
+        out,
+        match thread.algorithm {
+            ThreadAlgorithm::OrderedSubject => "ORDEREDSUBJECT",
+            ThreadAlgorithm::References => "REFERENCES",
+        },
+    );
+    in_charset(out, &thread.charset, &thread.key);
+}
+
+fn in_charset(out: &mut Vec<u8>, charset: &str, key: &SearchKey) {
+    out.push(b' ');
+    astring(out, charset.as_bytes());
+    out.push(b' ');
+    search_key(out, key);
 }
 
 fn search_key(out: &mut Vec<u8>, key: &SearchKey) {
@@ -52,6 +111,18 @@ fn search_key(out: &mut Vec<u8>, key: &SearchKey) {
         SearchKey::SentSince(day) => date_key(out, "SENTSINCE ", *day),
         SearchKey::Larger(octets) => size_key(out, "LARGER ", *octets),
         SearchKey::Smaller(octets) => size_key(out, "SMALLER ", *octets),
+        SearchKey::ModSeq(modseq) => {
+            word(out, "MODSEQ ");
+            number(out, *modseq);
+        }
+        SearchKey::SavedBefore(day) => date_key(out, "SAVEDBEFORE ", *day),
+        SearchKey::SavedOn(day) => date_key(out, "SAVEDON ", *day),
+        SearchKey::SavedSince(day) => date_key(out, "SAVEDSINCE ", *day),
+        SearchKey::SaveDateSupported => word(out, "SAVEDATESUPPORTED"),
+        SearchKey::Older(seconds) => size_key(out, "OLDER ", *seconds),
+        SearchKey::Younger(seconds) => size_key(out, "YOUNGER ", *seconds),
+        SearchKey::EmailId(id) => word(out, &format!("EMAILID {id}")),
+        SearchKey::ThreadId(id) => word(out, &format!("THREADID {id}")),
     }
 }
 

@@ -1,0 +1,14 @@
+//! Ids of mailboxes and messages that never change (OBJECTID, RFC 8474).
+
+use envelope::MailboxId;
+use mailstore::{Account, Message};
+
+/// `MAILBOXID`: kept over a RENAME, never given again.
+pub(super) fn mailbox_id(account: &Account, mailbox: MailboxId) -> String {
+    format!("F{:x}-{:x}", account.id().0, mailbox.0)
+}
+
+/// `EMAILID`: copies share their bytes, and so their id.
+pub(super) fn email_id(message: &Message) -> String {
+    format!("M{:x}", message.body.0)
+}

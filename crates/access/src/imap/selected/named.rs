@@ -1,0 +1,93 @@
+//! Which messages a command means: sets of sequence numbers or UIDs, and `$`, against the mailbox as the client knows it.
+
+use mailstore::{Entry, UidSet};
+use protocol::imap::SequenceSet;
+
+use super::Selected;
+use crate::imap::trouble::Trouble;
+
+/// Messages that a command names: their places, ascending.
+pub(in crate::imap) struct Named {
+    /// Half-open ranges of places.
+    ranges: Vec<(usize, usize)>,
+    /// Some of them are expunged, and were named by sequence numbers.
+    pub(in crate::imap) some_gone: bool,
+}
+
+impl Selected {
+    /// The messages that a set names. A sequence number that there is none of is an error; a UID that there is none of
+    /// is not (RFC 3501 section 6.4.8). In an empty mailbox no number is an error: clients ask for `1:*` wherever they
+    /// are, and other servers let them.
+    pub(in crate::imap) fn named(&self, set: &SequenceSet, uid: bool) -> Result<Named, Trouble> {
+        let count = sequence(self.entries.len()).saturating_sub(1);
+        let mut ranges = Vec::new();
+        if *set == SequenceSet::Saved {
+            ranges = self.places_of(&self.saved);
+        } else if uid {
+            let named = set.ranges(self.entries.last().map_or(0, |entry| entry.uid));
+            ranges = self.places_of(&UidSet::from_ranges(named));
+        } else {
+            let named = set.ranges(count);
+            let none = named.is_empty() && count > 0;
+            if none || count > 0 && named.iter().any(|(low, high)| *low == 0 || *high > count) {
+                return Err(Trouble::Sequence);
+            }
+            ranges.extend(named.iter().filter(|_| count > 0).map(|(low, high)| (place(*low), place(*high) + 1)));
+        }
+        ranges.retain(|(start, end)| start < end);
+        let mut named = Named { ranges, some_gone: false };
+        named.some_gone = !uid && !self.gone.is_empty() && self.iter(&named).any(|(_, e)| self.is_gone(e.uid));
+        Ok(named)
+    }
+
+    fn places_of(&self, uids: &UidSet) -> Vec<(usize, usize)> {
+        let of = |(low, high): &(u32, u32)| {
+            let start = self.entries.partition_point(|entry| entry.uid < *low);
+            (start, self.entries.partition_point(|entry| entry.uid <= *high))
+        };
+        uids.ranges().iter().map(of).collect()
+    }
+
+    /// Of these, those whose MODSEQ is higher (RFC 7162 section 3.1.4.1).
+    pub(in crate::imap) fn changed_since(&self, named: &Named, modseq: u64) -> Named {
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        for (seq, _) in self.iter(named).filter(|(_, entry)| entry.modseq > modseq) {
+            let at = place(seq);
+            match ranges.last_mut() {
+                Some((_, end)) if *end == at => *end = at + 1,
+                _ => ranges.push((at, at + 1)),
+            }
+        }
+        Named { ranges, some_gone: named.some_gone }
+    }
+
+    /// The messages named, with their sequence numbers.
+    pub(in crate::imap) fn iter<'a>(&'a self, named: &'a Named) -> impl Iterator<Item = (u32, &'a Entry)> + 'a {
+        named.ranges.iter().flat_map(|(start, end)| {
+            let entries = self.entries.get(*start..*end).unwrap_or_default();
+            (sequence(*start)..).zip(entries)
+        })
+    }
+
+    /// The UIDs named, without those that are gone.
+    pub(in crate::imap) fn uids(&self, named: &Named) -> UidSet {
+        let mut ranges: Vec<(u32, u32)> = Vec::with_capacity(named.ranges.len());
+        for (start, end) in &named.ranges {
+            let first = self.entries.get(*start).map(|entry| entry.uid);
+            let last = self.entries.get(end.saturating_sub(1)).map(|entry| entry.uid);
+            // No other message stands between them now, and a new one stands behind them all.
+            ranges.extend(first.zip(last));
+        }
+        UidSet::from_ranges(ranges)
+    }
+}
+
+/// The sequence number of a place.
+pub(super) fn sequence(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// The place of a sequence number.
+fn place(sequence: u32) -> usize {
+    usize::try_from(sequence).unwrap_or(usize::MAX).saturating_sub(1)
+}

@@ -1,0 +1,95 @@
+//! SORT (RFC 5256, RFC 5957), answered in the old form or by ESEARCH (RFC 5267 section 3). What messages are ordered by
+//! comes out of their digests: no body is opened.
+
+mod keys;
+
+use std::cmp::Ordering;
+
+use mailstore::UidSet;
+use protocol::imap::encode::{Code, ESearch, Untagged};
+use protocol::imap::{Sort, SortBy, SortCriterion};
+
+use super::talk::Talk;
+use super::trouble::Trouble;
+use crate::limits::{ROWS_BATCH, SORT_MESSAGES_MAX};
+pub(super) use keys::Sortable;
+
+impl Talk {
+    pub(super) async fn sort(&mut self, sort: &Sort) -> Result<(), Trouble> {
+        let saves = sort.returns.is_some_and(|returns| returns.save);
+        if saves && let Some(selected) = &mut self.selected {
+            // What fails from here on leaves nothing behind.
+            selected.saved = UidSet::EMPTY;
+        }
+        let Some(found) = self.find(&sort.key, Some(&sort.charset)).await? else { return Ok(()) };
+        let Some(mut rows) = self.sortables(&found).await? else { return Ok(()) };
+        rows.sort_by(|a, b| order(a, b, &sort.criteria));
+        let numbers: Vec<u32> = rows.iter().map(|row| if sort.uid { row.uid } else { row.seq }).collect();
+        let Some(returns) = sort.returns else {
+            self.line.session().untagged(&Untagged::Sort(&numbers));
+            return self.done(sort.uid, "SORT").await;
+        };
+        if returns.save {
+            self.selected()?.saved = rows.iter().map(|row| row.uid).collect();
+        }
+        if returns.min || returns.max || returns.all || returns.count {
+            let modseq = if sort.key.mentions_modseq() { rows.iter().map(|row| row.modseq).max() } else { None };
+            let tag = self.line.session().tag().to_owned();
+            let answer = ESearch {
+                tag: &tag,
+                uid: sort.uid,
+                min: numbers.first().copied().filter(|_| returns.min),
+                max: numbers.last().copied().filter(|_| returns.max),
+                count: returns.count.then(|| u32::try_from(numbers.len()).unwrap_or(u32::MAX)),
+                all: returns.all.then_some(&numbers),
+                modseq,
+            };
+            self.line.session().untagged(&Untagged::ESearch(answer));
+        }
+        self.done(sort.uid, "SORT").await
+    }
+
+    /// What these messages are ordered by. `None`: they are too many, and the client was told.
+    pub(super) async fn sortables(&mut self, found: &[(u32, u32)]) -> Result<Option<Vec<Sortable>>, Trouble> {
+        if found.len() > SORT_MESSAGES_MAX {
+            self.line.session().no(Some(&Code::Word("LIMIT")), "Too many messages to be put in order");
+            return Ok(None);
+        }
+        let account = self.account()?;
+        let mailbox = self.selected()?.mailbox;
+        let mut rows = Vec::with_capacity(found.len());
+        for batch in found.chunks(ROWS_BATCH) {
+            let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
+            for summary in account.summaries(mailbox, &uids, batch.len()).await? {
+                let at = batch.binary_search_by_key(&summary.message.uid, |(_, uid)| *uid).ok();
+                if let Some((seq, _)) = at.and_then(|at| batch.get(at)) {
+                    rows.push(Sortable::of(*seq, &summary));
+                }
+            }
+        }
+        Ok(Some(rows))
+    }
+}
+
+/// By the criteria, the first counts most; what is the same by all of them stays in the order of the mailbox (RFC 5256
+/// section 3).
+fn order(a: &Sortable, b: &Sortable, criteria: &[SortCriterion]) -> Ordering {
+    for criterion in criteria {
+        let order = match criterion.by {
+            SortBy::Arrival => a.arrival.cmp(&b.arrival),
+            SortBy::Cc => a.cc.cmp(&b.cc),
+            SortBy::Date => a.sent.cmp(&b.sent),
+            SortBy::From => a.from.cmp(&b.from),
+            SortBy::Size => a.octets.cmp(&b.octets),
+            SortBy::Subject => a.subject.cmp(&b.subject),
+            SortBy::To => a.to.cmp(&b.to),
+            SortBy::DisplayFrom => a.display_from.cmp(&b.display_from),
+            SortBy::DisplayTo => a.display_to.cmp(&b.display_to),
+        };
+        let order = if criterion.reverse { order.reverse() } else { order };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    a.seq.cmp(&b.seq)
+}
