@@ -175,6 +175,12 @@ pub trait Transaction: Query {
         table::keep(self, staged, references)
     }
 
+    /// The same for a transaction that may be asked for twice, since the answer to its COMMIT may be lost. `None` when the
+    /// body has been named before, though perhaps nothing names it any more: the transaction was committed.
+    fn keep_first(&self, staged: &StagedBody, references: u32) -> Result<Option<BodyId>, Error> {
+        table::keep_first(self, staged, references)
+    }
+
     /// One more row names it.
     fn add_reference(&self, body: BodyId) -> Result<(), Error> {
         table::add_reference(self, body)

@@ -10,6 +10,10 @@ const KEEP: &str = "
     ON CONFLICT (body) DO UPDATE SET refs = storage_body.refs + excluded.refs, dead_since = 0
     WHERE storage_body.checksum = excluded.checksum AND storage_body.octets = excluded.octets";
 
+const KEEP_FIRST: &str = "
+    INSERT INTO storage_body (body, segment, place, octets, stored, label, checksum, refs, dead_since)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0) ON CONFLICT (body) DO NOTHING";
+
 const ADD: &str = "UPDATE storage_body SET refs = refs + 1, dead_since = 0 WHERE body = $1";
 
 const DROP: &str = "
@@ -24,28 +28,51 @@ const MOVE: &str = "
 
 /// Names a staged body. Naming it again adds references.
 pub(crate) fn keep<T: Transaction + ?Sized>(tx: &T, staged: &StagedBody, references: u32) -> Result<BodyId, Error> {
+    if insert(tx, KEEP, staged, references)? { Ok(staged.id()) } else { Err(taken(staged.id())) }
+}
+
+/// Names a staged body that has no name yet. `None` when it has one, or had one: its row outlives its last name by the
+/// grace, and nobody may name a staged body later than that.
+pub(crate) fn keep_first<T: Transaction + ?Sized>(
+    tx: &T,
+    staged: &StagedBody,
+    references: u32,
+) -> Result<Option<BodyId>, Error> {
+    if insert(tx, KEEP_FIRST, staged, references)? {
+        return Ok(Some(staged.id()));
+    }
+    const SQL: &str = "SELECT octets FROM storage_body WHERE body = $1";
+    let row = tx.query_one(SQL, &[staged.id().into()])?;
+    let is_this = row.is_some_and(|row| row.int(0).is_ok_and(|octets| octets == signed(staged.len())));
+    if is_this { Ok(None) } else { Err(taken(staged.id())) }
+}
+
+fn taken(body: BodyId) -> Error {
+    Error::Constraint(format!("another body has the name {}", body.0))
+}
+
+fn insert<T: Transaction + ?Sized>(
+    tx: &T,
+    sql: &'static str,
+    staged: &StagedBody,
+    references: u32,
+) -> Result<bool, Error> {
     staged.check_age()?;
     if references == 0 {
         return Err(Error::Bug("a body is kept for no row".to_owned()));
     }
     let at = staged.located();
-    let touched = tx.execute(
-        KEEP,
-        &[
-            at.body.into(),
-            at.segment.into(),
-            signed(at.place).into(),
-            signed(at.octets).into(),
-            signed(at.stored).into(),
-            i64::from(at.label).into(),
-            i64::from(at.checksum).into(),
-            i64::from(references).into(),
-        ],
-    )?;
-    if touched == 0 {
-        return Err(Error::Constraint(format!("another body has the name {}", at.body.0)));
-    }
-    Ok(at.body)
+    let parameters = [
+        at.body.into(),
+        at.segment.into(),
+        signed(at.place).into(),
+        signed(at.octets).into(),
+        signed(at.stored).into(),
+        i64::from(at.label).into(),
+        i64::from(at.checksum).into(),
+        i64::from(references).into(),
+    ];
+    Ok(tx.execute(sql, &parameters)? > 0)
 }
 
 /// One more row names it.

@@ -12,6 +12,7 @@ pub async fn all(store: &Store) {
     nobody_opens_what_nobody_kept(store).await;
     several_open_at_once(store).await;
     references_are_counted(store).await;
+    a_first_name_is_given_once(store).await;
     labels_are_bounded(store).await;
     many_at_once(store).await;
 }
@@ -28,6 +29,27 @@ pub async fn stage(store: &Store, octets: &[u8]) -> StagedBody {
 pub async fn keep(store: &Store, octets: &[u8]) -> BodyId {
     let staged = stage(store, octets).await;
     store.write(move |tx| tx.keep(&staged, 1)).await.unwrap().0
+}
+
+/// Whoever asks for a transaction a second time learns that the first was committed, whatever has happened since.
+async fn a_first_name_is_given_once(store: &Store) {
+    let staged = std::sync::Arc::new(stage(store, b"once").await);
+    let keep = |fails: bool| {
+        let staged = staged.clone();
+        store.write(move |tx| {
+            let kept = tx.keep_first(&staged, 2)?;
+            if fails { Err(Error::Refused("a test".to_owned())) } else { Ok(kept) }
+        })
+    };
+    assert!(keep(true).await.is_err());
+    assert_eq!(keep(false).await.unwrap().0, Some(staged.id()));
+    assert_eq!(keep(false).await.unwrap().0, None);
+    let id = staged.id();
+    let both = store.write(move |tx| tx.drop_reference(id).and_then(|()| tx.drop_reference(id)));
+    both.await.unwrap();
+    assert_eq!(keep(false).await.unwrap().0, None);
+    let refs = store.read(move |q| q.query_one("SELECT refs FROM storage_body WHERE body = $1", &[id.into()]));
+    assert_eq!(refs.await.unwrap().unwrap().int(0).unwrap(), 0);
 }
 
 async fn sizes_come_back_whole(store: &Store) {
