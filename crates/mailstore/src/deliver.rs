@@ -55,6 +55,39 @@ pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp)
     Ok(placed)
 }
 
+/// Where a letter stands that was delivered before; `None` when its reader has removed it since, or moved it elsewhere.
+pub(crate) fn find(
+    tx: &dyn Transaction,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<Option<Placed>, storage::Error> {
+    let mailbox = MailboxId(target(tx, delivery, now)?);
+    let Some((uid, modseq)) = standing(tx, delivery, mailbox)? else { return Ok(None) };
+    let Some(row) = rows::by_id(tx, delivery.account, mailbox)? else { return Ok(None) };
+    Ok(Some(Placed {
+        account: delivery.account,
+        mailbox,
+        name: row.name,
+        uid_validity: narrow(row.uid_validity),
+        uid: narrow(uid),
+        modseq: modseq as u64,
+        duplicate: true,
+    }))
+}
+
+/// UID and MODSEQ.
+fn standing(
+    tx: &dyn Transaction,
+    delivery: &Delivery,
+    mailbox: MailboxId,
+) -> Result<Option<(i64, i64)>, storage::Error> {
+    const SQL: &str = "SELECT uid, modseq FROM message \
+                       WHERE account_id = $1 AND mailbox_id = $2 AND mail_id = $3 AND copied = 0";
+    let key = [delivery.account.0.into(), mailbox.0.into(), delivery.mail.to_bytes().into()];
+    let row = tx.query_one(SQL, &key)?;
+    row.map(|row| Ok((row.int(0)?, row.int(1)?))).transpose()
+}
+
 /// The mailbox's key: INBOX unless another one is named and stands.
 fn target(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp) -> Result<i64, storage::Error> {
     let Some(wanted) = &delivery.mailbox else { return Ok(INBOX_ID) };
@@ -78,8 +111,6 @@ fn undo(
     placed: &mut Placed,
     booking: Booking,
 ) -> Result<(), storage::Error> {
-    const SQL: &str = "SELECT uid, modseq FROM message \
-                       WHERE account_id = $1 AND mailbox_id = $2 AND mail_id = $3 AND copied = 0";
     let back = Booking {
         uids: 0,
         messages: -booking.messages,
@@ -89,10 +120,9 @@ fn undo(
     };
     rows::book(tx, delivery.account, placed.mailbox.0, back)?;
     tx.drop_reference(delivery.body)?;
-    let key = [delivery.account.0.into(), placed.mailbox.0.into(), delivery.mail.to_bytes().into()];
-    let row = tx.query_one(SQL, &key)?.ok_or_else(|| storage::Error::Bug("a letter is there and is not".into()))?;
-    placed.uid = narrow(row.int(0)?);
-    placed.modseq = row.int(1)? as u64;
+    let (uid, modseq) = standing(tx, delivery, placed.mailbox)?
+        .ok_or_else(|| storage::Error::Bug("a letter is there and is not".into()))?;
+    (placed.uid, placed.modseq) = (narrow(uid), modseq as u64);
     placed.duplicate = true;
     Ok(())
 }

@@ -73,9 +73,15 @@ impl Mailstore {
         deliver::deliver(tx, delivery, self.now())
     }
 
+    /// Where a letter stands that was delivered before, by a transaction whose answer was lost. `None` when its reader has
+    /// removed it since, or moved it elsewhere: it is not delivered again.
+    pub fn find_in(&self, tx: &dyn Transaction, delivery: &Delivery) -> Result<Option<Placed>, storage::Error> {
+        deliver::find(tx, delivery, self.now())
+    }
+
     /// Tells listeners, after the commit.
-    pub fn announce(&self, placed: &[Placed]) {
-        for one in placed.iter().filter(|one| !one.duplicate) {
+    pub fn announce<'a>(&self, placed: impl IntoIterator<Item = &'a Placed>) {
+        for one in placed.into_iter().filter(|one| !one.duplicate) {
             self.inner.hub.tell(one.account, Hint::Mailbox(one.mailbox));
         }
     }
