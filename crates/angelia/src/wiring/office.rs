@@ -194,9 +194,13 @@ impl Office {
             shutdown: &self.shutdown,
         };
         let services = Services::new(&parts);
-        let shutdown = Shutdown::new();
-        let outbound = services::outbound(&parts, shutdown.clone(), false)?;
-        let goes_another_way = services::goes_another_way(&self.settings, &settings);
+        let outbound = match services::goes_another_way(&self.settings, &settings) {
+            true => {
+                let shutdown = Shutdown::new();
+                Some((services::outbound(&parts, shutdown.clone(), false)?, shutdown))
+            }
+            false => None,
+        };
         let drop_box = DropBox::start(&parts, self.drop_box.take());
         // A door that only changes its service frees its address first.
         self.doors.retain(|open| {
@@ -208,7 +212,7 @@ impl Office {
         });
         self.services.store(Arc::new(services));
         self.drop_box = Some(drop_box);
-        if goes_another_way {
+        if let Some((outbound, shutdown)) = outbound {
             self.replace_outbound(outbound, shutdown);
         }
         self.places.set_limits(&settings);

@@ -98,15 +98,20 @@ pub(super) fn outbound(
 
 /// Whether a reload changes anything of mail out.
 pub(super) fn goes_another_way(old: &Settings, new: &Settings) -> bool {
-    let part = |settings: &Settings| {
-        let Settings { hostname, listen, dns_server, dnssec, outbound, routes, tls_reports, backoff, .. } =
-            settings.clone();
-        let (octets, forward) = (settings.message_octets_max, settings.forward.clone());
-        let own = (hostname, listen, dns_server, dnssec, outbound, routes, tls_reports, backoff);
-        // As text: the settings have no other use for being compared.
-        format!("{own:?} {octets} {forward:?} {:?}", settings.tls.authorities)
-    };
-    part(old) != part(new)
+    // Where a route stands in the file does not matter, only which comes first.
+    let same_routes = old.routes.iter().map(|one| &one.route).eq(new.routes.iter().map(|one| &one.route));
+    let same = same_routes
+        && old.dns_server == new.dns_server
+        && old.message_octets_max == new.message_octets_max
+        && old.hostname == new.hostname
+        && old.listen == new.listen
+        && old.dnssec == new.dnssec
+        && old.outbound == new.outbound
+        && old.tls_reports == new.tls_reports
+        && old.backoff == new.backoff
+        && old.forward == new.forward
+        && old.tls.authorities == new.tls.authorities;
+    !same
 }
 
 /// How mail goes out: for the server that carries it, and for the operator who asks where it would go.
@@ -193,4 +198,29 @@ pub(crate) fn transfer(
     };
     let Ground { store, directory, mailstore, queue, .. } = ground.clone();
     mhs::Context::new(store, directory, mailstore, queue, journal, own, shutdown)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::parse;
+
+    fn settings(more: &str) -> Settings {
+        let text = format!("hostname = \"athens.test\"\ndata = \"/var/lib/angelia\"\n{more}");
+        parse(&text, Path::new("/")).unwrap()
+    }
+
+    #[test]
+    fn only_what_mail_out_is_made_of_changes_it() {
+        let route = "[[route]]\ndomain = [\"patras.test\"]\nto = \"mx\"\nconnections = 3\n";
+        let old = settings(route);
+        // A line further down, and something else.
+        let same = settings(&format!("\n[limits]\nrecipients = 7\n\n{route}"));
+        assert!(same.recipients_max != old.recipients_max && !goes_another_way(&old, &same));
+        for other in [route.replace('3', "4"), String::new(), format!("{route}[outbound]\nconnections = 3\n")] {
+            assert!(goes_another_way(&old, &settings(&other)), "{other}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::reader::{Reader, as_text};
 use crate::config::kind;
 
 /// How mail goes out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboundSettings {
     /// The port of other mail servers.
     pub port: u16,
