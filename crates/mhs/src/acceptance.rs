@@ -220,22 +220,36 @@ impl Ready {
         Ok(prepared)
     }
 
-    /// Writes the rows, in whatever transaction. Repeating it changes nothing. Answers the mailboxes, for
-    /// [`Ready::tell`].
-    pub fn write_in(&self, tx: &dyn Transaction) -> Result<Vec<Placed>, storage::Error> {
+    /// Writes the rows, in whatever transaction. Repeating it changes nothing, whatever has become of the letter since:
+    /// what was read and removed, or was carried on, does not come a second time. Answers the mailboxes, for
+    /// [`Ready::tell`]; none where its reader has the letter no more.
+    pub fn write_in(&self, tx: &dyn Transaction) -> Result<Vec<Option<Placed>>, storage::Error> {
         let letter = &self.letter;
         let branches = branches(letter);
         let copies = letter.local.len() + branches.len();
-        let body = tx.keep(&self.staged, u32::try_from(copies).unwrap_or(u32::MAX))?;
-        let mut placed = mda::deliver_in(
-            tx,
-            &self.mailstore,
-            letter,
-            &mda::Kept { body, octets: self.octets, digest: self.digest.as_ref() },
-        )?;
+        let Some(body) = tx.keep_first(&self.staged, u32::try_from(copies).unwrap_or(u32::MAX))? else {
+            return self.find_in(tx);
+        };
+        let kept = mda::Kept { body, octets: self.octets, digest: self.digest.as_ref() };
+        let mut placed = mda::deliver_in(tx, &self.mailstore, letter, &kept)?;
         for (branch, prepared) in branches.iter().zip(&self.prepared) {
             let recipients = branch.recipients();
             self.queue.accept_in(tx, &branch.mail(letter, body, self.octets, &recipients), prepared)?;
+        }
+        if let Some(notice) = &self.circles {
+            placed.extend(notice.write_in(tx)?);
+        }
+        Ok(placed)
+    }
+
+    /// The rows were written before, and the answer lost.
+    fn find_in(&self, tx: &dyn Transaction) -> Result<Vec<Option<Placed>>, storage::Error> {
+        let (letter, body) = (&self.letter, self.staged.id());
+        let kept = mda::Kept { body, octets: self.octets, digest: None };
+        let mut placed = mda::find_in(tx, &self.mailstore, letter, &kept)?;
+        for (branch, prepared) in branches(letter).iter().zip(&self.prepared) {
+            let recipients = branch.recipients();
+            self.queue.find_in(tx, &branch.mail(letter, body, self.octets, &recipients), prepared)?;
         }
         if let Some(notice) = &self.circles {
             placed.extend(notice.write_in(tx)?);
@@ -267,7 +281,7 @@ impl Ready {
     }
 
     /// Tells the journal, the readers and the queue, after the commit.
-    pub fn tell(&self, context: &Context, placed: &[Placed]) {
+    pub fn tell(&self, context: &Context, placed: &[Option<Placed>]) {
         let letter = &self.letter;
         let record = |event| context.record(letter.session, Some(letter.id), event);
         record(Event::Accepted {
@@ -278,6 +292,7 @@ impl Ready {
             service: letter.service,
         });
         for (local, placed) in letter.local.iter().zip(placed) {
+            let Some(placed) = placed else { continue };
             record(Event::Delivered {
                 recipient: local.recipient.clone(),
                 account: local.address.clone(),
@@ -293,7 +308,7 @@ impl Ready {
         if let Some(notice) = &self.circles {
             notice.tell(context, noticed);
         }
-        self.mailstore.announce(placed);
+        self.mailstore.announce(placed.iter().flatten());
         for prepared in &self.prepared {
             prepared.hand_over();
         }
@@ -343,7 +358,7 @@ impl Accepted {
 pub async fn accept(context: &Context, ready: Ready) -> Result<Accepted, storage::Error> {
     let ready = Arc::new(ready);
     let (placed, committed) = match write(context, &ready).await {
-        // Asked again with the same id, the answer is known: what is there is not written twice.
+        // Asked again with the same body, the answer is known: what was written is not written twice.
         Err(storage::Error::OutcomeUnknown(_)) => write(context, &ready).await?,
         other => other?,
     };
@@ -352,7 +367,7 @@ pub async fn accept(context: &Context, ready: Ready) -> Result<Accepted, storage
     Ok(Accepted { id: ready.id(), _committed: committed })
 }
 
-async fn write(context: &Context, ready: &Arc<Ready>) -> Result<(Vec<Placed>, Committed), storage::Error> {
+async fn write(context: &Context, ready: &Arc<Ready>) -> Result<(Vec<Option<Placed>>, Committed), storage::Error> {
     let ready = Arc::clone(ready);
     context.store.write(move |tx| ready.write_in(tx)).await
 }

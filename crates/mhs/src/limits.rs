@@ -134,9 +134,17 @@ pub const OUTBOUND_GATHERED_MAX: usize = 1_000;
 /// Outcomes that are settled in one transaction.
 pub const OUTBOUND_SETTLE_MAX: usize = 500;
 
+/// Senders under which a destination is filed among those that may begin: one more than can have as many attempts under
+/// way as one sender may, half of [`OUTBOUND_ATTEMPTS_UNPROVEN`], at once.
+pub const OUTBOUND_LANES_FILED: usize = 2 * OUTBOUND_ATTEMPTS_MAX / OUTBOUND_ATTEMPTS_UNPROVEN + 1;
+
 /// How long a claim is ours without renewal. It is renewed long before; a server that died and is not the only one on
 /// its store gives its letters to the others after this time.
 pub const OUTBOUND_LEASE: Duration = Duration::from_secs(15 * 60);
+
+/// So long before its end nobody relies on a lease any more: the clocks of two nodes are not quite the same, and a last
+/// line takes its time. Less than what is left of one when its renewal has failed once.
+pub const OUTBOUND_LEASE_MARGIN: Duration = Duration::from_secs(2 * 60);
 
 /// How long a rest that is over is remembered while nobody has a letter for the destination: longer than the longest
 /// back-off of a letter, so that its next attempt still counts as one more in a row.

@@ -26,7 +26,7 @@ impl Desk for Room {
     fn room(&self, _: &str, _: Lane, wanted: usize, _: bool) -> usize {
         wanted.min(*self.0.lock().unwrap())
     }
-    fn hand_over(&self, _: Vec<Claim>) {}
+    fn hand_over(&self, _: Vec<Claim>, _: Duration) {}
     fn give_up(&self, _: &str, _: Lane, _: usize) {}
     fn terms(&self) -> Terms {
         Terms { lease: Duration::from_secs(600), patience: Backoff::default() }

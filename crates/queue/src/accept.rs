@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use envelope::Timestamp;
 use storage::{Error, Transaction, Value};
 
 use crate::prepare::{Begin, Place, Prepared};
@@ -27,11 +28,17 @@ pub(crate) fn accept(tx: &dyn Transaction, new: &NewMail<'_>, prepared: &Prepare
         let birth = birth(tx, &mut standings, begin, prepared, new)?;
         insert(tx, &fixed, new, prepared.lane, &birth)?;
         if birth.fence > 0 {
-            leased.push(claim(&mail, fixed, prepared.lane));
+            leased.push(claim(&mail, fixed, prepared.lane, Timestamp(birth.due_at)));
         }
     }
     prepared.lease(leased);
     Ok(true)
+}
+
+/// See [`crate::Queue::find_in`].
+pub(crate) fn find(tx: &dyn Transaction, new: &NewMail<'_>, prepared: &Prepared) -> Result<(), Error> {
+    prepared.lease(leased_before(tx, &Arc::new(mail(new)), new, prepared)?);
+    Ok(())
 }
 
 /// See [`crate::Queue::accept_held_in`].
@@ -90,7 +97,7 @@ fn fixed(new: &NewMail<'_>, number: i64, recipient: &NewRecipient<'_>, destinati
     }
 }
 
-fn claim(mail: &Arc<Mail>, fixed: Fixed, lane: Lane) -> Claim {
+fn claim(mail: &Arc<Mail>, fixed: Fixed, lane: Lane, leased_until: Timestamp) -> Claim {
     Claim {
         mail: mail.clone(),
         number: fixed.number,
@@ -104,6 +111,7 @@ fn claim(mail: &Arc<Mail>, fixed: Fixed, lane: Lane) -> Claim {
         asked: false,
         overdue: false,
         fence: 1,
+        leased_until,
     }
 }
 
@@ -188,7 +196,7 @@ fn leased_before(
     new: &NewMail<'_>,
     prepared: &Prepared,
 ) -> Result<Vec<Claim>, Error> {
-    const SQL: &str = "SELECT number FROM queue_recipient WHERE mail_id = $1 AND claimed_by = $2 AND fence = 1 \
+    const SQL: &str = "SELECT number, due_at FROM queue_recipient WHERE mail_id = $1 AND claimed_by = $2 AND fence = 1 \
                        AND due_at > $3 AND held = 0 ORDER BY number";
     if !prepared.begins.iter().any(|begin| begin.place == Place::HandedOver) {
         return Ok(Vec::new());
@@ -201,7 +209,8 @@ fn leased_before(
         if let (Some(recipient), Some(begin)) = (new.recipients.get(place), prepared.begins.get(place))
             && begin.place == Place::HandedOver
         {
-            leased.push(claim(mail, fixed(new, number, recipient, &begin.destination), prepared.lane));
+            let fixed = fixed(new, number, recipient, &begin.destination);
+            leased.push(claim(mail, fixed, prepared.lane, Timestamp(row.int(1)?)));
         }
     }
     Ok(leased)

@@ -22,8 +22,9 @@ pub trait Desk: Send + Sync {
     fn room(&self, destination: &str, lane: Lane, wanted: usize, asked: bool) -> usize;
 
     /// Recipients that were accepted a moment ago, within a reservation, leased to this node already. It may come after
-    /// the desk was detached; then the desk parks them, or lets the leases run out.
-    fn hand_over(&self, claims: Vec<Claim>);
+    /// the desk was detached; then the desk parks them, or lets the leases run out. Their leases began so long ago, by the
+    /// clock that never goes back.
+    fn hand_over(&self, claims: Vec<Claim>, leased_ago: Duration);
 
     /// So many of a reservation came to nothing.
     fn give_up(&self, destination: &str, lane: Lane, count: usize);

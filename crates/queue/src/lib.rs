@@ -100,13 +100,9 @@ impl Queue {
         *self.inner.desk.write().unwrap_or_else(PoisonError::into_inner) = Some(desk);
     }
 
-    /// The end of the desk. New rows are due; those that were prepared before may still be handed to it.
-    pub fn detach(&self) {
-        self.inner.desk.write().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
-    /// The end of this desk: of another one that was attached since, nothing is changed.
-    pub fn detach_this(&self, desk: &Arc<dyn Desk>) {
+    /// The end of this desk: new rows are due; those that were prepared before may still be handed to it. Of another desk
+    /// that was attached since, nothing is changed.
+    pub fn detach<D: Desk + ?Sized>(&self, desk: &Arc<D>) {
         let mut attached = self.inner.desk.write().unwrap_or_else(PoisonError::into_inner);
         // By address alone: the table of functions of one type may stand in several places.
         if attached.as_ref().is_some_and(|other| std::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(desk))) {
@@ -146,6 +142,12 @@ impl Queue {
         accept::accept(tx, new, prepared)
     }
 
+    /// In place of [`Queue::accept_in`] for a letter that was accepted before, by a transaction whose answer was lost:
+    /// [`Prepared::hand_over`] hands over what that one has leased. What has been delivered since is gone, and stays gone.
+    pub fn find_in(&self, tx: &dyn Transaction, new: &NewMail<'_>, prepared: &Prepared) -> Result<(), storage::Error> {
+        accept::find(tx, new, prepared)
+    }
+
     /// The same for a letter that was found again after the queue was lost: its rows are held, since nobody knows whether
     /// it has gone out. The operator releases or drops them.
     pub fn accept_held_in(&self, tx: &dyn Transaction, new: &NewMail<'_>) -> Result<bool, storage::Error> {
@@ -165,7 +167,7 @@ impl Queue {
         let _ = tokio::time::timeout(poll, self.inner.bell.notified()).await;
     }
 
-    /// Prolongs leases; answers the claims (letter and number) that are lost.
+    /// Prolongs leases, never shortens one: where the clock was set back, what is written stands. Answers the claims (letter and number) that are lost.
     pub async fn renew(&self, claims: Vec<(MailId, i64, i64)>, until: Timestamp) -> Result<Vec<(MailId, i64)>, Error> {
         let node = self.inner.node.clone();
         let write = self.inner.store.write(move |tx| {

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use envelope::{Address, ReversePath, Timestamp};
 
@@ -19,6 +20,8 @@ use crate::{Queue, lock};
 pub struct Prepared {
     pub(crate) node: Arc<str>,
     pub(crate) now: Timestamp,
+    /// The same moment, by the clock that never goes back.
+    began: Instant,
     pub(crate) lane: Lane,
     /// One for each recipient, in order.
     pub(crate) begins: Vec<Begin>,
@@ -57,6 +60,7 @@ impl Prepared {
         rules: &Rules,
         now: Timestamp,
     ) -> Self {
+        let began = Instant::now();
         let desk = queue.desk().map(|desk| {
             let terms = desk.terms();
             (desk, terms)
@@ -72,7 +76,8 @@ impl Prepared {
         };
         let begins = recipients.iter().map(begin).collect();
         let node = queue.inner.node.clone();
-        let mut this = Self { node, now, lane, begins, desk, reserved: Mutex::default(), leased: Mutex::default() };
+        let (reserved, leased) = (Mutex::default(), Mutex::default());
+        let mut this = Self { node, now, began, lane, begins, desk, reserved, leased };
         this.reserve();
         this
     }
@@ -111,7 +116,7 @@ impl Prepared {
         let reserved = lock(&self.reserved).take();
         if let (Some((desk, _)), Some(mut reserved)) = (self.desk.as_ref().filter(|_| count > 0), reserved) {
             reserved.used(&claims);
-            desk.hand_over(claims);
+            desk.hand_over(claims, self.began.elapsed());
         }
         count
     }

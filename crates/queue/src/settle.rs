@@ -106,8 +106,8 @@ pub(crate) fn renew(
     until: Timestamp,
     node: &str,
 ) -> Result<bool, Error> {
-    const SQL: &str = "UPDATE queue_recipient SET due_at = $4, claimed_by = $5, parked = NULL \
-                       WHERE mail_id = $1 AND number = $2 AND fence = $3";
+    const SQL: &str = "UPDATE queue_recipient SET due_at = CASE WHEN due_at > $4 THEN due_at ELSE $4 END, \
+                       claimed_by = $5, parked = NULL WHERE mail_id = $1 AND number = $2 AND fence = $3";
     let (mail, number, fence) = claim;
     let parameters = [mail.to_bytes().into(), number.into(), fence.into(), until.0.into(), node.into()];
     Ok(tx.execute(SQL, &parameters)? == 1)

@@ -132,6 +132,7 @@ impl Taker<'_> {
             asked,
             overdue,
             fence: row.fence,
+            leased_until: self.lease.until,
         }))
     }
 

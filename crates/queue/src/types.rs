@@ -122,6 +122,8 @@ pub struct Claim {
     pub overdue: bool,
     /// Grows with every claim.
     pub fence: i64,
+    /// The end of the lease, as the row has it: from then on it is anybody's.
+    pub leased_until: Timestamp,
 }
 
 /// How a claim ends.

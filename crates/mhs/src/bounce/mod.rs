@@ -124,12 +124,12 @@ impl Notice {
     }
 
     /// Writes its own rows, for a caller who has a transaction, and says [`Notice::tell`] after the commit.
-    pub(crate) fn write_in(&self, tx: &dyn Transaction) -> Result<Vec<Placed>, storage::Error> {
+    pub(crate) fn write_in(&self, tx: &dyn Transaction) -> Result<Vec<Option<Placed>>, storage::Error> {
         self.ready.write_in(tx)
     }
 
     /// Tells the journal and the readers.
-    pub(crate) fn tell(&self, context: &Context, placed: &[Placed]) {
+    pub(crate) fn tell(&self, context: &Context, placed: &[Option<Placed>]) {
         context.record(None, Some(self.about), self.event.clone());
         self.ready.tell(context, placed);
     }

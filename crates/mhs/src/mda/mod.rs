@@ -25,20 +25,32 @@ pub(crate) fn deliver_in(
     mailstore: &Mailstore,
     letter: &Letter,
     kept: &Kept<'_>,
-) -> Result<Vec<Placed>, storage::Error> {
-    let deliver = |local: &crate::recipients::Local| {
-        let delivery = Delivery {
-            account: local.account,
-            mailbox: local.mailbox.clone(),
-            named_by_sender: true,
-            mail: letter.id,
-            body: kept.body,
-            octets: kept.octets,
-            internal_date: letter.arrived,
-            flags: 0,
-            digest: kept.digest.cloned(),
-        };
-        mailstore.deliver_in(tx, &delivery)
-    };
-    letter.local.iter().map(deliver).collect()
+) -> Result<Vec<Option<Placed>>, storage::Error> {
+    let deliver = |delivery| mailstore.deliver_in(tx, &delivery).map(Some);
+    deliveries(letter, kept).map(deliver).collect()
+}
+
+/// Where it stands, when it was put there before by a transaction whose answer was lost; `None` where its reader has it no
+/// more.
+pub(crate) fn find_in(
+    tx: &dyn Transaction,
+    mailstore: &Mailstore,
+    letter: &Letter,
+    kept: &Kept<'_>,
+) -> Result<Vec<Option<Placed>>, storage::Error> {
+    deliveries(letter, kept).map(|delivery| mailstore.find_in(tx, &delivery)).collect()
+}
+
+fn deliveries(letter: &Letter, kept: &Kept<'_>) -> impl Iterator<Item = Delivery> {
+    letter.local.iter().map(move |local| Delivery {
+        account: local.account,
+        mailbox: local.mailbox.clone(),
+        named_by_sender: true,
+        mail: letter.id,
+        body: kept.body,
+        octets: kept.octets,
+        internal_date: letter.arrived,
+        flags: 0,
+        digest: kept.digest.cloned(),
+    })
 }

@@ -8,7 +8,7 @@ use envelope::{Outcome, Recipient, ReversePath};
 use journal::{Event, Service};
 use mhs::msa::post::{Post, post};
 use mhs::mta::outbound::tls::TlsPolicy;
-use mhs::mta::outbound::{Attempted, Batch, Connections, Host, Place, Settings, Target, deliver};
+use mhs::mta::outbound::{Attempted, Batch, Connections, Host, Leases, Place, Settings, Target, deliver};
 use net::{Resolver, Roots, clock};
 
 use crate::office::{Office, address};
@@ -49,7 +49,7 @@ impl queue::Desk for Roomy {
         wanted
     }
 
-    fn hand_over(&self, _: Vec<queue::Claim>) {}
+    fn hand_over(&self, _: Vec<queue::Claim>, _: std::time::Duration) {}
 
     fn give_up(&self, _: &str, _: queue::Lane, _: usize) {}
 
@@ -72,15 +72,16 @@ pub(crate) async fn batch(athens: &Office, to: &[&str], message: &'static str) -
         require_tls: envelope::RequireTls::Unsaid,
     };
     post(&athens.context, letter).await.unwrap();
-    athens.context.queue.attach(Arc::new(Roomy));
+    let desk = Arc::new(Roomy);
+    athens.context.queue.attach(desk.clone());
     let claims = athens.context.queue.claim_due(clock::now(), 100).await.unwrap().claims;
-    athens.context.queue.detach();
+    athens.context.queue.detach(&desk);
     let recipients = claims.iter().map(|claim| Recipient {
         address: claim.address.clone(),
         notify: claim.notify,
         original: claim.original.clone(),
     });
-    Batch { mail: claims[0].mail.clone(), recipients: recipients.collect() }
+    Batch { mail: claims[0].mail.clone(), recipients: recipients.collect(), leases: Leases::default() }
 }
 
 /// `D250`, `F550`, `L451`: delivered, failed, later, and the code.
@@ -297,4 +298,26 @@ async fn smtputf8_only_where_it_is_needed() {
         let attempted = deliver(&athens.context, &connections(), &target(&[peer.address]), &batch).await;
         assert_eq!(words(&attempted), [word]);
     }
+}
+
+/// A lease that ends amid a letter: its last line is not said, no other host is asked, and later no host at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_is_no_longer_ours_is_broken_off() {
+    let athens = Office::open().await;
+    let slow = Peer::start(|_, line| {
+        if line == "DATA" {
+            std::thread::sleep(Duration::from_millis(2500));
+        }
+        willing(line)
+    });
+    let (slow, other) = (slow.await, Peer::start(|_, line| willing(line)).await);
+    let target = target(&[slow.address, other.address]);
+    let leases = Leases::until(clock::instant() + Duration::from_secs(2));
+    let batch = Batch { leases, ..batch(&athens, &["x@patras.test"], LETTER).await };
+    for _ in 0..2 {
+        let attempted = deliver(&athens.context, &connections(), &target, &batch).await;
+        assert_eq!(words(&attempted), ["L451"]);
+    }
+    assert_eq!(slow.heard().iter().filter(|line| line.ends_with("DATA")).count(), 1);
+    assert!(slow.bodies.lock().unwrap().is_empty() && other.heard().is_empty());
 }

@@ -1,9 +1,12 @@
 //! Letters that are submitted without a connection.
 
+use std::sync::Arc;
+
 use directory::RelayAllowed;
 use envelope::{Recipient, ReversePath};
 use journal::Service;
-use mhs::msa::post::{Post, PostError, post};
+use mailstore::Placed;
+use mhs::msa::post::{Post, PostError, post, prepare};
 
 use crate::office::{Office, address};
 
@@ -76,4 +79,28 @@ async fn what_cannot_be_sent() {
     let long = Post { message: vec![b'x'; 101].into(), ..draft(&["kostas@athens.test"], "") };
     assert!(matches!(post(&office.context, long).await, Err(PostError::TooLong { octets: 101, octets_max: 100 })));
     assert!(office.heard().is_empty());
+}
+
+/// The answer to a COMMIT is lost; until it is asked for again, one reader has removed the letter and another server has it.
+#[tokio::test]
+async fn what_was_taken_before_is_not_taken_twice() {
+    let office = Office::open().await;
+    let context = &office.context;
+    let (ready, _) = prepare(context, draft(&["kostas@athens.test", "eleni@patras.test"], "x")).await.unwrap();
+    let ready = Arc::new(ready);
+    let write = || {
+        let ready = ready.clone();
+        context.store.write(move |tx| ready.write_in(tx))
+    };
+    let uid = |placed: &[Option<Placed>]| placed.iter().map(|one| one.as_ref().map(|one| one.uid)).collect::<Vec<_>>();
+    assert_eq!(uid(&write().await.unwrap().0), [Some(1)]);
+    let (again, _) = write().await.unwrap();
+    assert_eq!((uid(&again), again[0].as_ref().unwrap().duplicate), (vec![Some(1)], true));
+    assert_eq!(context.queue.counts().await.unwrap().waiting, 1);
+    let dropped = context.queue.drop_rows(queue::Filter::default(), net::clock::now()).await.unwrap();
+    assert_eq!(dropped.len(), 1);
+    context.store.write(|tx| tx.execute("DELETE FROM message", &[])).await.unwrap();
+    assert_eq!(uid(&write().await.unwrap().0), [None]);
+    assert_eq!(context.queue.counts().await.unwrap().waiting, 0);
+    assert!(office.letters("kostas@athens.test", "INBOX").await.is_empty());
 }

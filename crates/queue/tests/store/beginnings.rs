@@ -92,7 +92,7 @@ pub async fn what_it_has_no_room_for_is_parked(house: House) {
 
 pub async fn without_a_desk_it_is_due(house: House) {
     let desk = TestDesk::at(&house);
-    house.queue.detach();
+    house.queue.detach(&desk);
     assert_eq!(house.accept_from(MailId::random(), "", &["a@x.test"], NOW).await, (true, 0));
     house.queue.attach(desk.clone());
     let claims = house.queue.claim_due(NOW, 10).await.unwrap().claims;

@@ -39,7 +39,7 @@ pub async fn set_back_it_leaves_nobody_behind(house: House) {
         dialogue: None,
     };
     house.queue.settle(vec![end(&claims[0], verdict)]).await.unwrap();
-    house.queue.detach();
+    house.queue.detach(&desk);
     house.accept(&["new@x.test"]).await;
     house.queue.attach(desk);
     // Five hours back: what was due in five minutes would be due in five hours.
@@ -103,11 +103,11 @@ pub async fn set_forward_and_back_again(house: House) {
 }
 
 pub async fn a_rest_of_the_future_is_none(house: House) {
-    let _desk = TestDesk::at(&house);
+    let desk = TestDesk::at(&house);
     let reply = Reply::plain(421, "busy");
     house.queue.rest("x.test", NOW, at(3600), 1, &reply).await.unwrap();
     house.queue.rest("y.test", back(HOURS), back(HOURS).plus(Duration::from_secs(3600)), 1, &reply).await.unwrap();
-    house.queue.detach();
+    house.queue.detach(&desk);
     house.accept(&["a@x.test", "b@y.test"]).await;
     let desk = TestDesk::at(&house);
     assert_eq!(due(&house.queue, back(HOURS)).await, ["a@x.test"]);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use envelope::{Address, ReversePath};
 use queue::{Backoff, Claim, Desk, Lane, Terms};
@@ -81,7 +82,7 @@ impl Desk for TestDesk {
         room
     }
 
-    fn hand_over(&self, claims: Vec<Claim>) {
+    fn hand_over(&self, claims: Vec<Claim>, _: Duration) {
         let mut state = self.state.lock().unwrap();
         state.reserved -= claims.len();
         state.handed_over.extend(claims);

@@ -102,10 +102,10 @@ impl House {
 
     /// Claims what is due, with a desk that has room for everything and is gone again.
     pub async fn claim(&self, now: Timestamp, count_max: usize) -> Vec<Claim> {
-        let desk = self.queue.clone();
-        desk.attach(Arc::new(TestDesk::default()));
-        let claimed = desk.claim_due(now, count_max).await.unwrap();
-        desk.detach();
+        let desk = Arc::new(TestDesk::default());
+        self.queue.attach(desk.clone());
+        let claimed = self.queue.claim_due(now, count_max).await.unwrap();
+        self.queue.detach(&desk);
         claimed.claims
     }
 

@@ -163,7 +163,7 @@ pub async fn a_suspension_of_a_domain_leaves_its_way_open(house: House) {
     assert_eq!((who(&claimed.claims), claimed.parked), (vec!["b@other.test".to_owned()], 1));
     assert_eq!(house.queue.parked(None, 10, at(1)).await.unwrap(), []);
     // What is due of it goes there as well.
-    house.queue.detach();
+    house.queue.detach(&desk);
     house.accept(&["c@by-hub.test"]).await;
     house.queue.attach(desk.clone());
     assert_eq!(house.queue.claim_due(at(2), 10).await.unwrap().parked, 1);

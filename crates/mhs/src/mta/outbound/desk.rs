@@ -1,6 +1,7 @@
 //! The book behind a lock, with a clock: what the loop, the workers and the queue share of the outbound side.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use envelope::{Address, ReversePath};
 use net::clock;
@@ -48,8 +49,8 @@ impl queue::Desk for Desk {
         self.book().room(destination, lane, wanted, asked, (self.clock)())
     }
 
-    fn hand_over(&self, claims: Vec<Claim>) {
-        self.book().hand_over(claims, (self.clock)());
+    fn hand_over(&self, claims: Vec<Claim>, leased_ago: Duration) {
+        self.book().hand_over(claims, leased_ago, (self.clock)());
         self.changed.notify_one();
     }
 

@@ -57,27 +57,33 @@ impl Fetching {
         self.due_at
     }
 
-    /// One round.
-    pub(super) async fn fetch(&mut self, queue: &Queue, desk: &Desk, now: Now) -> Result<Fetched, queue::Error> {
-        let mut fetched = Fetched::default();
+    /// One round. What was `fetched` is to be carried out however it ends: an error of one step leaves standing what an
+    /// earlier one has claimed.
+    pub(super) async fn fetch(
+        &mut self,
+        queue: &Queue,
+        desk: &Desk,
+        now: Now,
+        fetched: &mut Fetched,
+    ) -> Result<(), queue::Error> {
         if is_time(&mut self.due_at, OUTBOUND_DUE_EVERY, now.instant) || self.rung {
-            self.due(queue, desk, now, &mut fetched).await?;
+            self.due(queue, desk, now, fetched).await?;
         }
         if is_time(&mut self.walks_at, OUTBOUND_WALK_EVERY, now.instant) {
             self.walk(queue, desk, now).await?;
-            suspend(queue, desk, now, &mut fetched).await?;
+            suspend(queue, desk, now, fetched).await?;
             let paused = desk.book().take_paused(now).into_iter();
             fetched.ended.extend(paused.map(|job| Ended::unspoken(job, End::Waits(Waits::Turn))));
         }
-        self.hungry(queue, desk, now, &mut fetched).await?;
+        self.hungry(queue, desk, now, fetched).await?;
         if is_time(&mut self.overdue_at, OUTBOUND_OVERDUE_EVERY, now.instant) {
-            overdue(queue, desk, now, &mut fetched).await?;
+            overdue(queue, desk, now, fetched).await?;
         }
         if is_time(&mut self.forgets_at, OUTBOUND_FORGET_EVERY, now.instant) {
             let forgotten = desk.book().forget(now);
             fetched.forgotten = forgotten.into_iter().map(|(destination, _)| destination).collect();
         }
-        Ok(fetched)
+        Ok(())
     }
 
     /// What is due by the clock. The desk is asked for room for each.
@@ -113,12 +119,14 @@ impl Fetching {
             let count_max = book.backlog_room(now).min(OUTBOUND_CLAIM_MAX);
             book.hungry(count_max, now)
         };
-        for one in hungry {
+        let mut hungry = hungry.into_iter();
+        while let Some(one) = hungry.next() {
             let claimed = queue.claim_parked(&one.destination, one.after, one.wanted, now.wall).await;
             let Claimed { claims, lane, more, .. } = match claimed {
                 Ok(claimed) => claimed,
                 Err(error) => {
-                    desk.book().parked([one.destination], now);
+                    // They are hungry still.
+                    desk.book().parked(std::iter::once(one).chain(hungry).map(|one| one.destination), now);
                     return Err(error);
                 }
             };
@@ -214,20 +222,19 @@ async fn overdue(queue: &Queue, desk: &Desk, now: Now, fetched: &mut Fetched) ->
 
 impl Outbound {
     pub(super) async fn fill(&self, fetching: &mut Fetching) {
-        let fetched = match fetching.fetch(&self.context.queue, &self.desk, now()).await {
-            Ok(fetched) => fetched,
-            Err(error) => {
-                self.context.fault(None, None, "queue", &error);
-                // The store has its own reasons; the loop comes round within a second.
-                return tokio::time::sleep(Duration::from_millis(500)).await;
-            }
-        };
+        let mut fetched = Fetched::default();
+        let result = fetching.fetch(&self.context.queue, &self.desk, now(), &mut fetched).await;
         self.pass_over(fetched.refused).await;
         for ended in fetched.ended {
             self.end(ended).await;
         }
         for destination in fetched.forgotten {
             self.awake(&destination).await;
+        }
+        if let Err(error) = result {
+            self.context.fault(None, None, "queue", &error);
+            // The store has its own reasons; the loop comes round within a second.
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
 

@@ -7,6 +7,7 @@
 //! - [`connection`], [`tls`], [`transaction`] speak with the next hop; connections are used again. [`letter`] is what it
 //!   gets, in 7 bits where it takes no 8.
 //! - [`trouble`] turns each failure into an [`Outcome`] by its blast radius.
+//! - [`lease`]: how long a claim is ours.
 //! - [`settle`] ends the claims, and tells senders through [`crate::bounce`] in the same transaction.
 //!
 //! Knows no disk but the body it streams, and no mailbox.
@@ -16,6 +17,7 @@ mod book;
 mod connection;
 mod desk;
 mod fill;
+mod lease;
 mod letter;
 mod local;
 mod require_tls;
@@ -36,6 +38,7 @@ use envelope::{Outcome, Recipient, Reply};
 
 pub use allowance::{Rate, SiteLimits};
 pub use connection::Connections;
+pub use lease::Leases;
 pub use schedule::Outbound;
 pub use settings::Settings;
 pub use target::{Found, Host, Place, Target};
@@ -49,6 +52,9 @@ pub struct Batch {
     pub mail: Arc<queue::Mail>,
     /// At least one, and no more than [`crate::limits::OUTBOUND_RECIPIENTS_MAX`].
     pub recipients: Vec<Recipient>,
+    /// Whether it is still ours. When it is not, it is not begun, and a letter that is under way is broken off before its
+    /// last line.
+    pub leases: Leases,
 }
 
 /// A server's own words (RFC 3464 sections 2.3.5 and 2.3.6).

@@ -1,7 +1,6 @@
 //! The loop of mail out: asks the book which attempts may begin and gives each to a worker, renews leases, and ends in
 //! order. What comes from the store is fetched by [`super::fill`].
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -87,9 +86,7 @@ impl Outbound {
 
     /// What waits goes back; what is under way ends as it ends, unless that takes too long.
     async fn finish(&self, mut workers: JoinSet<()>) {
-        let desk: Arc<dyn queue::Desk> = self.desk.clone();
-        self.context.queue.detach_this(&desk);
-        drop(desk);
+        self.context.queue.detach(&self.desk);
         self.give_back().await;
         // Whoever has reserved a place at the desk holds it; what he hands over goes back as well.
         let late = clock::instant() + OUTBOUND_HANDED_OVER_LATE;
@@ -160,13 +157,14 @@ impl Outbound {
     }
 
     async fn renew(&self) {
-        let leases = self.desk.book().leases(now());
+        let asked = now();
+        let leases = self.desk.book().leases(asked);
         if leases.is_empty() {
             return;
         }
-        match self.context.queue.renew(leases, clock::now().plus(OUTBOUND_LEASE)).await {
-            Ok(lost) if lost.is_empty() => {}
-            Ok(lost) => self.desk.book().lose(&lost.into_iter().collect::<BTreeSet<_>>()),
+        let until = asked.wall.plus(OUTBOUND_LEASE);
+        match self.context.queue.renew(leases.clone(), until).await {
+            Ok(lost) => self.desk.book().renewed(&leases, &lost.into_iter().collect(), asked.instant, until),
             Err(error) => self.context.fault(None, None, "queue", &error),
         }
     }

@@ -9,11 +9,12 @@ use protocol::smtp::client::{Event, Phase, Problem, Report};
 use protocol::{Session, Step};
 
 use super::connection::{Connection, Connections, Journaled};
+use super::desk::now;
 use super::letter::Letter;
 use super::target::word;
 use super::tls::policies;
 use super::trouble::{self, Verdict};
-use super::{Attempted, Batch, Host, Said, Target, require_tls};
+use super::{Attempted, Batch, Host, Leases, Said, Target, require_tls};
 use crate::Context;
 
 /// The host that is asked.
@@ -77,6 +78,11 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
     let mut hosts = connections.in_order(&target.hosts).into_iter().peekable();
     while let Some(host) = hosts.next() {
         if progress.open().is_empty() {
+            break;
+        }
+        if batch.leases.are_over(now()) {
+            let reply = Reply::new(451, (4, 3, 0), "it took so long that somebody else may have the letter by now");
+            progress.found(reply);
             break;
         }
         let hop = Hop { target, host, is_last: hosts.peek().is_none() };
@@ -180,7 +186,7 @@ impl Progress<'_> {
                 Ok(envelope) => envelope,
                 Err(error) => return self.body_failed(connection, &error),
             };
-            let report = match transact(&mut connection, envelope, letter).await {
+            let report = match transact(&mut connection, envelope, letter, &self.batch.leases).await {
                 Ok(report) => report,
                 Err(error) => return self.body_failed(connection, &error),
             };
@@ -356,7 +362,12 @@ fn is_stale(report: &Report) -> bool {
 }
 
 /// One transaction. An error is our own store's.
-async fn transact(connection: &mut Connection, envelope: Envelope, letter: &Letter) -> Result<Report, storage::Error> {
+async fn transact(
+    connection: &mut Connection,
+    envelope: Envelope,
+    letter: &Letter,
+    leases: &Leases,
+) -> Result<Report, storage::Error> {
     let recipients = envelope.recipients.len();
     let octets = letter.octets();
     let conversation = &mut connection.conversation;
@@ -368,6 +379,10 @@ async fn transact(connection: &mut Connection, envelope: Envelope, letter: &Lett
                 let piece = letter.piece(at).await?;
                 at += piece.len() as u64;
                 let last = at >= octets || piece.is_empty();
+                // Without its last line it is no letter.
+                if last && leases.are_over(now()) {
+                    return Ok(broken(connection, recipients));
+                }
                 conversation.session().body(clock::instant(), &piece, last);
             }
             Ok(Some(Event::Done(report))) => return Ok(report),

@@ -1,17 +1,17 @@
 //! A worker: carries letters to one destination, one after the other, until none waits or others want their turn.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use envelope::{Outcome, Recipient};
 use queue::Queue;
 
-use super::book::{Attempt, Feedback, Group, Job, Rest, Ruling};
+use super::book::{Attempt, Feedback, Group, Job, Now, Rest, Ruling};
 use super::desk::now;
+use super::lease::Until;
 use super::settle::{End, Ended, Waits};
 use super::target::{self, Found};
-use super::{Attempted, Batch, Outbound, Target, deliver, local, trouble};
-use crate::limits::{OUTBOUND_BATCHES_A_TURN, OUTBOUND_FRESH, OUTBOUND_SLOW_AFTER};
+use super::{Attempted, Batch, Leases, Outbound, Target, deliver, local, trouble};
+use crate::limits::{OUTBOUND_BATCHES_A_TURN, OUTBOUND_FRESH, OUTBOUND_LEASE, OUTBOUND_SLOW_AFTER};
 
 /// Says that the attempt is over, however the worker ended.
 struct AtWork {
@@ -47,13 +47,23 @@ pub(super) async fn carry(outbound: Arc<Outbound>, attempt: Attempt) {
 }
 
 /// Takes out of a letter's recipients what the operator has held or dropped, or somebody else has got, while it waited
-/// in memory.
-pub(super) async fn withdrawn(queue: &Queue, group: &mut Group, now: Instant) -> Result<Vec<Job>, queue::Error> {
-    let waited = |job: &Job| now.saturating_duration_since(job.since) > OUTBOUND_FRESH;
-    if !group.jobs.iter().any(waited) {
+/// in memory. A lease whose end is near is renewed; without an answer nothing may be begun.
+pub(super) async fn withdrawn(queue: &Queue, group: &mut Group, now: Now) -> Result<Vec<Job>, queue::Error> {
+    let waited = |job: &Job| now.instant.saturating_duration_since(job.since) > OUTBOUND_FRESH;
+    let is_over = |job: &Job| job.lease().is_over(now);
+    if !group.jobs.iter().any(|job| waited(job) || is_over(job)) {
         return Ok(Vec::new());
     }
-    let claims = group.jobs.iter().map(|job| (job.claim.mail.id, job.claim.number, job.fence())).collect();
+    let claim = |job: &Job| (job.claim.mail.id, job.claim.number, job.fence());
+    let claims: Vec<_> = group.jobs.iter().map(claim).collect();
+    if group.jobs.iter().any(is_over) {
+        let until = now.wall.plus(OUTBOUND_LEASE);
+        // Those that are lost do not stand either.
+        queue.renew(claims.clone(), until).await?;
+        for (job, (.., fence)) in group.jobs.iter().zip(&claims) {
+            job.lease().renew(*fence, Until::new(now.instant, until));
+        }
+    }
     let mut stands = queue.still_stand(claims).await?.into_iter();
     let (kept, gone) = std::mem::take(&mut group.jobs).into_iter().partition(|_| stands.next().unwrap_or(true));
     group.jobs = kept;
@@ -62,13 +72,15 @@ pub(super) async fn withdrawn(queue: &Queue, group: &mut Group, now: Instant) ->
 
 impl Outbound {
     async fn carry_one(&self, mut attempt: Attempt, found: &Found) {
-        match withdrawn(&self.context.queue, &mut attempt.group, now().instant).await {
-            Ok(gone) => {
-                for job in gone {
-                    self.end(Ended::unspoken(job, End::Back)).await;
-                }
+        let gone = match withdrawn(&self.context.queue, &mut attempt.group, now()).await {
+            Ok(gone) => gone,
+            Err(error) => {
+                self.context.fault(None, Some(attempt.group.mail.id), "queue", &error);
+                std::mem::take(&mut attempt.group.jobs)
             }
-            Err(error) => self.context.fault(None, Some(attempt.group.mail.id), "queue", &error),
+        };
+        for job in gone {
+            self.end(Ended::unspoken(job, End::Back)).await;
         }
         if attempt.group.jobs.is_empty() {
             self.desk.book().ended(attempt.id, Feedback::Nothing, now());
@@ -95,7 +107,8 @@ impl Outbound {
 
     async fn carry_to(&self, attempt: Attempt, target: &Target) {
         let group = &attempt.group;
-        let batch = Batch { mail: group.mail.clone(), recipients: group.jobs.iter().map(recipient).collect() };
+        let recipients = group.jobs.iter().map(recipient).collect();
+        let batch = Batch { mail: group.mail.clone(), recipients, leases: Leases::of(&group.jobs) };
         target::tell(&self.context, target, &batch);
         let delivering = deliver(&self.context, &self.connections, target, &batch);
         let attempted = self.patiently(attempt.id, delivering).await;

@@ -53,14 +53,9 @@ impl<T> Lanes<T> {
         self.queues.get_mut(&lane)?.back_mut()
     }
 
-    /// Whose turn it is.
-    pub(super) fn head(&self) -> Option<Lane> {
-        self.turns.front().copied()
-    }
-
     /// What is first in a lane, for all lanes in their order.
-    pub(super) fn heads(&self) -> impl Iterator<Item = &T> {
-        self.turns.iter().filter_map(|lane| self.queues.get(lane)?.front())
+    pub(super) fn heads(&self) -> impl Iterator<Item = (Lane, &T)> {
+        self.turns.iter().filter_map(|lane| Some((*lane, self.queues.get(lane)?.front()?)))
     }
 
     /// The first thing of the first lane that may be served now.
@@ -113,7 +108,7 @@ mod tests {
             order.push(thing);
         }
         assert_eq!(order, [0, 10, 1, 11, 2, 3, 4]);
-        assert!(lanes.is_empty() && lanes.head().is_none());
+        assert!(lanes.is_empty() && lanes.heads().next().is_none());
     }
 
     #[test]
@@ -123,11 +118,11 @@ mod tests {
         lanes.push(lane(2), "b");
         assert_eq!(lanes.pop(|which, _| which != lane(1)), Some((lane(2), "b")));
         lanes.push(lane(2), "c");
-        assert_eq!(lanes.head(), Some(lane(1)));
+        assert_eq!(lanes.heads().next(), Some((lane(1), &"a")));
         lanes.push_front(lane(2), "before c");
         assert_eq!(lanes.last_mut(lane(2)).copied(), Some("c"));
         lanes.retain(|thing| *thing != "a");
-        assert_eq!((lanes.len(), lanes.head()), (2, Some(lane(2))));
+        assert_eq!((lanes.len(), lanes.heads().next()), (2, Some((lane(2), &"before c"))));
         assert_eq!(lanes.drain(), ["before c", "c"]);
         assert_eq!((lanes.len(), lanes.pop(|_, _| true)), (0, None));
     }

@@ -1,12 +1,14 @@
 //! Every claim in hand, with its lease: what is renewed, and what a claim made twice comes to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use envelope::MailId;
 use queue::{Claim, Lane};
+
+use super::super::lease::{Lease, Until};
 
 /// A row of the queue: letter and number.
 pub(in super::super) type Key = (MailId, i64);
@@ -22,7 +24,7 @@ pub(in super::super) struct Job {
     /// When it came into our hands.
     pub(in super::super) since: Instant,
     ticket: u64,
-    fence: Arc<AtomicI64>,
+    lease: Arc<Lease>,
     settled: AtomicI64,
     returned: Arc<Returned>,
 }
@@ -34,7 +36,11 @@ impl Job {
     /// The fence that counts now: it moves when the lease ran out (the clock was set forward, the machine slept) and the
     /// row was claimed by ourselves once more.
     pub(in super::super) fn fence(&self) -> i64 {
-        self.fence.load(Ordering::SeqCst)
+        self.lease.fence()
+    }
+
+    pub(in super::super) fn lease(&self) -> &Arc<Lease> {
+        &self.lease
     }
 
     /// Its row was settled under this fence. When it had already been claimed anew by then, that claim begins once this
@@ -68,11 +74,11 @@ struct Gone {
 struct Held {
     /// Whose job it is.
     ticket: u64,
-    fence: Arc<AtomicI64>,
+    lease: Arc<Lease>,
     lane: Lane,
     destination: Arc<str>,
-    /// The row as it was claimed once more while the job lived: no second job begins beside it.
-    again: Option<Claim>,
+    /// The row as it was claimed once more while the job lived, and when: no second job begins beside it.
+    again: Option<Again>,
 }
 
 /// A place that has become free.
@@ -81,7 +87,14 @@ pub(super) struct Freed {
     pub(super) lane: Lane,
     pub(super) destination: Arc<str>,
     /// The same row, which begins anew.
-    pub(super) again: Option<Claim>,
+    pub(super) again: Option<Again>,
+}
+
+/// A claim, and when it was asked for.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub(super) claim: Claim,
+    pub(super) asked: Instant,
 }
 
 /// All claims in hand.
@@ -97,19 +110,21 @@ impl Ledger {
         self.held.len()
     }
 
-    /// Writes a claim in. `None` when a job for its row lives already: that one has the new fence now.
-    pub(super) fn hold(&mut self, claim: Claim, lane: Lane, now: Instant) -> Option<Job> {
+    /// Writes a claim in that was `asked` for at this moment. `None` when a job for its row lives already: that one has the
+    /// new fence, and the new lease, now.
+    pub(super) fn hold(&mut self, claim: Claim, lane: Lane, asked: Instant, now: Instant) -> Option<Job> {
+        let until = Until::new(asked, claim.leased_until);
         if let Some(held) = self.held.get_mut(&key(&claim)) {
-            held.fence.store(claim.fence, Ordering::SeqCst);
-            held.again = Some(claim);
+            held.lease.set(claim.fence, until);
+            held.again = Some(Again { claim, asked });
             return None;
         }
         self.tickets += 1;
-        let (ticket, fence) = (self.tickets, Arc::new(AtomicI64::new(claim.fence)));
+        let (ticket, lease) = (self.tickets, Arc::new(Lease::new(claim.fence, until)));
         let destination = Arc::from(claim.destination.as_str());
-        self.held.insert(key(&claim), Held { ticket, fence: fence.clone(), lane, destination, again: None });
+        self.held.insert(key(&claim), Held { ticket, lease: lease.clone(), lane, destination, again: None });
         let (settled, returned) = (AtomicI64::new(NOT_SETTLED), self.returned.clone());
-        Some(Job { claim, since: now, ticket, fence, settled, returned })
+        Some(Job { claim, since: now, ticket, lease, settled, returned })
     }
 
     /// Strikes out jobs that are gone. The row may have been settled and claimed anew meanwhile.
@@ -121,7 +136,7 @@ impl Ledger {
                 continue;
             }
             let Some(held) = self.held.remove(&key) else { continue };
-            let again = held.again.filter(|again| settled != NOT_SETTLED && again.fence > settled);
+            let again = held.again.filter(|again| settled != NOT_SETTLED && again.claim.fence > settled);
             freed.push(Freed { lane: held.lane, destination: held.destination, again });
         }
         freed
@@ -136,7 +151,19 @@ impl Ledger {
 
     /// Letter, number and fence of all claims in hand.
     pub(super) fn leases(&self) -> Vec<(MailId, i64, i64)> {
-        let lease = |(key, held): (&Key, &Held)| (key.0, key.1, held.fence.load(Ordering::SeqCst));
+        let lease = |(key, held): (&Key, &Held)| (key.0, key.1, held.lease.fence());
         self.held.iter().map(lease).collect()
+    }
+
+    /// These leases were renewed, but for those that are `lost`.
+    pub(super) fn renewed(&mut self, leases: &[(MailId, i64, i64)], lost: &BTreeSet<Key>, until: Until) {
+        for (mail, number, fence) in leases {
+            let Some(held) = self.held.get(&(*mail, *number)) else { continue };
+            if lost.contains(&(*mail, *number)) {
+                held.lease.lose();
+            } else {
+                held.lease.renew(*fence, until);
+            }
+        }
     }
 }

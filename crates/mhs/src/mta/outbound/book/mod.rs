@@ -5,6 +5,7 @@
 //! they ended.
 //!
 //! - [`lanes`]: senders in turn within a destination, and destinations of different senders in turn.
+//! - [`ready`]: which destinations may begin, and who does.
 //! - [`pace`]: connections and letters that one destination bears. [`rest`]: dead ones are left alone.
 //! - [`slots`]: attempts under way, and who may not use them all up.
 //! - [`ledger`]: every claim in hand and its lease.
@@ -12,6 +13,7 @@
 mod lanes;
 mod ledger;
 mod pace;
+mod ready;
 mod rest;
 mod site;
 mod slots;
@@ -21,7 +23,7 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use envelope::{MailId, Reply, Timestamp};
 use queue::{Claim, Lane, Mail};
@@ -33,8 +35,9 @@ use self::lanes::Lanes;
 use self::ledger::Ledger;
 use self::pace::Pace;
 use self::site::Site;
-use self::slots::{Class, Slot, Slots};
+use self::slots::{Slot, Slots};
 use super::SiteLimits;
+use super::lease::Until;
 use crate::limits::OUTBOUND_LANE_FEW;
 
 /// The time, by both clocks: the one that never goes back, and the one of records.
@@ -165,27 +168,28 @@ impl Book {
     }
 
     /// Takes claims in. Answers those whose destination is left alone, with what is known of that. Where the operator
-    /// asked for an attempt, that is forgotten.
+    /// asked for an attempt, that is forgotten. `now` is no later than when they were asked for.
     pub(super) fn add(&mut self, claims: Vec<Claim>, now: Now) -> Vec<Refused> {
+        self.add_asked(claims, now.instant, now)
+    }
+
+    fn add_asked(&mut self, claims: Vec<Claim>, asked: Instant, now: Now) -> Vec<Refused> {
         self.sweep(now.instant);
         let mut refused = Vec::new();
         for claim in claims {
-            refused.extend(self.add_one(claim, now.instant));
+            refused.extend(self.add_one(claim, asked, now.instant));
         }
         refused
     }
 
-    /// The same for claims whose places were promised by [`Book::room`].
-    pub(super) fn add_promised(&mut self, claims: Vec<Claim>, now: Now) -> Vec<Refused> {
+    /// The same for claims that were asked for a while ago, whose places were promised by [`Book::room`], and for a caller
+    /// who cannot wait: [`Book::take_refused`] has the others.
+    pub(super) fn hand_over(&mut self, claims: Vec<Claim>, leased_ago: Duration, now: Now) {
         for claim in &claims {
             self.give_up(&claim.destination, claim.lane, 1);
         }
-        self.add(claims, now)
-    }
-
-    /// The same, for a caller who cannot wait: [`Book::take_refused`] has the others.
-    pub(super) fn hand_over(&mut self, claims: Vec<Claim>, now: Now) {
-        let refused = self.add_promised(claims, now);
+        let asked = now.instant.checked_sub(leased_ago).unwrap_or(now.instant);
+        let refused = self.add_asked(claims, asked, now);
         self.refused.extend(refused);
     }
 
@@ -194,14 +198,14 @@ impl Book {
         std::mem::take(&mut self.refused)
     }
 
-    fn add_one(&mut self, claim: Claim, now: Instant) -> Option<Refused> {
-        let (lane, asked, destination) = (claim.lane, claim.asked, claim.destination.clone());
-        let job = self.ledger.hold(claim, lane, now)?;
+    fn add_one(&mut self, claim: Claim, asked: Instant, now: Instant) -> Option<Refused> {
+        let (lane, is_asked_for, destination) = (claim.lane, claim.asked, claim.destination.clone());
+        let job = self.ledger.hold(claim, lane, asked, now)?;
         *self.lanes.entry(lane).or_default() += 1;
         let site = self.site(&destination, now);
         site.use_room(lane, 1);
         site.used_at = now;
-        if asked {
+        if is_asked_for {
             site.wake(now);
         }
         if let Some(rest) = site.resting(now).cloned() {
@@ -210,24 +214,6 @@ impl Book {
         site.push(lane, job);
         self.consider(&destination, now);
         None
-    }
-
-    /// Puts a destination where its state belongs: among those that may begin, or those that may at some moment.
-    fn consider(&mut self, destination: &str, now: Instant) {
-        let Some(site) = self.sites.get_mut(destination) else { return };
-        if site.ready || !site.wants(now) {
-            return;
-        }
-        match (site.pace.blocked_until(now), site.waiting.head()) {
-            (Some(until), _) => self.set_timer(destination, until),
-            (None, Some(lane)) => {
-                site.ready = true;
-                if let Some(ready) = self.ready.get_mut(site.class().index()) {
-                    ready.push(lane, destination.to_owned());
-                }
-            }
-            (None, None) => {}
-        }
     }
 
     fn set_timer(&mut self, destination: &str, at: Instant) {
@@ -254,69 +240,6 @@ impl Book {
     /// When to ask again though nothing happens: a pause, a rest or a rate lets somebody go on then.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         self.timers.first().map(|(at, _)| *at)
-    }
-
-    /// All attempts that may begin now, destinations and senders in turn.
-    pub(super) fn start(&mut self, now: Now) -> Vec<Attempt> {
-        self.sweep(now.instant);
-        let mut attempts = Vec::new();
-        loop {
-            let before = attempts.len();
-            for class in Class::ALL {
-                attempts.extend(self.start_one(class, now.instant));
-            }
-            if attempts.len() == before {
-                return attempts;
-            }
-        }
-    }
-
-    fn start_one(&mut self, class: Class, now: Instant) -> Option<Attempt> {
-        loop {
-            if !self.slots.may_any(class) {
-                return None;
-            }
-            let slots = &self.slots;
-            let (_, destination) = self.ready.get_mut(class.index())?.pop(|lane, _| slots.may(class, lane))?;
-            let Some(site) = self.sites.get_mut(&destination) else { continue };
-            site.ready = false;
-            // What is known of it may have changed while it stood there.
-            let fits = site.wants(now) && site.class() == class && site.pace.blocked_until(now).is_none();
-            if fits && let Some(attempt) = self.begin(&destination, now) {
-                return Some(attempt);
-            }
-            if !fits {
-                self.consider(&destination, now);
-            }
-        }
-    }
-
-    /// The next letter of a destination, of a lane that may.
-    fn begin(&mut self, destination: &str, now: Instant) -> Option<Attempt> {
-        let site = self.sites.get_mut(destination)?;
-        let (class, slots) = (site.class(), &self.slots);
-        let is_last = site.is_at_its_last(now);
-        let (lane, group) = site.waiting.pop(|lane, group| slots.may(class, lane) && !(is_last && group.is_long()))?;
-        site.pace.spend(now);
-        site.under_way += 1;
-        site.used_at = now;
-        let slot = self.slots.take(class, lane);
-        self.attempts_begun += 1;
-        let id = self.attempts_begun;
-        self.attempts.insert(id, UnderWay { destination: destination.to_owned(), slot, slow: false });
-        self.consider(destination, now);
-        Some(Attempt { id, destination: destination.to_owned(), lane, group })
-    }
-
-    /// Another letter for whoever has just ended one at this destination, unless others have waited for their turn.
-    pub(super) fn follow(&mut self, destination: &str, now: Now) -> Option<Attempt> {
-        self.sweep(now.instant);
-        let site = self.sites.get(destination)?;
-        let class = site.class();
-        let others = self.ready.iter().map(Lanes::len).sum::<usize>().saturating_sub(usize::from(site.ready));
-        let free = self.slots.may_any(class) && (others == 0 || self.slots.are_plenty(class));
-        let may = free && site.wants(now.instant) && site.pace.blocked_until(now.instant).is_none();
-        may.then(|| self.begin(destination, now.instant)).flatten()
     }
 
     /// An attempt takes long.
@@ -432,7 +355,7 @@ impl Book {
     /// for its row lives already.
     pub(super) fn hold(&mut self, claim: Claim, now: Now) -> Option<(Job, Option<Rest>)> {
         let (lane, destination) = (claim.lane, claim.destination.clone());
-        let job = self.ledger.hold(claim, lane, now.instant)?;
+        let job = self.ledger.hold(claim, lane, now.instant, now.instant)?;
         *self.lanes.entry(lane).or_default() += 1;
         let site = self.site(&destination, now.instant);
         site.use_room(lane, 1);
@@ -455,8 +378,16 @@ impl Book {
         self.ledger.leases()
     }
 
-    /// These are no longer ours: what has not been begun is not begun.
-    pub(super) fn lose(&mut self, lost: &BTreeSet<Key>) {
+    /// These leases were renewed, as `asked` for at a moment, until another one; but those that are `lost` are no longer
+    /// ours: what has not been begun is not begun, and what is under way is not ended.
+    pub(super) fn renewed(
+        &mut self,
+        leases: &[(MailId, i64, i64)],
+        lost: &BTreeSet<Key>,
+        asked: Instant,
+        until: Timestamp,
+    ) {
+        self.ledger.renewed(leases, lost, Until::new(asked, until));
         self.take_where(|claim| lost.contains(&ledger::key(claim)));
     }
 

@@ -34,8 +34,8 @@ pub(super) struct Site {
     pub(super) lane: Option<Lane>,
     /// It stands in the list of those that are to be filled.
     pub(super) hungry: bool,
-    /// It stands in the list of those that may begin.
-    pub(super) ready: bool,
+    /// The lanes under which it stands among those that may begin.
+    pub(super) filed: Vec<(Class, Lane)>,
     /// When it is looked at again.
     pub(super) timer: Option<Instant>,
     pub(super) used_at: Instant,
@@ -54,7 +54,7 @@ impl Site {
             parked: None,
             lane: None,
             hungry: false,
-            ready: false,
+            filed: Vec::new(),
             timer: None,
             used_at: now,
         }
@@ -124,7 +124,7 @@ impl Site {
     pub(super) fn wants(&self, now: Instant) -> bool {
         let may = self.resting(now).is_none() && self.under_way < self.pace.connections(now);
         may && if self.is_at_its_last(now) {
-            self.waiting.heads().any(|group| !group.is_long())
+            self.waiting.heads().any(|(_, group)| !group.is_long())
         } else {
             !self.waiting.is_empty()
         }

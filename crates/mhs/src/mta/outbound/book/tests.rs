@@ -49,6 +49,7 @@ pub(in super::super) fn claim_of(mail: MailId, number: i64, to: &str, from: &str
         asked: false,
         overdue: false,
         fence: 1,
+        leased_until: Timestamp(i64::MAX),
     }
 }
 
@@ -395,7 +396,8 @@ fn what_is_lost_is_not_begun_and_what_is_idle_is_forgotten() {
     book.add(many("x.test", 3), now);
     book.add(many("y.test", 2), now);
     let lost: BTreeSet<Key> = book.leases(now).iter().map(|(mail, number, _)| (*mail, *number)).collect();
-    book.lose(&lost);
+    let leases = book.leases(now);
+    book.renewed(&leases, &lost, now.instant, now.wall);
     assert!(book.start(now).is_empty() && book.used() == 0);
     book.add(many("z.test", 7), now);
     assert_eq!((book.take_all("z.test").len(), book.take_everything().len()), (7, 0));
@@ -464,4 +466,53 @@ fn the_dead_shut_nobody_out() {
     assert_eq!(book.room("new.test", lane, 3, false, now), 3);
     book.parked(["other.test".to_owned()], now);
     assert!(book.hungry(100, now).iter().any(|hungry| hungry.destination == "other.test"));
+}
+
+/// Whatever happens in whatever order: who may begin begins, behind whomever he stands.
+#[test]
+fn nobody_who_may_begin_is_left_out() {
+    for seed in 1..=12 {
+        let mut chance = seed;
+        let mut below = |end: usize| {
+            chance = u64::wrapping_add(u64::wrapping_mul(chance, 6_364_136_223_846_793_005), 1_442_695_040_888_963_407);
+            (chance >> 33) as usize % end
+        };
+        let (mut book, mut now) = (book(), begin());
+        let mut under_way: Vec<Attempt> = Vec::new();
+        let mut most = 0;
+        for _ in 0..1500 {
+            match below(10) {
+                // Two lists, and some persons, at the same places.
+                0..4 => {
+                    let (sender, to) = ([0, 0, 0, 1, 1, 2, 3, 4][below(8)], below(300));
+                    let from = format!("sender{sender}@athens.test");
+                    book.add(of(&from, &format!("d{to}.test"), 1 + below(3)), now);
+                }
+                4..6 if !under_way.is_empty() => {
+                    let attempt = under_way.swap_remove(below(under_way.len()));
+                    let feedback = match below(6) {
+                        0 => Feedback::Broken,
+                        1 => down(),
+                        2 => Feedback::Nothing,
+                        _ => Feedback::Talked,
+                    };
+                    book.ended(attempt.id, feedback, now);
+                    under_way.extend(book.follow(&attempt.destination, now));
+                }
+                6 if !under_way.is_empty() => book.lingers(under_way[below(under_way.len())].id, now),
+                7 => drop(book.take_all(&format!("d{}.test", below(300)))),
+                8 if below(50) == 0 => now = later(now, below(100) as u64),
+                _ => {}
+            }
+            under_way.extend(book.start(now));
+            most = most.max(under_way.len());
+            for (name, site) in book.sites.iter().filter(|(_, site)| site.wants(now.instant)) {
+                let (class, is_last) = (site.class(), site.is_at_its_last(now.instant));
+                let may = |(lane, group): (Lane, &Group)| book.slots.may(class, lane) && !(is_last && group.is_long());
+                let left_out = site.pace.blocked_until(now.instant).is_none() && site.waiting.heads().any(may);
+                assert!(!left_out, "seed {seed}: {name} is left out: {site:?}");
+            }
+        }
+        assert!(most > OUTBOUND_ATTEMPTS_UNPROVEN / 2, "no sender came to his limit: {most}");
+    }
 }

@@ -24,7 +24,7 @@ pub(in super::super) struct Hungry {
 
 impl Book {
     /// How many of `wanted` recipients it takes of this lane for this destination. They are promised their places:
-    /// [`Book::add_promised`] what comes and [`Book::give_up`] what does not. A rest is over when the operator `asked`.
+    /// [`Book::hand_over`] what comes and [`Book::give_up`] what does not. A rest is over when the operator `asked`.
     pub(in super::super) fn room(
         &mut self,
         destination: &str,
@@ -95,7 +95,7 @@ impl Book {
                 site.free_room(freed.lane, 1);
             }
             if let Some(again) = freed.again {
-                let refused = self.add_one(again, now);
+                let refused = self.add_one(again.claim, again.asked, now);
                 self.refused.extend(refused);
             }
             self.feed(&freed.destination, now);

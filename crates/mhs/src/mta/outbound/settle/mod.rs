@@ -11,7 +11,7 @@ use std::time::Duration;
 use envelope::{Outcome, Reply, ReversePath, Timestamp};
 use message::dsn::Action;
 use net::clock;
-use queue::{Settlement, Verdict};
+use queue::{Backoff, Queue, Settlement, Verdict};
 use tokio::sync::{Notify as Bell, mpsc};
 
 pub(super) use self::decide::decide;
@@ -42,6 +42,33 @@ impl Ended {
     pub(super) fn unspoken(job: Job, end: End) -> Self {
         Self { job, end, said: None, dsn_offered: false, dialogue: None }
     }
+}
+
+/// What would be given up though nobody was asked about it, and the operator has held or dropped meanwhile, goes back as
+/// it is: what he keeps is kept.
+pub(super) async fn spare(
+    queue: &Queue,
+    backoff: &Backoff,
+    some: &mut [Ended],
+    now: Timestamp,
+) -> Result<(), queue::Error> {
+    let given_up = |ended: &Ended| {
+        let is_delivered = matches!(ended.end, End::Outcome(Outcome::Delivered(_)));
+        let untried = ended.said.is_none() && !is_delivered;
+        untried && decide(backoff, now, &ended.job.claim, ended).verdict == Verdict::Done
+    };
+    let given_up: Vec<&mut Ended> = some.iter_mut().filter(|ended| given_up(ended)).collect();
+    if given_up.is_empty() {
+        return Ok(());
+    }
+    let claim = |ended: &&mut Ended| (ended.job.claim.mail.id, ended.job.claim.number, ended.job.fence());
+    let stands = queue.still_stand(given_up.iter().map(claim).collect()).await?;
+    for (ended, stands) in given_up.into_iter().zip(stands) {
+        if !stands {
+            ended.end = End::Back;
+        }
+    }
+    Ok(())
 }
 
 /// A decision that its sender is told of.
@@ -96,8 +123,11 @@ impl Settler {
         }
     }
 
-    async fn settle(&self, some: Vec<Ended>, is_open: bool) {
+    async fn settle(&self, mut some: Vec<Ended>, is_open: bool) {
         let now = clock::now();
+        if let Err(error) = spare(&self.context.queue, &self.settings.backoff, &mut some, now).await {
+            self.context.fault(None, None, "queue", &error);
+        }
         let (mut plain, mut success) = (Vec::new(), BTreeMap::new());
         for ended in some {
             let decision = decide(&self.settings.backoff, now, &ended.job.claim, &ended);

@@ -65,7 +65,7 @@ impl Node {
     pub(super) fn die(&mut self) {
         self.life += 1;
         self.lives = false;
-        self.queue.detach();
+        self.queue.detach(&self.desk);
         self.ended.clear();
     }
 

@@ -13,9 +13,10 @@ use tempfile::TempDir;
 
 use super::super::book::{Attempt, Feedback, Job, Key, Rest, Ruling};
 use super::super::desk::Desk;
+use super::super::fill::Fetched;
 use super::super::settle::{End, Ended, Waits};
 use super::super::work::withdrawn;
-use super::super::{Attempted, Batch, Settings, SiteLimits, trouble};
+use super::super::{Attempted, Batch, Leases, Settings, SiteLimits, trouble};
 use super::deeds::Deeds;
 use super::net::{MINUTE, Manner, SECOND, Server};
 use super::node::{Node, UnderWay, routes};
@@ -127,7 +128,7 @@ impl Office {
         self.nodes[self.here].queue.clone()
     }
 
-    fn desk(&self) -> Arc<Desk> {
+    pub(super) fn desk(&self) -> Arc<Desk> {
         self.nodes[self.here].desk.clone()
     }
 
@@ -215,10 +216,11 @@ impl Office {
     }
 
     /// A round of the loop of [`super::super::schedule`].
-    async fn turn(&mut self) {
+    pub(super) async fn turn(&mut self) {
         let now = virtual_now();
         let (queue, desk) = (self.queue(), self.desk());
-        let fetched = self.node().fetching.fetch(&queue, &desk, now).await.unwrap();
+        let mut fetched = Fetched::default();
+        self.node().fetching.fetch(&queue, &desk, now, &mut fetched).await.unwrap();
         let attempts = desk.book().start(now);
         let refused = desk.book().take_refused();
         for one in fetched.refused.into_iter().chain(refused) {
@@ -238,7 +240,8 @@ impl Office {
 
     /// When to look again: the second of the real loop is skipped while nothing can be due.
     async fn plan_wake(&mut self) {
-        const NEXT: &str = "SELECT MIN(CASE WHEN parked IS NULL THEN due_at ELSE wake_at END) FROM queue_recipient";
+        const NEXT: &str = "SELECT MIN(CASE WHEN parked IS NULL THEN due_at ELSE wake_at END) FROM queue_recipient \
+                            WHERE held = 0";
         let soonest =
             self.store.read(|q| Ok(q.query_one(NEXT, &[])?.and_then(|row| row.maybe_int(0).ok()?))).await.unwrap();
         let mut at = soonest.map_or(i64::MAX, |due| due - EPOCH - self.skew);
@@ -254,7 +257,7 @@ impl Office {
     }
 
     async fn begin(&mut self, mut attempt: Attempt) {
-        for job in withdrawn(&self.queue(), &mut attempt.group, virtual_now().instant).await.unwrap() {
+        for job in withdrawn(&self.queue(), &mut attempt.group, virtual_now()).await.unwrap() {
             self.end(Ended::unspoken(job, End::Back));
         }
         if attempt.group.jobs.is_empty() {
@@ -263,7 +266,8 @@ impl Office {
         }
         self.deeds.may_begin(&attempt, self.at);
         let recipients = attempt.group.jobs.iter().map(super::super::work::recipient).collect();
-        let batch = Batch { mail: attempt.group.mail.clone(), recipients };
+        let leases = Leases::of(&attempt.group.jobs);
+        let batch = Batch { mail: attempt.group.mail.clone(), recipients, leases };
         let limits = self.settings.limits_of(&attempt.destination);
         let at = self.at;
         self.node().begins(&attempt.destination, &limits, at);
@@ -375,10 +379,12 @@ impl Office {
 
     async fn renew(&mut self) {
         self.plan_here(5 * MINUTE, Event::Renew);
-        let leases = self.desk().book().leases(virtual_now());
+        let asked = virtual_now();
+        let leases = self.desk().book().leases(asked);
         if !leases.is_empty() {
-            let lost = self.queue().renew(leases, virtual_now().wall.plus(OUTBOUND_LEASE)).await.unwrap();
-            self.desk().book().lose(&lost.into_iter().collect());
+            let until = asked.wall.plus(OUTBOUND_LEASE);
+            let lost = self.queue().renew(leases.clone(), until).await.unwrap();
+            self.desk().book().renewed(&leases, &lost.into_iter().collect(), asked.instant, until);
         }
     }
 

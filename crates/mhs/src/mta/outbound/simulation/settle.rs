@@ -6,7 +6,7 @@ use envelope::{Outcome, ReversePath};
 use message::dsn::Action;
 use queue::{Settlement, Verdict};
 
-use super::super::settle::{End, Ended, decide};
+use super::super::settle::{End, Ended, decide, spare};
 use super::office::{Letter, Office, accept, key};
 use super::post::Item;
 use super::virtual_now;
@@ -17,7 +17,9 @@ impl Office {
         self.node().settles = false;
         let now = virtual_now();
         let mut plain = Vec::new();
-        for ended in std::mem::take(&mut self.node().ended) {
+        let mut some = std::mem::take(&mut self.node().ended);
+        spare(&self.queue(), &self.settings.backoff, &mut some, now.wall).await.unwrap();
+        for ended in some {
             let decision = decide(&self.settings.backoff, now.wall, &ended.job.claim, &ended);
             match decision.notice {
                 None => plain.push((ended, decision.verdict)),
