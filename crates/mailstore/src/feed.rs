@@ -12,6 +12,7 @@ use storage::{Query, Store};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::grams::Touched;
 use crate::limits::{FEED_HINTS_MAX, POLL_ACCOUNTS_MAX, POLL_MILLISECONDS};
 
 /// Where to look.
@@ -61,9 +62,10 @@ pub(crate) struct Hub {
     listeners: Mutex<Listeners>,
 }
 
-#[derive(Default)]
 struct Listeners {
     accounts: HashMap<AccountId, Channel>,
+    /// What the index of texts has to look at.
+    touched: Touched,
     /// A task looks for other processes' changes.
     polling: bool,
 }
@@ -76,7 +78,8 @@ struct Channel {
 
 impl Hub {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { listeners: Mutex::default() })
+        let listeners = Listeners { accounts: HashMap::new(), touched: Touched::All, polling: false };
+        Arc::new(Self { listeners: Mutex::new(listeners) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Listeners> {
@@ -86,10 +89,19 @@ impl Hub {
 
     /// Tells the account's listeners, if any.
     pub(crate) fn tell(&self, account: AccountId, hint: Hint) {
-        if let Some(channel) = self.lock().accounts.get(&account) {
+        let mut listeners = self.lock();
+        if let Hint::Mailbox(mailbox) = hint {
+            listeners.touched.add(account, mailbox);
+        }
+        if let Some(channel) = listeners.accounts.get(&account) {
             // No receiver: the last one is just going.
             let _ = channel.sender.send(hint);
         }
+    }
+
+    /// Mailboxes that something happened in since the last time.
+    pub(crate) fn take_touched(&self) -> Touched {
+        self.lock().touched.take()
     }
 
     /// Listens. The first listener starts the poll for changes by other processes.

@@ -15,6 +15,7 @@ mod digests;
 mod error;
 mod feed;
 mod flags;
+mod grams;
 pub mod label;
 pub mod limits;
 mod name;
@@ -35,6 +36,7 @@ pub use digests::digest_of;
 pub use error::Error;
 pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};
+pub use grams::Candidates;
 pub use label::{Label, Leg};
 pub use rebuild::{InTransit, Older, Rebuilt, Transit, rebuild};
 pub use schema::MIGRATIONS;
@@ -84,6 +86,16 @@ impl Mailstore {
         for one in placed.into_iter().filter(|one| !one.duplicate) {
             self.inner.hub.tell(one.account, Hint::Mailbox(one.mailbox));
         }
+    }
+
+    /// Makes the index of texts, behind the deliveries, until the task is aborted: once in a server.
+    pub fn keep_index(&self) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(grams::run(Arc::downgrade(&self.inner)))
+    }
+
+    /// Indexes at once what is due. Answers how many segments there are more.
+    pub async fn index(&self) -> Result<usize, Error> {
+        grams::all(&self.inner).await
     }
 
     /// Opens a reader's account; it has INBOX and the default mailboxes from its first opening on.

@@ -56,3 +56,35 @@ pub const DIGEST_START_OCTETS: usize = 256 * 1024;
 
 /// Bodies opened at once to make digests that are missing: short ones are read whole by the look.
 pub const DIGESTS_AT_ONCE_MAX: usize = 32;
+
+/// Messages in one segment of the index of texts. So many at least stand behind the last one before the next is
+/// written: looking through them takes some 20 ms.
+pub const GRAM_SEGMENT_LETTERS: usize = 1024;
+
+/// Octets of messages that make a segment, however few they are: to look through them takes as long.
+pub const GRAM_SEGMENT_OCTETS: u64 = 32 * 1024 * 1024;
+
+/// Postings that end a segment early: 4 octets each, so 16 MiB and a letter's more while one is made.
+pub const GRAM_POSTINGS_MAX: usize = 4 * 1024 * 1024;
+
+/// A longer message is not indexed: whoever searches looks into it, piece by piece. It is what a search holds of a text
+/// at a time, so that both see the very same text.
+pub const GRAM_LETTER_OCTETS_MAX: u64 = 256 * 1024;
+
+/// Rows of the index in one transaction: deliveries wait some milliseconds behind it.
+pub const GRAM_ROWS_AT_ONCE: usize = 128;
+
+/// Seconds between two looks for what is to be indexed.
+pub const GRAM_WAIT_SECONDS: u64 = 5;
+
+/// Mailboxes remembered as touched; with more, all of them are looked at.
+pub const GRAM_TOUCHED_MAX: usize = 10_000;
+
+/// Terms asked for one word, spread over it: with each, fifty times fewer messages are left.
+pub const GRAM_TERMS_ASKED_MAX: usize = 12;
+
+/// Terms that a word must have for the index to be asked: three octets.
+pub const GRAM_TERMS_MIN: usize = 1;
+
+/// Octets of a body that are read when it is opened, at most: one block of the store.
+pub const LETTER_READ_OCTETS_MAX: u64 = 64 * 1024;

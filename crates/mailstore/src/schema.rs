@@ -11,10 +11,11 @@
 //! - `keyword`: the keywords of a mailbox by number. `tombstone`: what was expunged, by MODSEQ.
 //! - `digest`: what lists of messages show of one (`message::digest`), beside its row, so that the table that is counted and
 //!   listed most stays narrow. One that is missing or damaged is made again.
+//! - `gram_segment` and `gram`: the index of texts (`grams`). It can be emptied at any time.
 //! - `subscription`: names, which may outlive their mailboxes. `mailbox_gone`: deleted, and still to be emptied.
 
 /// The tables of this area.
-pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "mailstore", steps: &[STEP_1, STEP_2] };
+pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "mailstore", steps: &[STEP_1, STEP_2, STEP_3] };
 
 const STEP_1: &str = "
 CREATE TABLE mail_account (
@@ -98,4 +99,25 @@ CREATE TABLE digest (
     PRIMARY KEY (account_id, mailbox_id, uid)
 ) /* clustered */;
 ALTER TABLE message ADD COLUMN saved BIGINT;
+";
+
+const STEP_3: &str = "
+CREATE TABLE gram_segment (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    first_uid BIGINT NOT NULL,
+    last_uid BIGINT NOT NULL,
+    segment BIGINT NOT NULL,
+    unread BYTEA NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, first_uid)
+) /* clustered */;
+CREATE TABLE gram (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    segment BIGINT NOT NULL,
+    part BIGINT NOT NULL,
+    postings BYTEA NOT NULL,
+    seal BIGINT NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, segment, part)
+) /* clustered */;
 ";

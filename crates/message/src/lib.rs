@@ -22,6 +22,7 @@ pub mod header;
 pub mod limits;
 pub mod mime;
 mod span;
+pub mod text;
 pub mod trace;
 pub mod view;
 

@@ -260,29 +260,54 @@ impl Store {
     /// Opens several, in their order: one look for all of them instead of one each. What is wrong with one concerns no
     /// other. A body of one block is read here, so the caller bounds how many.
     pub async fn open_many(&self, bodies: &[BodyId]) -> Vec<Result<Body, Error>> {
-        let mut found: Vec<Option<Result<Body, Error>>> = Vec::new();
-        if let Bodies::Segments(segments) = &self.inner.bodies {
-            let (segments, wanted) = (Arc::clone(segments), bodies.to_vec());
-            let look_up_and_open = move |query: &dyn Query| {
-                let open = |body: &BodyId| match table::locate(query, *body).map(|at| Body::open(&segments, at)) {
+        let wanted = bodies.to_vec();
+        match self.read_and_open(move |_| Ok(((), wanted))).await {
+            Ok(((), opened)) => opened,
+            // Each tells for itself what is wrong.
+            Err(_) => {
+                let mut opened = Vec::with_capacity(bodies.len());
+                for body in bodies {
+                    opened.push(self.open(*body).await);
+                }
+                opened
+            }
+        }
+    }
+
+    /// A consistent view, and the bodies that the closure names, opened by the same look, in their order. What is wrong
+    /// with one concerns no other. A body of one block is read here, so the caller bounds how many.
+    pub async fn read_and_open<T, F>(&self, work: F) -> Result<(T, Vec<Result<Body, Error>>), Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Query) -> Result<(T, Vec<BodyId>), Error> + Send + 'static,
+    {
+        let segments = match &self.inner.bodies {
+            Bodies::Segments(segments) => Some(Arc::clone(segments)),
+            Bodies::Objects(_) => None,
+        };
+        let look = move |query: &dyn Query| {
+            let (value, wanted) = work(query)?;
+            let open = |body: &BodyId| {
+                let segments = segments.as_ref()?;
+                match table::locate(query, *body).map(|at| Body::open(segments, at)) {
                     Ok(Ok(body)) => Some(Ok(body)),
                     // Compaction moved it.
                     Ok(Err(Missing::Segment)) => None,
                     Ok(Err(Missing::Other(error))) | Err(error) => Some(Err(error)),
-                };
-                Ok(wanted.iter().map(open).collect())
+                }
             };
-            found = self.read(look_up_and_open).await.unwrap_or_default();
-        }
-        let mut opened = Vec::with_capacity(bodies.len());
-        let mut found = found.into_iter();
-        for body in bodies {
-            opened.push(match found.next().flatten() {
+            let found: Vec<Option<Result<Body, Error>>> = wanted.iter().map(open).collect();
+            Ok((value, wanted, found))
+        };
+        let (value, wanted, found) = self.read(look).await?;
+        let mut opened = Vec::with_capacity(wanted.len());
+        for (body, found) in wanted.into_iter().zip(found) {
+            opened.push(match found {
                 Some(outcome) => outcome,
-                None => self.open(*body).await,
+                None => self.open(body).await,
             });
         }
-        opened
+        Ok((value, opened))
     }
 
     /// All bodies on disk with their labels, for rebuilding a database that is lost: open a new one beside the old

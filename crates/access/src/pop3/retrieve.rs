@@ -1,12 +1,44 @@
 //! RETR and TOP: a message as it is read from the store, piece by piece, no faster than the client takes it.
 
-use mailstore::{Error, UidSet};
+use std::collections::VecDeque;
+
+use mailstore::{Error, Message, UidSet};
 use net::{Gone, clock};
 use protocol::pop3::encode::Code;
 use storage::Body;
 
 use super::talk::Talk;
-use crate::limits::PIECE_OCTETS;
+use crate::limits::{BODIES_AT_ONCE_MAX, BODIES_OCTETS_MAX, PIECE_OCTETS};
+
+/// Who takes one message after the other has the next ones read with this one: a look costs more than a short message.
+#[derive(Default)]
+pub(super) struct Ahead {
+    letters: VecDeque<(Message, Result<Body, Error>)>,
+    /// The message that was handed over last.
+    last: u32,
+}
+
+impl Ahead {
+    fn begins_with(&self, uid: u32) -> bool {
+        self.letters.front().is_some_and(|(message, _)| message.uid == uid)
+    }
+
+    /// Lets go of those before this one.
+    fn skip_to(&mut self, uid: u32) {
+        while self.letters.front().is_some_and(|(message, _)| message.uid < uid) {
+            self.letters.pop_front();
+        }
+    }
+
+    /// How many messages are read from this one on. The first alone: some look at one only.
+    fn count(&self, uid: u32) -> usize {
+        let goes_on = self.last > 0 && uid > self.last && uid - self.last <= STEP_MAX;
+        if goes_on { BODIES_AT_ONCE_MAX } else { 1 }
+    }
+}
+
+/// UIDs between one message and the next of somebody who takes them in order.
+const STEP_MAX: u32 = 16;
 
 impl Talk {
     /// Hands over the message of this UID. The session knows how much of it TOP wants.
@@ -52,16 +84,24 @@ impl Talk {
         Ok(())
     }
 
-    /// The row and the bytes; `None` when another session has removed it.
-    async fn find(&self, uid: u32) -> Result<Option<(u64, Body)>, Error> {
+    /// The size and the bytes; `None` when another session has removed it.
+    async fn find(&mut self, uid: u32) -> Result<Option<(u64, Body)>, Error> {
         let Some((account, mailbox)) = &self.open else { return Ok(None) };
-        let rows = account.messages(*mailbox, &UidSet::from_ranges([(uid, uid)]), 1).await?;
-        let Some(message) = rows.first() else { return Ok(None) };
-        match account.body(message).await {
-            Ok(body) => Ok(Some((message.octets, body))),
+        self.ahead.skip_to(uid);
+        if !self.ahead.begins_with(uid) {
+            let count = self.ahead.count(uid);
+            let wanted = UidSet::from_ranges([(uid, if count > 1 { u32::MAX } else { uid })]);
+            self.ahead.letters = account.letters(*mailbox, &wanted, count, BODIES_OCTETS_MAX).await?.into();
+        }
+        self.ahead.last = uid;
+        if !self.ahead.begins_with(uid) {
+            return Ok(None);
+        }
+        match self.ahead.letters.pop_front() {
+            Some((message, Ok(body))) => Ok(Some((message.octets, body))),
             // Removed, and swept, between the two.
-            Err(Error::Storage(storage::Error::NoBody(_))) => Ok(None),
-            Err(error) => Err(error),
+            Some((_, Err(Error::Storage(storage::Error::NoBody(_))))) | None => Ok(None),
+            Some((_, Err(error))) => Err(error),
         }
     }
 

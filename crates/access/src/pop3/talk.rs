@@ -7,6 +7,7 @@ use mailstore::Account;
 use net::{Conversation, Gone};
 use protocol::pop3::{Event, Server};
 
+use super::retrieve::Ahead;
 use crate::{Context, Visitor};
 
 /// A connection and what stands behind it.
@@ -16,12 +17,14 @@ pub(super) struct Talk {
     pub(super) line: Conversation<Server>,
     /// After sign-in: whose, and the key of his INBOX.
     pub(super) open: Option<(Account, MailboxId)>,
+    /// Messages that are read ahead.
+    pub(super) ahead: Ahead,
     draining: bool,
 }
 
 impl Talk {
     pub(super) fn new(context: Arc<Context>, visitor: Visitor, line: Conversation<Server>) -> Self {
-        Self { context, visitor, line, open: None, draining: false }
+        Self { context, visitor, line, open: None, ahead: Ahead::default(), draining: false }
     }
 
     /// Serves to the end: why it ended, octets in and out.

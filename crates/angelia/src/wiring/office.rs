@@ -112,6 +112,7 @@ impl Office {
         }
         office.background.push(office.watch_certificates());
         office.background.push(office.sweep());
+        office.background.push(office.ground.mailstore.keep_index());
         let counted = Arc::clone(&office.places);
         office.background.push(tokio::spawn(memory::give_back(move || counted.take_gone())));
         office.record(Event::Started { version: env!("CARGO_PKG_VERSION").to_owned(), listeners: office.addresses() });

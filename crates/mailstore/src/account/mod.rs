@@ -19,6 +19,7 @@ use crate::feed::{Feed, Hint};
 use crate::{Error, Flags, Inner, Label};
 
 pub(crate) use purge::{purge_all, retire_all};
+pub(crate) use read::messages;
 
 /// A reader's account. Cheap to clone; holds no lock and no snapshot.
 #[derive(Clone)]

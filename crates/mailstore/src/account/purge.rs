@@ -55,9 +55,11 @@ fn purge_some(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<
     const NEXT: &str = "SELECT uid, body FROM message WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid LIMIT $3";
     const DELETE: &str = "DELETE FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid <= $3";
     const DIGESTS: &str = "DELETE FROM digest WHERE account_id = $1 AND mailbox_id = $2 AND uid <= $3";
-    const REST: [&str; 3] = [
+    const REST: [&str; 5] = [
         "DELETE FROM keyword WHERE account_id = $1 AND mailbox_id = $2",
         "DELETE FROM tombstone WHERE account_id = $1 AND mailbox_id = $2",
+        "DELETE FROM gram_segment WHERE account_id = $1 AND mailbox_id = $2",
+        "DELETE FROM gram WHERE account_id = $1 AND mailbox_id = $2",
         "DELETE FROM mailbox_gone WHERE account_id = $1 AND mailbox_id = $2",
     ];
     let mut last = None;
@@ -69,6 +71,9 @@ fn purge_some(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<
         Ok(true)
     })?;
     let Some(last) = last else {
+        if unindex_some(tx, account, mailbox)? {
+            return Ok(true);
+        }
         for step in REST {
             tx.execute(step, &[account.0.into(), mailbox.into()])?;
         }
@@ -80,5 +85,17 @@ fn purge_some(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<
     for body in bodies {
         tx.drop_reference(body)?;
     }
+    Ok(true)
+}
+
+/// Takes one segment out of the index of texts; false when there is none left.
+fn unindex_some(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<bool, storage::Error> {
+    const NEXT: &str = "SELECT segment, first_uid FROM gram_segment \
+                        WHERE account_id = $1 AND mailbox_id = $2 ORDER BY first_uid LIMIT 1";
+    const POSTINGS: &str = "DELETE FROM gram WHERE account_id = $1 AND mailbox_id = $2 AND segment = $3";
+    const SEGMENT: &str = "DELETE FROM gram_segment WHERE account_id = $1 AND mailbox_id = $2 AND first_uid = $3";
+    let Some(row) = tx.query_one(NEXT, &[account.0.into(), mailbox.into()])? else { return Ok(false) };
+    tx.execute(POSTINGS, &[account.0.into(), mailbox.into(), row.int(0)?.into()])?;
+    tx.execute(SEGMENT, &[account.0.into(), mailbox.into(), row.int(1)?.into()])?;
     Ok(true)
 }

@@ -4,8 +4,9 @@ use envelope::{AccountId, MailboxId};
 use storage::{Body, Query};
 
 use super::Account;
+use crate::limits::LETTER_READ_OCTETS_MAX;
 use crate::rows::{self, MESSAGES, MailboxRow, narrow};
-use crate::{Changes, Error, Message, Selected, Status, UidSet, View, changes, name};
+use crate::{Candidates, Changes, Error, Message, Selected, Status, UidSet, View, changes, grams, name};
 
 impl Account {
     /// STATUS, from counters.
@@ -76,6 +77,31 @@ impl Account {
         Ok(found.await?)
     }
 
+    /// The first messages of the set with their bytes, by one look: `count_max` at most, and at least one when there is
+    /// one, and so many that what of them is read here stays within `octets_max`.
+    pub async fn letters(
+        &self,
+        mailbox: MailboxId,
+        uids: &UidSet,
+        count_max: usize,
+        octets_max: u64,
+    ) -> Result<Vec<(Message, Result<Body, Error>)>, Error> {
+        let (account, uids) = (self.id, uids.clone());
+        let found = self.inner.store.read_and_open(move |q| {
+            let mut rows = messages(q, account, mailbox.0, &uids, count_max)?;
+            let mut octets = 0;
+            let fits = |message: &&Message| {
+                octets += message.octets.min(LETTER_READ_OCTETS_MAX);
+                octets <= octets_max
+            };
+            rows.truncate(rows.iter().take_while(fits).count().max(1));
+            let bodies = rows.iter().map(|message| message.body).collect();
+            Ok((rows, bodies))
+        });
+        let (rows, bodies) = found.await?;
+        Ok(rows.into_iter().zip(bodies.into_iter().map(|body| body.map_err(Error::from))).collect())
+    }
+
     /// The bytes of a message.
     pub async fn body(&self, message: &Message) -> Result<Body, Error> {
         Ok(self.inner.store.open(message.body).await?)
@@ -86,6 +112,14 @@ impl Account {
     pub async fn bodies(&self, messages: &[Message]) -> Vec<Result<Body, Error>> {
         let wanted: Vec<_> = messages.iter().map(|message| message.body).collect();
         self.inner.store.open_many(&wanted).await.into_iter().map(|body| body.map_err(Error::from)).collect()
+    }
+
+    /// For each of these words, folded by [`message::text::fold`], which messages may hold it, as far as the index of
+    /// texts knows; `None` where it cannot tell.
+    pub async fn candidates(&self, mailbox: MailboxId, words: &[String]) -> Result<Vec<Option<Candidates>>, Error> {
+        let (account, words) = (self.id, words.to_vec());
+        let found = self.inner.store.read(move |q| grams::candidates(q, account, mailbox.0, &words));
+        Ok(found.await?)
     }
 
     /// What happened since `modseq`.
@@ -100,7 +134,7 @@ impl Account {
 }
 
 /// The first `count_max` rows of the set.
-pub(super) fn messages(
+pub(crate) fn messages(
     q: &dyn Query,
     account: AccountId,
     mailbox: i64,

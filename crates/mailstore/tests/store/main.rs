@@ -10,6 +10,7 @@ mod model;
 #[path = "../../../storage/tests/postgres/mod.rs"]
 mod postgres;
 mod rebuilding;
+mod texts;
 
 use house::House;
 
@@ -58,4 +59,5 @@ checks! {
     feed::a_slow_listener_is_told_to_look_again,
     feed::another_process_is_noticed,
     model::random_verbs_agree_with_the_model,
+    texts::the_index_leaves_nobody_out,
 }

@@ -1,11 +1,12 @@
 //! The keys of one SEARCH, made ready once, and their answers: yes, no, or "I must know more".
 
 use envelope::Timestamp;
-use mailstore::{ANSWERED, DELETED, DRAFT, Entry, FLAGGED, Message, SEEN};
+use mailstore::{ANSWERED, Candidates, DELETED, DRAFT, Entry, FLAGGED, Message, SEEN};
 use message::date::DateTime;
 use message::digest::{self, Digest};
 use message::encoding::charset;
 use message::header::Header;
+use message::text::fold;
 use protocol::imap::{Date, Flag, SearchKey};
 
 use super::super::object_id::email_id;
@@ -53,19 +54,11 @@ pub(super) struct Question<'a> {
     words: Vec<String>,
     /// Header fields that are looked into, in lower case.
     names: Vec<String>,
+    /// For each word, which messages may hold it.
+    narrowed: Vec<Option<Candidates>>,
     /// `None`: the client named none, and gets the benefit of the doubt.
     charset: Option<&'a str>,
     now: Timestamp,
-}
-
-/// Texts that differ in case only become the same: lower case, the two small sigmas one, and sharp s written out (as
-/// in the full folding of Unicode, which knows some rarer ones more).
-pub(in crate::imap) fn fold(text: &str) -> String {
-    let lower = text.to_lowercase();
-    if lower.is_ascii() {
-        return lower;
-    }
-    lower.replace('\u{3c2}', "\u{3c3}").replace('\u{df}', "ss")
 }
 
 /// What is known of a message so far.
@@ -150,9 +143,20 @@ impl<'a> Question<'a> {
         charset: Option<&'a str>,
         now: Timestamp,
     ) -> Result<Self, Trouble> {
-        let mut question = Self { key: Key::And(Vec::new()), words: Vec::new(), names: Vec::new(), charset, now };
+        let (words, names, narrowed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut question = Self { key: Key::And(Vec::new()), words, names, narrowed, charset, now };
         question.key = question.prepare(key, selected)?;
         Ok(question)
+    }
+
+    /// What BODY and TEXT look for, case folded.
+    pub(super) fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// What the index of texts knows of each of the words.
+    pub(super) fn narrow(&mut self, narrowed: Vec<Option<Candidates>>) {
+        self.narrowed = narrowed;
     }
 
     /// Whether digests know all that rows do not: nothing but kept header fields and the date is looked into.
@@ -280,6 +284,11 @@ impl<'a> Question<'a> {
 
     fn ask_text(&self, place: usize, with_header: bool, facts: &Facts<'_>) -> Option<bool> {
         let word = self.words.get(place)?;
+        if let Some(Some(candidates)) = self.narrowed.get(place)
+            && !candidates.may_hold(facts.entry.uid)
+        {
+            return Some(false);
+        }
         if with_header {
             let holds = |(name, value): &(String, String)| {
                 value.contains(word.as_str()) || format!("{name}: {value}").contains(word.as_str())

@@ -20,8 +20,8 @@ use super::letter::{self, Letter};
 use super::talk::Talk;
 use super::trouble::Trouble;
 use crate::limits::ROWS_BATCH;
-pub(super) use keys::fold;
 use keys::{Facts, HeaderText, Question, Words};
+pub(super) use message::text::fold;
 
 /// Rows, and the headers that digests know when they are enough.
 async fn known(
@@ -78,7 +78,13 @@ impl Talk {
         }
         let account = self.account()?;
         let selected = self.selected()?;
-        let question = Question::new(key, selected, charset_name, clock::now())?;
+        let mailbox = selected.mailbox;
+        let mut question = Question::new(key, selected, charset_name, clock::now())?;
+        if !question.words().is_empty() {
+            let narrowed = account.candidates(mailbox, question.words()).await?;
+            question.narrow(narrowed);
+        }
+        let selected = self.selected()?;
         let mut found = Vec::new();
         let mut open = Vec::new();
         for (seq, entry) in (1u32..).zip(selected.entries().iter()) {

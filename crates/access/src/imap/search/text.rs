@@ -1,16 +1,14 @@
-//! The text of a message for BODY and TEXT: of every text part, decoded, its case folded, piece by piece. Headers of
-//! messages within count as text of the message around them, and so does what stands before and behind the parts of a
-//! multipart. Pictures and the like are not looked into.
+//! The text of a message for BODY and TEXT, as `message::text` has it: of a short message all at once, as the index of
+//! texts has read it, of a long one piece by piece.
 
 use std::ops::Range;
 
 use message::encoding::{Decoder, TransferEncoding, charset};
-use message::header::Header;
-use message::mime::Kind;
+use message::text::{self, fold};
 use storage::Error;
 
 use super::super::letter::Letter;
-use super::keys::{Words, fold};
+use super::keys::Words;
 use crate::limits::{HEADER_OCTETS_MAX, SEARCH_PIECE_OCTETS};
 
 /// Looks for the words until all are found or the message ends.
@@ -19,29 +17,29 @@ pub(super) async fn scan(letter: &mut Letter, words: &mut Words) -> Result<(), E
         return Ok(());
     }
     let structure = letter.structure().await?;
+    if letter.octets() <= mailstore::limits::GRAM_LETTER_OCTETS_MAX {
+        // As the index of texts has read it.
+        let all = letter.gather(0..letter.octets(), letter.octets()).await?;
+        text::each_text(&all, &structure, &mut |text| {
+            words.look(text);
+            !words.is_done()
+        });
+        return Ok(());
+    }
     for part in structure.parts() {
         if words.is_done() {
             return Ok(());
         }
-        let of_message = |id: message::mime::PartId| structure.part(id).is_some_and(|p| p.kind == Kind::Message);
-        if part.parent.is_some_and(of_message) {
+        if text::is_header_text(&structure, part) {
             let header = letter.gather(range(part.header), HEADER_OCTETS_MAX).await?;
-            for field in Header::parse(&header).fields() {
-                words.look(&fold(&format!("{}: {}", field.name(), field.text())));
-            }
+            text::each_field(&header, &mut |text| words.look(text));
         }
         if part.is_text() {
             let label = part.content.content_type.charset().unwrap_or_default();
             scan_text(letter, range(part.body), part.content.encoding.decoder(), label, words).await?;
         }
-        if part.kind == Kind::Multipart {
-            let child = |id: Option<&message::mime::PartId>| id.and_then(|id| structure.part(*id));
-            let body = range(part.body);
-            let first = child(part.children.first()).map_or(body.end, |part| part.header.start as u64);
-            let last = child(part.children.last()).map_or(body.end, |part| part.body.end as u64);
-            for outside in [body.start..first, last..body.end] {
-                scan_text(letter, outside, TransferEncoding::default().decoder(), "", words).await?;
-            }
+        for outside in text::outside_parts(&structure, part).into_iter().flatten() {
+            scan_text(letter, range(outside), TransferEncoding::default().decoder(), "", words).await?;
         }
     }
     Ok(())
