@@ -1,7 +1,8 @@
 //! Mail that is read: the same mailboxes in Angelia and in Dovecot, the same commands, one table.
 //!
-//! Each server is filled by APPEND, restarted so that nothing is warm that would not be, and then asked. A row is the
-//! median of its repetitions, in milliseconds, or a rate, and the last column the ratio: above 1, Angelia is ahead.
+//! Each server is filled by APPEND, left alone until it is quiet (ours makes its index of texts then), restarted so that
+//! nothing is warm that would not be, and then asked. A row is the median of its repetitions, in milliseconds, or a rate,
+//! and the last column the ratio: above 1, Angelia is ahead.
 //! Dovecot keeps processes ready and uses them again, as its manual advises for speed; its flag changes are not synced.
 
 mod client;
@@ -63,7 +64,9 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         eprintln!("{name}: filling …");
         fill::fill(&server, WORKED, options.letters, options.octets).await?;
         fill::fill(&server, LARGE, options.many, options.octets).await?;
+        server.quiet().await;
         server.restart()?;
+        server.quiet().await;
         eprintln!("{name}: asking …");
         let mut figures = steps::run(&server, options).await?;
         figures.extend(rates::run(&server, options).await?);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::Child;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use tempfile::TempDir;
@@ -44,6 +45,17 @@ impl Server {
         self.child = launch(self.name, &self.place, self.dir.path(), self.imap, self.pop3)?;
         wait_for(self.imap)?;
         wait_for(self.pop3)
+    }
+
+    /// Waits until what it does behind its answers is done (an index, a checkpoint), ten minutes at most.
+    pub(super) async fn quiet(&self) {
+        for _ in 0..300 {
+            let before = self.processes().cpu_seconds();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            if self.processes().cpu_seconds() - before < 0.05 {
+                return;
+            }
+        }
     }
 
     /// Whether it has a capability after sign-in.

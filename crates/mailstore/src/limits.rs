@@ -88,3 +88,10 @@ pub const GRAM_TERMS_MIN: usize = 1;
 
 /// Octets of a body that are read when it is opened, at most: one block of the store.
 pub const LETTER_READ_OCTETS_MAX: u64 = 64 * 1024;
+
+/// Letters that are indexed before the index rests.
+pub const GRAM_LETTERS_AT_ONCE: usize = 32;
+
+/// How many times as long as it worked the index rests: it takes a fifth of a core, which does a thousand letters of 4 KiB
+/// a second.
+pub const GRAM_REST: u32 = 4;

@@ -1,7 +1,7 @@
 //! Makes the index, behind the deliveries, a segment at a time.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use envelope::{AccountId, MailId, MailboxId};
 use message::mime::Structure;
@@ -11,8 +11,8 @@ use storage::Transaction;
 use super::postings::Gatherer;
 use crate::account::{messages, write};
 use crate::limits::{
-    GRAM_LETTER_OCTETS_MAX, GRAM_POSTINGS_MAX, GRAM_ROWS_AT_ONCE, GRAM_SEGMENT_LETTERS, GRAM_SEGMENT_OCTETS,
-    GRAM_TOUCHED_MAX, GRAM_WAIT_SECONDS,
+    GRAM_LETTER_OCTETS_MAX, GRAM_LETTERS_AT_ONCE, GRAM_POSTINGS_MAX, GRAM_REST, GRAM_ROWS_AT_ONCE,
+    GRAM_SEGMENT_LETTERS, GRAM_SEGMENT_OCTETS, GRAM_TOUCHED_MAX, GRAM_WAIT_SECONDS,
 };
 use crate::rows::{self, narrow};
 use crate::{Error, Inner, Message, UidSet};
@@ -119,7 +119,13 @@ async fn gather(inner: &Inner, first_uid: u32, letters: &[Message]) -> Result<(G
     let mut gatherer = Gatherer::new();
     let mut unread = Vec::new();
     let mut read = 0;
+    let mut begun = Instant::now();
     for letter in letters {
+        if read % GRAM_LETTERS_AT_ONCE == 0 {
+            // Deliveries and readers have the machine most of the time.
+            tokio::time::sleep(begun.elapsed() * GRAM_REST).await;
+            begun = Instant::now();
+        }
         if gatherer.len() >= GRAM_POSTINGS_MAX {
             break;
         }
