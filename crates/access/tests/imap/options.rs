@@ -27,6 +27,33 @@ async fn searches_that_tell_what_is_asked() {
     }
 }
 
+/// RFC 9394.
+#[tokio::test]
+async fn pages_of_a_result() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    client.fill(&["one", "two", "three", "four", "five"]).await;
+    client.ask("STORE 2 +FLAGS.SILENT (\\Deleted)").await;
+    client.ask("EXPUNGE").await;
+    for (search, found) in [
+        ("SEARCH RETURN (PARTIAL 1:2) ALL", " PARTIAL (1:2 1:2)\nOK SEARCH done\n"),
+        ("UID SEARCH RETURN (PARTIAL -1:-2 COUNT) ALL", " UID COUNT 4 PARTIAL (-1:-2 4:5)\nOK SEARCH done\n"),
+        ("SEARCH RETURN (PARTIAL 9:12) ALL", " PARTIAL (9:12 NIL)\nOK SEARCH done\n"),
+        ("UID SORT RETURN (PARTIAL 1:2) (REVERSE ARRIVAL SUBJECT) UTF-8 ALL", " UID PARTIAL (1:2 "),
+    ] {
+        let answer = client.ask(search).await;
+        assert!(esearch(&answer).starts_with(found), "{search}: {answer}");
+    }
+    client
+        .talks(&[
+            ("UID FETCH 1:* (UID) (PARTIAL -1:-2)", "* 3 FETCH (UID 4)\n* 4 FETCH (UID 5)\nOK FETCH done\n"),
+            ("UID FETCH 1:* (UID) (PARTIAL 2:2)", "* 2 FETCH (UID 3)\nOK FETCH done\n"),
+        ])
+        .await;
+    client.ask("SEARCH RETURN (SAVE PARTIAL 2:3) ALL").await;
+    assert_eq!(client.ask("FETCH $ UID").await, "* 2 FETCH (UID 3)\n* 3 FETCH (UID 4)\nOK FETCH done\n");
+}
+
 #[tokio::test]
 async fn what_a_search_has_found() {
     let house = House::new().await;

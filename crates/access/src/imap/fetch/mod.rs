@@ -106,6 +106,9 @@ impl Talk {
             named = self.only_changed(fetch, &account, &named, modseq).await?;
         }
         let selected = self.selected()?;
+        if let Some(page) = fetch.page {
+            named = selected.page(&named, page);
+        }
         let mut some_gone = named.some_gone;
         let newly_seen = if plan.marks_seen && !selected.read_only {
             self.mark_seen(&account, &named).await?

@@ -3,7 +3,7 @@
 
 use mailstore::UidSet;
 use protocol::imap::encode::{ESearch, Untagged};
-use protocol::imap::{Search, SearchReturn};
+use protocol::imap::{PartialRange, Search, SearchReturn};
 
 use super::super::selected::Selected;
 use super::super::talk::Talk;
@@ -40,6 +40,7 @@ impl Talk {
             max: numbers.last().copied().filter(|_| returns.max),
             count: returns.count.then(|| u32::try_from(numbers.len()).unwrap_or(u32::MAX)),
             all: returns.all.then_some(&numbers),
+            partial: page(&numbers, returns),
             modseq,
         };
         self.line.session().untagged(&Untagged::ESearch(answer));
@@ -47,9 +48,18 @@ impl Talk {
     }
 }
 
-/// The messages that the answer is about: the first and the last, where nothing but MIN and MAX is asked for; otherwise all
+/// The page asked for (RFC 9394).
+pub(in crate::imap) fn page(numbers: &[u32], returns: SearchReturn) -> Option<(PartialRange, &[u32])> {
+    let range = returns.partial?;
+    Some((range, numbers.get(range.places(numbers.len())).unwrap_or_default()))
+}
+
+/// The messages that the answer is about: those of the page asked for; the first and the last, where nothing but MIN and MAX is asked for; otherwise all
 /// (RFC 5182 section 2.1; for MODSEQ RFC 4731 section 3.2).
 fn chosen(found: &[(u32, u32)], returns: SearchReturn) -> Vec<(u32, u32)> {
+    if let Some(range) = returns.partial {
+        return found.get(range.places(found.len())).unwrap_or_default().to_vec();
+    }
     if returns.all || returns.count || !(returns.min || returns.max) {
         return found.to_vec();
     }

@@ -1,7 +1,7 @@
 //! Which messages a command means: sets of sequence numbers or UIDs, and `$`, against the mailbox as the client knows it.
 
 use mailstore::{Entry, UidSet};
-use protocol::imap::SequenceSet;
+use protocol::imap::{PartialRange, SequenceSet};
 
 use super::Selected;
 use crate::imap::trouble::Trouble;
@@ -58,6 +58,14 @@ impl Selected {
                 _ => ranges.push((at, at + 1)),
             }
         }
+        Named { ranges, some_gone: named.some_gone }
+    }
+
+    /// Of these, a page of those that are still there (RFC 9394 section 3.2).
+    pub(in crate::imap) fn page(&self, named: &Named, page: PartialRange) -> Named {
+        let there: Vec<u32> = self.iter(named).filter(|(_, e)| !self.is_gone(e.uid)).map(|(seq, _)| seq).collect();
+        let chosen = there.get(page.places(there.len())).unwrap_or_default();
+        let ranges = chosen.iter().map(|seq| (place(*seq), place(*seq) + 1)).collect();
         Named { ranges, some_gone: named.some_gone }
     }
 

@@ -1,5 +1,6 @@
 //! FETCH: what of which messages.
 
+use super::search::PartialRange;
 use super::sequence::SequenceSet;
 
 /// One data item of FETCH (RFC 3501 section 6.4.5).
@@ -109,4 +110,6 @@ pub struct Fetch {
     pub changed_since: Option<u64>,
     /// `VANISHED`: and those of the set that are gone since (RFC 7162 section 3.2.6).
     pub vanished: bool,
+    /// `PARTIAL`: only these of the messages that there are (RFC 9394 section 3.2).
+    pub page: Option<PartialRange>,
 }

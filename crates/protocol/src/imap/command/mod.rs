@@ -16,7 +16,7 @@ pub use flag::{Flag, Store, StoreAction};
 pub use mailbox::{
     Create, List, ListReturn, ListSelect, Mailbox, MailboxError, Pattern, QResync, Select, SpecialUse, StatusItem,
 };
-pub use search::{Date, Search, SearchKey, SearchReturn};
+pub use search::{Date, PartialRange, Search, SearchKey, SearchReturn};
 pub use sequence::{SeqNumber, SequenceSet, Transfer};
 pub use sort::{Sort, SortBy, SortCriterion, Thread, ThreadAlgorithm};
 

@@ -1,5 +1,7 @@
 //! SEARCH: the keys, and what the answer shall be.
 
+use std::ops::Range;
+
 use super::flag::Flag;
 use super::sequence::SequenceSet;
 
@@ -120,4 +122,27 @@ pub struct SearchReturn {
     pub count: bool,
     /// The result is kept for `$` (RFC 5182).
     pub save: bool,
+    /// Only these of all that is found (RFC 9394); never beside `all`.
+    pub partial: Option<PartialRange>,
+}
+
+/// A page of a result (RFC 9394 section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartialRange {
+    /// As written, from 1.
+    pub first: u32,
+    /// As written, from 1.
+    pub last: u32,
+    /// Counted from the end: `-1` is the last one.
+    pub from_end: bool,
+}
+
+impl PartialRange {
+    /// The places of the page in a result of so many.
+    pub fn places(&self, count: usize) -> Range<usize> {
+        let place = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let before = place(self.first.min(self.last)).saturating_sub(1).min(count);
+        let until = place(self.first.max(self.last)).min(count);
+        if self.from_end { count - until..count - before } else { before..until }
+    }
 }

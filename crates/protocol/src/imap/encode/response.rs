@@ -2,7 +2,7 @@
 
 use super::code::{Code, condition};
 use super::{list, mailbox, mailbox_in_utf8, number, number_set, ranges, string};
-use crate::imap::command::{Flag, StatusItem};
+use crate::imap::command::{Flag, PartialRange, StatusItem};
 
 /// `flag-list`
 pub fn flags(out: &mut Vec<u8>, flags: &[Flag]) {
@@ -226,6 +226,8 @@ pub struct ESearch<'a> {
     pub count: Option<u32>,
     /// All, ascending. An empty list is not told.
     pub all: Option<&'a [u32]>,
+    /// A page of them, in order (RFC 9394 section 3.1).
+    pub partial: Option<(PartialRange, &'a [u32])>,
     /// RFC 7162 section 3.1.10.
     pub modseq: Option<u64>,
 }
@@ -248,11 +250,28 @@ impl ESearch<'_> {
             out.extend_from_slice(b" ALL ");
             number_set(out, all);
         }
+        if let Some((range, page)) = self.partial {
+            out.extend_from_slice(b" PARTIAL (");
+            partial_range(out, range);
+            out.push(b' ');
+            if page.is_empty() {
+                out.extend_from_slice(b"NIL")
+            } else {
+                number_set(out, page)
+            }
+            out.push(b')');
+        }
         if let Some(modseq) = self.modseq {
             out.extend_from_slice(b" MODSEQ ");
             number(out, modseq);
         }
     }
+}
+
+/// `partial-range`
+pub(super) fn partial_range(out: &mut Vec<u8>, range: PartialRange) {
+    let sign = if range.from_end { "-" } else { "" };
+    out.extend_from_slice(format!("{sign}{}:{sign}{}", range.first, range.last).as_bytes());
 }
 
 fn counted(out: &mut Vec<u8>, count: u32, word: &str) {

@@ -2,7 +2,7 @@
 
 use super::code::condition;
 use super::*;
-use crate::imap::command::{Flag, Section, SectionText, StatusItem};
+use crate::imap::command::{Flag, PartialRange, Section, SectionText, StatusItem};
 use crate::imap::structure::{Address, BodyStructure, Detail, Envelope, Extension, Multipart, Single};
 use ::envelope::Timestamp;
 
@@ -38,7 +38,7 @@ fn strings() {
 #[test]
 fn untagged_responses() {
     use StatusValue::{Id, Number};
-    use Untagged::{ESearch, Exists, Expunge, Flags, List, Lsub, Namespace, Recent, Search, Status, Vanished};
+    use Untagged::{Exists, Expunge, Flags, List, Lsub, Namespace, Recent, Status, Vanished};
     let flags = [Flag::Seen, Flag::Keyword("$x".into())];
     let code = Code::PermanentFlags { flags: &flags, new_keywords: true };
     let attributes = [Attribute::HasNoChildren, Attribute::Sent];
@@ -47,23 +47,6 @@ fn untagged_responses() {
         (Recent(0), "* 0 RECENT"),
         (Expunge(2), "* 2 EXPUNGE"),
         (Flags(&flags), "* FLAGS (\\Seen $x)"),
-        (Search(&[], None), "* SEARCH"),
-        (Search(&[], Some(5)), "* SEARCH"),
-        (Search(&[2, 84], None), "* SEARCH 2 84"),
-        (Search(&[2, 5], Some(917_162_500)), "* SEARCH 2 5 (MODSEQ 917162500)"),
-        (ESearch(super::ESearch { tag: "a\"", ..super::ESearch::default() }), "* ESEARCH (TAG \"a\\\"\")"),
-        (
-            ESearch(super::ESearch {
-                tag: "a",
-                uid: true,
-                min: Some(2),
-                max: Some(9),
-                count: Some(4),
-                all: Some(&[2, 3, 4, 9]),
-                modseq: Some(7),
-            }),
-            "* ESEARCH (TAG \"a\") UID MIN 2 MAX 9 COUNT 4 ALL 2:4,9 MODSEQ 7",
-        ),
         (Vanished { earlier: false, uids: &[(4, 4), (7, 9)] }, "* VANISHED 4,7:9"),
         (Vanished { earlier: true, uids: &[(1, u32::MAX)] }, "* VANISHED (EARLIER) 1:4294967295"),
         (
@@ -92,6 +75,49 @@ fn untagged_responses() {
         ),
         (Namespace, "* NAMESPACE ((\"\" \"/\")) NIL NIL"),
         (Untagged::Ok(Some(code), "Limited"), "* OK [PERMANENTFLAGS (\\Seen $x \\*)] Limited"),
+    ] {
+        assert_eq!(text(|out| response.encode(out)), format!("{wire}\r\n"));
+    }
+}
+
+#[test]
+fn what_a_search_says() {
+    use Untagged::{ESearch, Search};
+    for (response, wire) in [
+        (Search(&[], None), "* SEARCH"),
+        (Search(&[], Some(5)), "* SEARCH"),
+        (Search(&[2, 84], None), "* SEARCH 2 84"),
+        (Search(&[2, 5], Some(917_162_500)), "* SEARCH 2 5 (MODSEQ 917162500)"),
+        (ESearch(super::ESearch { tag: "a\"", ..super::ESearch::default() }), "* ESEARCH (TAG \"a\\\"\")"),
+        (
+            ESearch(super::ESearch {
+                tag: "a",
+                uid: true,
+                min: Some(2),
+                max: Some(9),
+                count: Some(4),
+                all: Some(&[2, 3, 4, 9]),
+                partial: None,
+                modseq: Some(7),
+            }),
+            "* ESEARCH (TAG \"a\") UID MIN 2 MAX 9 COUNT 4 ALL 2:4,9 MODSEQ 7",
+        ),
+        (
+            ESearch(super::ESearch {
+                tag: "a",
+                partial: Some((PartialRange { first: 1, last: 5, from_end: true }, &[2, 3, 9])),
+                ..super::ESearch::default()
+            }),
+            "* ESEARCH (TAG \"a\") PARTIAL (-1:-5 2:3,9)",
+        ),
+        (
+            ESearch(super::ESearch {
+                tag: "a",
+                partial: Some((PartialRange { first: 7, last: 5, from_end: false }, &[])),
+                ..super::ESearch::default()
+            }),
+            "* ESEARCH (TAG \"a\") PARTIAL (7:5 NIL)",
+        ),
     ] {
         assert_eq!(text(|out| response.encode(out)), format!("{wire}\r\n"));
     }

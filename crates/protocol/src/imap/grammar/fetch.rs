@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::input::{Input, ParseError};
+use super::search::partial_range;
 use super::sequence;
 use crate::imap::command::{Fetch, FetchItem, Partial, Section, SectionText};
 use crate::imap::limits;
@@ -27,31 +28,32 @@ pub(super) fn fetch(input: &mut Input<'_>, uid: bool) -> Result<Fetch> {
     if items.is_empty() {
         return Err(ParseError::Expected("a fetch item"));
     }
-    let (changed_since, vanished) = modifiers(input, uid)?;
-    Ok(Fetch { uid, set, items, changed_since, vanished })
+    let mut fetch = Fetch { uid, set, items, changed_since: None, vanished: false, page: None };
+    modifiers(input, &mut fetch)?;
+    Ok(fetch)
 }
 
 /// `[SP "(" fetch-modifier *(SP fetch-modifier) ")"]` with `CHANGEDSINCE n`, and `VANISHED` for UID FETCH beside it
-/// (RFC 7162 section 7).
-fn modifiers(input: &mut Input<'_>, uid: bool) -> Result<(Option<u64>, bool)> {
-    let (mut changed_since, mut vanished) = (None, false);
+/// (RFC 7162 section 7), and `PARTIAL range` for UID FETCH (RFC 9394 section 4).
+fn modifiers(input: &mut Input<'_>, fetch: &mut Fetch) -> Result<()> {
     if input.skip(b' ') {
         let modifiers = input.list(8, "fetch modifiers", |input| {
             match input.keyword("a fetch modifier")?.as_str() {
                 "CHANGEDSINCE" => {
                     input.space()?;
-                    changed_since = Some(input.number64()?);
+                    fetch.changed_since = Some(input.number64()?);
                 }
-                "VANISHED" if uid => vanished = true,
+                "PARTIAL" if fetch.uid && fetch.page.is_none() => fetch.page = Some(partial_range(input)?),
+                "VANISHED" if fetch.uid => fetch.vanished = true,
                 _ => return Err(ParseError::Expected("a known fetch modifier")),
             }
             Ok(())
         })?;
-        if modifiers.is_empty() || vanished && changed_since.is_none() {
+        if modifiers.is_empty() || fetch.vanished && fetch.changed_since.is_none() {
             return Err(ParseError::Expected("CHANGEDSINCE"));
         }
     }
-    Ok((changed_since, vanished))
+    Ok(())
 }
 
 /// The macros, written out.

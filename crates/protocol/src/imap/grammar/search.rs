@@ -4,7 +4,7 @@ use super::Result;
 use super::date::date;
 use super::input::{Input, ParseError};
 use super::{sequence, store};
-use crate::imap::command::{Flag, Search, SearchKey, SearchReturn};
+use crate::imap::command::{Flag, PartialRange, Search, SearchKey, SearchReturn};
 use crate::imap::limits;
 
 /// `search = "SEARCH" [SP "RETURN" SP "(" … ")"] [SP "CHARSET" SP astring] 1*(SP search-key)` (RFC 4466 section 2.6)
@@ -44,6 +44,7 @@ pub(super) fn search_return(input: &mut Input<'_>) -> Result<SearchReturn> {
             "ALL" => returns.all = true,
             "COUNT" => returns.count = true,
             "SAVE" => returns.save = true,
+            "PARTIAL" if returns.partial.is_none() => returns.partial = Some(partial_range(input)?),
             _ => return Err(ParseError::Expected("a known return option")),
         }
         Ok(())
@@ -51,7 +52,22 @@ pub(super) fn search_return(input: &mut Input<'_>) -> Result<SearchReturn> {
     if returns == SearchReturn::default() {
         returns.all = true;
     }
+    if returns.all && returns.partial.is_some() {
+        return Err(ParseError::Expected("ALL or PARTIAL"));
+    }
     Ok(returns)
+}
+
+/// `SP partial-range`, where `partial-range = nz-number ":" nz-number / "-" nz-number ":-" nz-number` (RFC 9394 section 4)
+pub(super) fn partial_range(input: &mut Input<'_>) -> Result<PartialRange> {
+    input.space()?;
+    let from_end = input.skip(b'-');
+    let first = input.nz_number()?;
+    input.byte(b':', "a range")?;
+    if from_end {
+        input.byte(b'-', "a range")?;
+    }
+    Ok(PartialRange { first, last: input.nz_number()?, from_end })
 }
 
 /// How many keys may still come.

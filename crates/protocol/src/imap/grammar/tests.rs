@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::imap::command::{
     Append, AppendMessage, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect, Mailbox, MailboxError,
-    Partial, Pattern, QResync, Search, SearchKey, SearchReturn, Section, SectionText, Select, SeqNumber, SequenceSet,
-    Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store, StoreAction, Thread, ThreadAlgorithm, Transfer,
+    Partial, PartialRange, Pattern, QResync, Search, SearchKey, SearchReturn, Section, SectionText, Select, SeqNumber,
+    SequenceSet, Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store, StoreAction, Thread, ThreadAlgorithm,
+    Transfer,
 };
 use crate::imap::encode;
 use crate::sasl::Secret;
@@ -219,7 +220,7 @@ fn modification_sequences() {
     }
 }
 
-/// RFC 4731, 5032, 5182, 8474.
+/// RFC 4731, 5032, 5182, 8474, 9394.
 #[test]
 fn searches_with_options() {
     let search = |text: &str| match parse(&format!("SEARCH {text}")) {
@@ -236,6 +237,18 @@ fn searches_with_options() {
         search("RETURN (SAVE MAX) $"),
         (Some(SearchReturn { save: true, max: true, ..none }), SearchKey::Sequence(SequenceSet::Saved))
     );
+    let partial = Some(PartialRange { first: 1, last: 100, from_end: true });
+    assert_eq!(
+        search("RETURN (PARTIAL -1:-100 COUNT) ALL"),
+        (Some(SearchReturn { partial, count: true, ..none }), SearchKey::all())
+    );
+    match parse("UID FETCH 1:9 (UID) (PARTIAL 5:3 CHANGEDSINCE 7)") {
+        Ok(Command::Fetch(fetch)) => {
+            let page = Some(PartialRange { first: 5, last: 3, from_end: false });
+            assert_eq!((fetch.page, fetch.changed_since), (page, Some(7)));
+        }
+        other => panic!("{other:?}"),
+    }
     assert_eq!(search("UID $"), (None, SearchKey::Uid(SequenceSet::Saved)));
     let day = Date { year: 2024, month: 2, day: 29 };
     assert_eq!(search("SAVEDSINCE 29-Feb-2024"), (None, SearchKey::SavedSince(day)));
@@ -324,6 +337,13 @@ const BROKEN: &[&str] = &[
     "FETCH $,1 FLAGS",
     "STORE 1 (UNCHANGEDSINCE) FLAGS (x)",
     "STORE 1 () FLAGS (x)",
+    "SEARCH RETURN (PARTIAL) ALL",
+    "SEARCH RETURN (PARTIAL 0:5) ALL",
+    "SEARCH RETURN (PARTIAL -1:5) ALL",
+    "SEARCH RETURN (PARTIAL 1:-5) ALL",
+    "SEARCH RETURN (PARTIAL 1:*) ALL",
+    "SEARCH RETURN (ALL PARTIAL 1:5) ALL",
+    "FETCH 1 UID (PARTIAL 1:5)",
     "SEARCH RETURN (X) ALL",
     "SEARCH RETURN (ALL)",
     "SEARCH OLDER 0",
@@ -591,6 +611,28 @@ fn any_modseq() -> impl Strategy<Value = u64> {
     0u64..=i64::MAX as u64
 }
 
+/// Pages of a result (RFC 9394 section 3.1).
+#[test]
+fn pages() {
+    for (first, last, from_end, count, places) in [
+        (1, 3, false, 10, 0..3),
+        (3, 1, false, 10, 0..3),
+        (9, 20, false, 10, 8..10),
+        (11, 20, false, 10, 10..10),
+        (1, 3, true, 10, 7..10),
+        (3, 2, true, 10, 7..9),
+        (9, 20, true, 10, 0..2),
+        (11, u32::MAX, true, 10, 0..0),
+        (1, 1, true, 0, 0..0),
+    ] {
+        assert_eq!(PartialRange { first, last, from_end }.places(count), places, "{first}:{last} of {count}");
+    }
+}
+
+fn any_page() -> impl Strategy<Value = PartialRange> {
+    (1u32.., 1u32.., any::<bool>()).prop_map(|(first, last, from_end)| PartialRange { first, last, from_end })
+}
+
 fn any_select() -> impl Strategy<Value = Select> {
     let numbers = || {
         proptest::collection::vec((1u32.., 1u32..), 1..4).prop_map(|ranges| {
@@ -632,10 +674,12 @@ fn any_list() -> impl Strategy<Value = List> {
 }
 
 fn any_search() -> impl Strategy<Value = Search> {
-    let returns = proptest::collection::vec(any::<bool>(), 5).prop_map(|flags| {
-        let none = !flags.contains(&true);
+    let returns = (proptest::collection::vec(any::<bool>(), 5), proptest::option::of(any_page()));
+    let returns = returns.prop_map(|(flags, partial)| {
         let flag = |at: usize| flags[at];
-        SearchReturn { min: flag(0), max: flag(1), all: flag(2) || none, count: flag(3), save: flag(4) }
+        let none = !flags.contains(&true) && partial.is_none();
+        let all = (flag(2) || none) && partial.is_none();
+        SearchReturn { min: flag(0), max: flag(1), all, count: flag(3), save: flag(4), partial }
     });
     let charset = proptest::option::of(Just("UTF-8".to_owned()));
     (any::<bool>(), proptest::option::of(returns), charset, any_key()).prop_map(|(uid, returns, charset, key)| Search {
@@ -651,7 +695,14 @@ fn any_command() -> impl Strategy<Value = Command> {
     let action = prop_oneof![Just(StoreAction::Set), Just(StoreAction::Add), Just(StoreAction::Remove)];
     let modseq = || proptest::option::of(any_modseq());
     let uses = proptest::collection::vec(prop_oneof![Just(SpecialUse::Junk), Just(SpecialUse::Flagged)], 0..3);
-    let fetch = (any::<bool>(), any_set(), proptest::collection::vec(any_item(), 1..6), modseq(), any::<bool>());
+    let fetch = (
+        any::<bool>(),
+        any_set(),
+        proptest::collection::vec(any_item(), 1..6),
+        modseq(),
+        any::<bool>(),
+        proptest::option::of(any_page()),
+    );
     let flags = proptest::collection::vec(any_flag(), 0..6);
     prop_oneof![
         any_select().prop_map(Command::Select),
@@ -664,9 +715,10 @@ fn any_command() -> impl Strategy<Value = Command> {
             set,
             mailbox
         })),
-        fetch.prop_map(|(uid, set, items, changed_since, vanished)| {
+        fetch.prop_map(|(uid, set, items, changed_since, vanished, page)| {
             let vanished = vanished && uid && changed_since.is_some();
-            Command::Fetch(Fetch { uid, set, items, changed_since, vanished })
+            let page = page.filter(|_| uid);
+            Command::Fetch(Fetch { uid, set, items, changed_since, vanished, page })
         }),
         (any::<bool>(), any_set(), action, any::<bool>(), flags, modseq()).prop_map(
             |(uid, set, action, silent, flags, unchanged_since)| Command::Store(Store {

@@ -1,6 +1,7 @@
 //! FETCH as a client writes it.
 
 use super::super::fetch::section;
+use super::super::response::partial_range;
 use super::super::{list, number};
 use super::{numbered, word};
 use crate::imap::command::{Fetch, FetchItem, Partial, Section, SectionText};
@@ -10,11 +11,20 @@ pub(super) fn fetch(out: &mut Vec<u8>, fetch: &Fetch) {
     numbered(out, fetch.uid, "FETCH ", &fetch.set);
     out.push(b' ');
     list(out, &fetch.items, fetch_item);
-    if let Some(modseq) = fetch.changed_since {
-        word(out, " (CHANGEDSINCE ");
-        number(out, modseq);
-        word(out, if fetch.vanished { " VANISHED)" } else { ")" });
+    if fetch.changed_since.is_none() && fetch.page.is_none() {
+        return;
     }
+    word(out, " (");
+    if let Some(modseq) = fetch.changed_since {
+        word(out, "CHANGEDSINCE ");
+        number(out, modseq);
+        word(out, if fetch.vanished { " VANISHED" } else { "" });
+    }
+    if let Some(page) = fetch.page {
+        word(out, if fetch.changed_since.is_some() { " PARTIAL " } else { "PARTIAL " });
+        partial_range(out, page);
+    }
+    word(out, ")");
 }
 
 fn fetch_item(out: &mut Vec<u8>, item: &FetchItem) {

@@ -1,5 +1,6 @@
 //! SEARCH as a client writes it.
 
+use super::super::response::partial_range;
 use super::super::{astring, list, number, sequence_set, string};
 use super::word;
 use crate::imap::command::{Date, Flag, Search, SearchKey, SearchReturn, Sort, SortBy, Thread, ThreadAlgorithm};
@@ -28,6 +29,12 @@ fn returns(out: &mut Vec<u8>, returns: Option<&SearchReturn>) {
         ("SAVE", returns.save),
     ];
     list(out, options.iter().filter(|(_, asked)| *asked), |out, (name, _)| word(out, name));
+    if let Some(range) = returns.partial {
+        out.pop();
+        word(out, if out.ends_with(b"(") { "PARTIAL " } else { " PARTIAL " });
+        partial_range(out, range);
+        out.push(b')');
+    }
 }
 
 /// `SORT …`
