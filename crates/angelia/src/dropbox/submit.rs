@@ -95,8 +95,7 @@ pub(crate) async fn submit(
         let text = format!("{} may not send mail from this machine (drop.users)", user.login);
         return Err(refuse(550, (5, 7, 1), text, &[]));
     }
-    let (header, begun) = header::cleaned(&submission.header).map_err(|text| refuse(554, (5, 6, 0), text, &[]))?;
-    submission.header = header;
+    let (begun, bad_header) = clean(&mut submission);
     let form = &submission.form;
     let mut recipients: Vec<Recipient> = Vec::new();
     for name in &form.recipients {
@@ -119,9 +118,8 @@ pub(crate) async fn submit(
     let decided = sender::decide(directory, rules, &user, asked, &submission.header).await;
     let Decided { reverse_path, replaced, sender } = decided.map_err(|error| Refused::ours(&error))?;
     let to = reverse_path.address().cloned();
-    if submission.is_header_cut {
-        let text = format!("the header is longer than {HEADER_OCTETS_MAX} octets");
-        return Err(Refused::Letter { reply: Reply::new(552, (5, 3, 4), text), to, about });
+    if let Some(reply) = bad_header {
+        return Err(Refused::Letter { reply, to, about });
     }
     let event = Event::HandedIn { login: user.login.clone(), uid: user.uid, replaced };
     let hand_in = hand_in(submission, user, reverse_path, recipients, sender);
@@ -135,6 +133,22 @@ pub(crate) async fn submit(
         Err(error @ PostError::Loop) => {
             Err(Refused::Letter { reply: Reply::new(554, (5, 4, 6), error.to_string()), to, about })
         }
+    }
+}
+
+/// Makes the header right. Answers what was taken for header and is body, and what to say where the header is refused:
+/// later, when it is known whom to tell.
+fn clean(submission: &mut Submission) -> (Vec<u8>, Option<Reply>) {
+    match header::cleaned(&submission.header) {
+        Ok(_) if submission.is_header_cut => {
+            let text = format!("the header is longer than {HEADER_OCTETS_MAX} octets");
+            (Vec::new(), Some(Reply::new(552, (5, 3, 4), text)))
+        }
+        Ok((header, begun)) => {
+            submission.header = header;
+            (begun, None)
+        }
+        Err(text) => (Vec::new(), Some(Reply::new(554, (5, 6, 0), text))),
     }
 }
 
