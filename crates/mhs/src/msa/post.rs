@@ -31,7 +31,8 @@ pub struct Post {
     pub service: Service,
     /// Header and body. Line ends are made right.
     pub message: Bytes,
-    /// Add Received and what the header lacks, leave out Bcc. A notice of ours is whole as it is.
+    /// Add Received and what the header lacks, leave out Bcc, mind the limit of a letter. A notice of ours is whole as it
+    /// is, and as long.
     pub complete: bool,
     /// REQUIRETLS: a notice about a letter that travelled under it does so too (RFC 8689 section 5).
     pub require_tls: RequireTls,
@@ -48,7 +49,7 @@ pub enum PostError {
         /// Each with what is wrong about it.
         refused: Vec<(envelope::Address, Reply)>,
     },
-    /// The sender's: over the limit.
+    /// The sender's: over the limit. A notice of ours never is.
     #[error("the letter has {octets} octets, {octets_max} are allowed")]
     TooLong {
         /// Its size.
@@ -85,7 +86,9 @@ pub async fn post(context: &Context, post: Post) -> Result<Posted, PostError> {
 pub async fn prepare(context: &Context, post: Post) -> Result<(Ready, Vec<(envelope::Address, Reply)>), PostError> {
     let octets_max = context.settings.message_octets_max;
     let octets = post.message.len() as u64;
-    if octets > octets_max {
+    // A notice has limits of its own, and is longer than the letter that it returns: for want of room in it nobody goes
+    // without a word.
+    if post.complete && octets > octets_max {
         return Err(PostError::TooLong { octets, octets_max });
     }
     let mut letter = Letter::new(post.service, None, post.reverse_path.clone(), clock::now());

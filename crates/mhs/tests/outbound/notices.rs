@@ -54,6 +54,18 @@ async fn a_bounce_says_what_happened_to_what() {
     assert_eq!((to, kind.as_str(), about.len()), (&anna(), "failed", 1));
 }
 
+/// The letter is as long as letters may be: the notice that returns it is longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_limit_of_letters_keeps_a_sender_from_being_told() {
+    let world = World::with(Wishes { letter_octets_max: 200, ..Wishes::default() }).await;
+    let _peer = Peer::start(world.at(1), refusing()).await;
+    world.send(&["kostas@patras.test"]).await;
+    world.until_empty().await;
+    let notices = world.letters().await;
+    assert_eq!(notices.len(), 1);
+    assert!(notices[0].len() > 200 && notices[0].contains(".hello"), "{}", notices[0]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bounce_is_never_bounced() {
     let world = World::new().await;

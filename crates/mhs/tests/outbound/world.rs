@@ -61,6 +61,8 @@ pub(crate) struct Wishes {
     pub(crate) v6: Vec<&'static str>,
     /// The operator's routes.
     pub(crate) routes: Vec<Route>,
+    /// The longest letter that is taken in; 0 leaves it as it is.
+    pub(crate) letter_octets_max: u64,
 }
 
 impl Default for Wishes {
@@ -77,6 +79,7 @@ impl Default for Wishes {
             aliases: Vec::new(),
             v6: Vec::new(),
             routes: Vec::new(),
+            letter_octets_max: 0,
         }
     }
 }
@@ -174,7 +177,10 @@ impl World {
         people.add_account(&address("anna@athens.test"), &Secret::new(b"secret".to_vec())).await.unwrap();
         let notes = Arc::new(Notes::default());
         let (mailstore, queue) = (Mailstore::new(store.clone(), clock::now), Queue::new(store.clone(), "test"));
-        let settings = Settings::new(Domain::parse("mx.athens.test").unwrap());
+        let mut settings = Settings::new(Domain::parse("mx.athens.test").unwrap());
+        if wishes.letter_octets_max > 0 {
+            settings.message_octets_max = wishes.letter_octets_max;
+        }
         let context = Context::new(store, people, mailstore, queue, notes.clone(), settings, Shutdown::new());
         // A network of loopback to ourselves, so that tests side by side do not meet.
         let [a, b, ..] = MailId::random().to_bytes();
