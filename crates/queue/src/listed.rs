@@ -69,6 +69,13 @@ pub struct Listed {
     pub fence: i64,
 }
 
+impl Listed {
+    /// Whether somebody is sending it at `now`. A hold ends no attempt, so this may be true of what is held.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.claimed && now < self.due
+    }
+}
+
 /// What happens to a row next, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {

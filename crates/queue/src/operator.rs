@@ -116,6 +116,27 @@ impl Queue {
         self.touched(Deed::Drop, filter, now).await
     }
 
+    /// Takes rows of one letter (number, fence) out of the queue, in a transaction that also tells its sender. False when
+    /// one of them is gone, was claimed since it was looked at, or is being sent at `now`, held or not: its worker may
+    /// have it delivered. Then the caller undoes the transaction.
+    pub fn withdraw_in(
+        &self,
+        tx: &dyn Transaction,
+        mail: MailId,
+        rows: &[(i64, i64)],
+        now: Timestamp,
+    ) -> Result<bool, storage::Error> {
+        const SQL: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND fence = $3 \
+                           AND (claimed_by IS NULL OR due_at <= $4)";
+        for (number, fence) in rows {
+            if tx.execute(SQL, &[mail.to_bytes().into(), (*number).into(), (*fence).into(), now.0.into()])? != 1 {
+                return Ok(false);
+            }
+        }
+        less(tx, mail, i64::try_from(rows.len()).unwrap_or(i64::MAX))?;
+        Ok(true)
+    }
+
     async fn touched(&self, deed: Deed, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
         let mut rows = Vec::new();
         let keep = |row, touched| {

@@ -1,25 +1,26 @@
 //! Letters that the operator gives back to their senders, from another process while the server runs.
 
-use envelope::{MailId, Notify, Reply};
+use envelope::{Notify, Reply};
 use message::dsn::Action;
-use queue::{Listed, Settlement, Verdict};
+use net::clock;
+use queue::Listed;
 
 use super::{Noticed, own, prepare};
 use crate::Context;
 
 /// Takes these rows of one letter out of the queue and tells its sender, in one transaction: each who wanted to hear of
 /// failures (RFC 3461 section 4.1), and of a letter that has a sender at all. Answers false, and has changed nothing, when
-/// one of the rows was claimed by somebody or is gone since it was looked at.
+/// one of the rows is being sent, held or not, was claimed by somebody or is gone since it was looked at.
 pub async fn give_back(context: &Context, rows: &[Listed], reply: &Reply) -> Result<bool, storage::Error> {
     let Some(first) = rows.first() else { return Ok(true) };
     let wanted = rows.iter().filter(|row| row.notify.is_none_or(|notify: Notify| notify.failure));
     let noticed: Vec<Noticed<'_>> =
         wanted.map(|row| own(&row.address, row.original.as_deref(), Action::Failed, reply)).collect();
-    let ends: Vec<Settlement> = rows.iter().map(|row| end(first.mail.id, row)).collect();
-    let queue = context.queue.clone();
-    let settle = move |tx: &dyn storage::Transaction| match queue.settle_in(tx, &ends)?.contains(&false) {
-        true => Err(storage::Error::Refused("somebody is at it".into())),
-        false => Ok(()),
+    let meant: Vec<(i64, i64)> = rows.iter().map(|row| (row.number, row.fence)).collect();
+    let (queue, mail) = (context.queue.clone(), first.mail.id);
+    let settle = move |tx: &dyn storage::Transaction| match queue.withdraw_in(tx, mail, &meant, clock::now())? {
+        true => Ok(()),
+        false => Err(storage::Error::Refused("somebody is at it".into())),
     };
     let done = match prepare(context, &first.mail, &noticed).await? {
         Some(notice) => notice.send(context, settle).await,
@@ -30,8 +31,4 @@ pub async fn give_back(context: &Context, rows: &[Listed], reply: &Reply) -> Res
         Err(storage::Error::Refused(_)) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-fn end(mail: MailId, row: &Listed) -> Settlement {
-    Settlement { mail, number: row.number, fence: row.fence, verdict: Verdict::Done }
 }

@@ -315,6 +315,31 @@ async fn the_operator_gives_letters_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_sent_is_not_given_back_though_it_is_held() {
+    static BROKEN: AtomicBool = AtomicBool::new(false);
+    let world = World::new().await;
+    let manner = Manner {
+        body: |_| {
+            wait_for(&BROKEN);
+            "250 2.0.0 taken"
+        },
+        ..Manner::default()
+    };
+    let peer = Peer::start(world.at(1), manner).await;
+    world.send(&["kostas@patras.test"]).await;
+    world.until("the body", async || peer.seen.lock().unwrap().commands.iter().any(|c| c.starts_with("DATA"))).await;
+    world.context.queue.hold(Filter::default(), None, clock::now()).await.unwrap();
+    let rows = world.queued().await;
+    assert!(matches!(rows[0].next, queue::Next::Held { .. }) && rows[0].is_active(clock::now()));
+    let reply = Reply::new(554, (5, 0, 0), "given back: not wanted");
+    assert!(!bounce::give_back(&world.context, &rows, &reply).await.unwrap());
+    assert_eq!(world.queued().await.len(), 1);
+    BROKEN.store(true, Ordering::SeqCst);
+    world.until_empty().await;
+    assert_eq!((peer.letters().len(), world.letters().await.len()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_delivered_goes_out_once_though_nobody_can_be_told() {
     static BROKEN: AtomicBool = AtomicBool::new(false);
     let world = World::new().await;

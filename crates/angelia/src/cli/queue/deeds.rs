@@ -111,11 +111,12 @@ async fn give_all_back(
     while let Some(from) = after {
         let (rows, next) = context.queue.page(filter.clone(), now, from).await?;
         for letter in rows.chunk_by(|one, other| one.mail.id == other.mail.id) {
-            let (active, idle): (Vec<Listed>, Vec<Listed>) =
-                letter.iter().cloned().partition(|row| matches!(row.next, Next::Active { .. }));
+            // A hold ends no attempt: what is held may be under way all the same.
+            let (active, idle): (Vec<Listed>, Vec<Listed>) = letter.iter().cloned().partition(|row| row.is_active(now));
             let given = give_back(context, &idle, reply).await?;
             idle.iter().for_each(|row| tally.count(row, given, diary));
             active.iter().for_each(|row| tally.count(row, false, diary));
+            tally.active += active.iter().filter(|row| matches!(row.next, Next::Held { .. })).count() as u64;
             // Claimed since it was looked at.
             tally.active += if given { 0 } else { idle.len() as u64 };
         }
@@ -189,6 +190,8 @@ impl Tally {
             Next::Active { .. } if touched => self.active_touched += 1,
             Next::Active { .. } => self.active += 1,
             Next::Held { .. } if !touched => self.held += 1,
+            // Dropped, while an attempt was under way that had begun before the hold.
+            Next::Held { .. } if row.is_active(wall_clock()) => self.active_touched += 1,
             Next::Suspended(suspension) if touched => {
                 self.suspended += 1;
                 if self.suspensions.len() < SUSPENSIONS_NAMED {
