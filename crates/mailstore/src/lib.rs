@@ -12,6 +12,7 @@ mod account;
 mod changes;
 mod deliver;
 mod digests;
+mod entries;
 mod error;
 mod feed;
 mod flags;
@@ -33,6 +34,7 @@ use storage::{Store, Transaction};
 
 pub use account::Account;
 pub use digests::digest_of;
+pub use entries::Entries;
 pub use error::Error;
 pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};

@@ -30,14 +30,22 @@ pub const TOMBSTONE_RANGES_MAX: usize = 8000;
 pub const FEED_HINTS_MAX: usize = 16;
 
 /// Mailboxes whose view is kept in memory, over all accounts: one SELECT of a mailbox that somebody has just left, or
-/// that others have open, costs no scan.
-pub const VIEWS_MAX: usize = 1024;
+/// that others have open, costs no scan. The one that was longest unused is let go first; looking for it among so many
+/// takes some microseconds.
+pub const VIEWS_MAX: usize = 4096;
 
-/// Messages in all kept views together: 40 octets each, so at most 40 MB.
-pub const VIEW_ENTRIES_MAX: usize = 1_000_000;
+/// Octets of all kept views together: four million messages at 10 octets each, fewer where each has keywords of its own.
+pub const VIEW_OCTETS_MAX: usize = 40_000_000;
 
-/// A smaller mailbox is scanned as fast as its view is looked up.
-pub const VIEW_ENTRIES_MIN: usize = 200;
+/// Messages in one chunk of a view: what is copied when one of them changes, 10 KiB.
+pub const CHUNK_ENTRIES: usize = 1024;
+
+/// Neighbouring chunks with so few messages together become one when messages go: so there are always few chunks for
+/// the messages, and a chunk is not joined again and again.
+pub const CHUNK_JOINED_MAX: usize = CHUNK_ENTRIES / 2;
+
+/// Different flags that a chunk knows before it forgets those that nobody has any more; more than it has messages.
+pub const CHUNK_FLAGS_MAX: usize = 2 * CHUNK_ENTRIES;
 
 /// How often other processes' changes are looked for while somebody listens, in milliseconds.
 pub const POLL_MILLISECONDS: u64 = 1000;

@@ -6,7 +6,7 @@ use envelope::{AccountId, MailId, MailboxId, Timestamp};
 use message::digest::Digest;
 use storage::BodyId;
 
-use crate::{FlagBits, Keywords, UidSet};
+use crate::{Entries, FlagBits, Keywords, UidSet};
 
 /// What a mailbox is for (RFC 6154).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub struct View {
     /// The names behind the flag bits.
     pub keywords: Keywords,
     /// In the order of their UIDs.
-    pub entries: Arc<Vec<Entry>>,
+    pub entries: Entries,
 }
 
 /// What SELECT finds.

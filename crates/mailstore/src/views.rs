@@ -1,16 +1,17 @@
-//! Views of large mailboxes, kept while memory allows, so that SELECT does not scan again what has not changed.
+//! Views of mailboxes, kept while memory allows, so that SELECT does not scan again what has not changed, and shared by
+//! all who have the mailbox open.
 //!
 //! A kept view is only ever used after its MODSEQ was compared with the mailbox row in the same snapshot.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use envelope::AccountId;
 use storage::Query;
 
-use crate::limits::{VIEW_ENTRIES_MAX, VIEW_ENTRIES_MIN, VIEWS_MAX};
+use crate::limits::{VIEW_OCTETS_MAX, VIEWS_MAX};
 use crate::rows::{self, MailboxRow, narrow};
-use crate::{Entry, Vanished, View, changes};
+use crate::{Entries, Stored, Vanished, View, changes};
 
 /// The kept views.
 #[derive(Default)]
@@ -20,10 +21,17 @@ pub(crate) struct Views {
 
 #[derive(Default)]
 struct Kept {
-    views: HashMap<(AccountId, i64), (View, u64)>,
-    entries: usize,
+    views: HashMap<(AccountId, i64), Place>,
+    octets: usize,
     /// Grows with every use: the smallest is the longest unused.
     clock: u64,
+}
+
+struct Place {
+    view: View,
+    octets: usize,
+    /// The clock when it was last used.
+    used: u64,
 }
 
 impl Views {
@@ -40,29 +48,50 @@ impl Views {
             },
             None => scan(q, account, row)?,
         };
-        if view.entries.len() >= VIEW_ENTRIES_MIN {
-            self.keep(account, row.id, view.clone());
-        }
+        self.keep(account, row.id, view.clone());
         Ok(view)
     }
 
     fn take(&self, account: AccountId, mailbox: i64) -> Option<View> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.views.get(&(account, mailbox)).map(|(view, _)| view.clone())
+        kept.views.get(&(account, mailbox)).map(|place| place.view.clone())
+    }
+
+    /// Brings the view that is kept up to what a STORE has just done, when nothing else has happened in between.
+    pub(crate) fn stored(&self, account: AccountId, mailbox: i64, stored: &Stored) {
+        let Some(mut view) = self.take(account, mailbox).filter(|view| view.modseq + 1 == stored.modseq) else {
+            return;
+        };
+        if stored.changed.iter().all(|entry| view.entries.replace(entry).is_some()) {
+            view.modseq = stored.modseq;
+            view.keywords = stored.keywords.clone();
+            self.keep(account, mailbox, view);
+        }
+    }
+
+    /// The view that is kept, when it is of this very moment.
+    pub(crate) fn current(&self, account: AccountId, row: &MailboxRow) -> Option<View> {
+        let is_current =
+            |view: &View| view.uid_validity == narrow(row.uid_validity) && view.modseq == row.modseq as u64;
+        self.take(account, row.id).filter(is_current)
     }
 
     fn keep(&self, account: AccountId, mailbox: i64, view: View) {
+        let names: usize = view.keywords.iter().map(|name| size_of::<String>() + name.len()).sum();
+        let octets = size_of::<Place>() + names + view.entries.octets();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.clock += 1;
-        let clock = kept.clock;
-        kept.entries += view.entries.len();
-        if let Some((old, _)) = kept.views.insert((account, mailbox), (view, clock)) {
-            kept.entries -= old.entries.len();
+        let used = kept.clock;
+        kept.octets += octets;
+        if let Some(old) = kept.views.insert((account, mailbox), Place { view, octets, used }) {
+            kept.octets -= old.octets;
         }
-        while kept.views.len() > VIEWS_MAX || kept.entries > VIEW_ENTRIES_MAX {
-            let Some(oldest) = kept.views.iter().min_by_key(|(_, (_, used))| *used).map(|(key, _)| *key) else { break };
-            if let Some((gone, _)) = kept.views.remove(&oldest) {
-                kept.entries -= gone.entries.len();
+        while kept.views.len() > VIEWS_MAX || kept.octets > VIEW_OCTETS_MAX {
+            let Some(oldest) = kept.views.iter().min_by_key(|(_, place)| place.used).map(|(key, _)| *key) else {
+                break;
+            };
+            if let Some(gone) = kept.views.remove(&oldest) {
+                kept.octets -= gone.octets;
             }
         }
     }
@@ -72,22 +101,22 @@ impl Views {
 fn scan(q: &dyn Query, account: AccountId, row: &MailboxRow) -> Result<View, storage::Error> {
     const SQL: &str = "SELECT uid, modseq, flags, keywords FROM message \
                        WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid";
-    let mut entries = Vec::with_capacity(usize::try_from(row.messages).unwrap_or(0).min(VIEW_ENTRIES_MAX));
+    let mut entries = Entries::default();
     q.query_each(SQL, &[account.0.into(), row.id.into()], &mut |row| {
-        entries.push(rows::read_entry(row)?);
+        entries.push(&rows::read_entry(row)?);
         Ok(true)
     })?;
     Ok(assemble(row, rows::keywords(q, account, row.id)?, entries))
 }
 
-fn assemble(row: &MailboxRow, keywords: crate::Keywords, entries: Vec<Entry>) -> View {
+fn assemble(row: &MailboxRow, keywords: crate::Keywords, entries: Entries) -> View {
     View {
         mailbox: envelope::MailboxId(row.id),
         uid_validity: narrow(row.uid_validity),
         uid_next: narrow(row.uid_next),
         modseq: row.modseq as u64,
         keywords,
-        entries: Arc::new(entries),
+        entries,
     }
 }
 
@@ -95,18 +124,65 @@ fn assemble(row: &MailboxRow, keywords: crate::Keywords, entries: Vec<Entry>) ->
 fn catch_up(q: &dyn Query, account: AccountId, row: &MailboxRow, view: &View) -> Result<Option<View>, storage::Error> {
     let changes = changes::since(q, account, row, view.modseq)?;
     let Vanished::Uids(gone) = changes.vanished else { return Ok(None) };
-    let mut entries = Vec::with_capacity(view.entries.len() + changes.changed.len());
-    let mut changed = changes.changed.into_iter().peekable();
-    for old in view.entries.iter() {
-        while let Some(new) = changed.next_if(|new| new.uid < old.uid) {
-            entries.push(new);
-        }
-        if let Some(new) = changed.next_if(|new| new.uid == old.uid) {
-            entries.push(new);
-        } else if !gone.contains(old.uid) {
-            entries.push(old.clone());
+    let mut entries = view.entries.clone();
+    entries.remove(&gone);
+    for entry in &changes.changed {
+        if entries.replace(entry).is_none() && !entries.push(entry) {
+            return Ok(None);
         }
     }
-    entries.extend(changed);
     Ok(Some(assemble(row, changes.keywords, entries)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Entry, FlagBits};
+
+    const ANNA: AccountId = AccountId(1);
+
+    fn view(modseq: u64, count: u32, bits: u64) -> View {
+        let entry = |uid| Entry { uid, modseq, flags: FlagBits { bits, more: None } };
+        let entries = (1..=count).map(entry).collect::<Vec<_>>().iter().collect();
+        let (mailbox, keywords) = (envelope::MailboxId(1), crate::Keywords::default());
+        View { mailbox, uid_validity: 1, uid_next: count + 1, modseq, keywords, entries }
+    }
+
+    #[test]
+    fn the_longest_unused_is_let_go() {
+        let views = Views::default();
+        let many = VIEWS_MAX as i64;
+        (0..many).for_each(|mailbox| views.keep(ANNA, mailbox, view(1, 1, 0)));
+        views.keep(ANNA, 0, view(2, 1, 0));
+        views.keep(ANNA, many, view(1, 1, 0));
+        assert!(views.take(ANNA, 1).is_none());
+        assert_eq!(views.take(ANNA, 0).map(|view| view.modseq), Some(2));
+        // One that takes half of the memory drives others out; two of them all, and no third is left.
+        let large = view(1, 2_100_000, 0);
+        (1..=3).for_each(|mailbox| views.keep(AccountId(2), mailbox, large.clone()));
+        let kept = views.kept.lock().unwrap();
+        assert_eq!(kept.views.keys().copied().collect::<Vec<_>>(), [(AccountId(2), 3)]);
+        assert_eq!(kept.octets, kept.views.values().map(|place| place.octets).sum::<usize>());
+        assert!(kept.octets <= VIEW_OCTETS_MAX);
+    }
+
+    #[test]
+    fn a_store_is_taken_in_only_when_nothing_came_between() {
+        let views = Views::default();
+        views.keep(ANNA, 1, view(5, 300, 0));
+        let changed = vec![Entry { uid: 7, modseq: 6, flags: FlagBits { bits: 1, more: None } }];
+        let of = |modseq, changed: &Vec<Entry>| Stored {
+            modseq,
+            changed: changed.clone(),
+            modified: crate::UidSet::EMPTY,
+            keywords: crate::Keywords::default(),
+        };
+        views.stored(ANNA, 1, &of(7, &changed));
+        assert_eq!(views.take(ANNA, 1).map(|view| view.modseq), Some(5));
+        views.stored(ANNA, 1, &of(6, &vec![Entry { uid: 301, modseq: 6, flags: FlagBits::default() }]));
+        assert_eq!(views.take(ANNA, 1).map(|view| view.modseq), Some(5));
+        views.stored(ANNA, 1, &of(6, &changed));
+        let kept = views.take(ANNA, 1).unwrap();
+        assert_eq!((kept.modseq, kept.entries.find(7)), (6, Some(changed[0].clone())));
+    }
 }

@@ -109,7 +109,7 @@ impl Talk {
         let shown = |entry: &Entry| !selected.is_gone(entry.uid) && !outcome.modified.contains(entry.uid);
         let shown = selected.iter(named).filter(|(_, entry)| shown(entry));
         for (seq, entry) in shown {
-            selected.show_flags(seq, entry, uid, self.line.session().output());
+            selected.show_flags(seq, &entry, uid, self.line.session().output());
             if self.line.session().output().len() >= crate::limits::OUTPUT_OCTETS_MAX {
                 self.line.flush().await?;
             }

@@ -8,7 +8,7 @@ use super::append::{resolve, resolve_known};
 use crate::feed::Hint;
 use crate::flags::SEEN;
 use crate::rows::{self, Booking};
-use crate::{Entry, Error, FlagBits, Flags, StoreMode, Stored, UidSet};
+use crate::{Entry, Error, FlagBits, Flags, Inner, StoreMode, Stored, UidSet, View};
 
 impl Account {
     /// STORE. With `unchanged_since`, messages whose MODSEQ is higher are left alone (RFC 7162 section 3.1.3). What
@@ -23,8 +23,10 @@ impl Account {
     ) -> Result<Stored, Error> {
         let (account, uids, flags) = (self.id, uids.clone(), flags.clone());
         let order = Order { account, mailbox, uids, mode, flags, unchanged_since };
-        let stored = self.write(move |tx| store(tx, &order)).await?;
+        let inner = self.inner.clone();
+        let stored = self.write(move |tx| store(tx, &inner, &order)).await?;
         if !stored.changed.is_empty() {
+            self.inner.views.stored(account, mailbox.0, &stored);
             self.tell(Hint::Mailbox(mailbox));
         }
         Ok(stored)
@@ -52,7 +54,7 @@ struct Plan {
     single: Vec<usize>,
 }
 
-fn store(tx: &dyn Transaction, order: &Order) -> Result<Stored, Error> {
+fn store(tx: &dyn Transaction, inner: &Inner, order: &Order) -> Result<Stored, Error> {
     let row = rows::selectable(tx, order.account, order.mailbox)?;
     let mut keywords = rows::keywords(tx, order.account, row.id)?;
     let (mut by, missing) = resolve_known(&keywords, &order.flags);
@@ -61,7 +63,11 @@ fn store(tx: &dyn Transaction, order: &Order) -> Result<Stored, Error> {
         rows::book(tx, order.account, row.id, Booking::default())?.ok_or(Error::NoMailbox)?;
         by = resolve(tx, order.account, row.id, &mut keywords, &order.flags)?;
     }
-    let mut plan = plan(tx, order, &by)?;
+    // What is kept of this very moment needs no reading.
+    let mut plan = match inner.views.current(order.account, &row) {
+        Some(view) => plan_of(&view, order, &by),
+        None => plan(tx, order, &by)?,
+    };
     if plan.changed.is_empty() {
         let modified = plan.modified.into_iter().collect();
         return Ok(Stored { modseq: row.modseq as u64, changed: Vec::new(), modified, keywords });
@@ -98,6 +104,18 @@ fn plan(tx: &dyn Transaction, order: &Order, by: &FlagBits) -> Result<Plan, stor
         })?;
     }
     Ok(plan)
+}
+
+fn plan_of(view: &View, order: &Order, by: &FlagBits) -> Plan {
+    let mut plan = Plan::default();
+    for (first, last) in order.uids.ranges() {
+        let end = last.checked_add(1).map_or(view.entries.len(), |next| view.entries.before(next));
+        let mut running = false;
+        for entry in view.entries.range(view.entries.before(*first), end) {
+            running = plan.take(entry, order, by, running);
+        }
+    }
+    plan
 }
 
 impl Plan {

@@ -122,7 +122,7 @@ pub async fn rename_of_the_inbox(house: House) {
     account.rename("INBOX", "2026/old").await.unwrap();
     let old = account.select("2026/old", false).await.unwrap().view;
     assert_eq!(old.entries.len(), 3);
-    assert_eq!(text(&account, old.mailbox, old.entries[2].uid).await, "letter 2");
+    assert_eq!(text(&account, old.mailbox, old.entries.uid(2).unwrap()).await, "letter 2");
     let inbox = account.status("INBOX").await.unwrap();
     assert_eq!((inbox.messages, inbox.unseen, inbox.octets, inbox.recent), (0, 0, 0, 0));
     assert!(names(&account).await.contains(&"INBOX/child".to_owned()));

@@ -315,7 +315,7 @@ impl Play {
             let mut entries: BTreeMap<u32, _> = then.entries.iter().map(|e| (e.uid, e.clone())).collect();
             entries.retain(|uid, _| !gone.contains(*uid));
             entries.extend(changes.changed.into_iter().map(|e| (e.uid, e)));
-            assert_eq!(entries.into_values().collect::<Vec<_>>(), *now.entries, "{name}");
+            assert_eq!(entries.into_values().collect::<Vec<_>>(), now.entries.iter().collect::<Vec<_>>(), "{name}");
             assert_eq!(changes.modseq, now.modseq);
         }
         let validity = self.validity.insert(name.to_owned(), now.uid_validity);

@@ -166,7 +166,7 @@ impl Talk {
     /// Sets `\Seen` before anything is shown: one transaction for all of them. Answers on whom it was new.
     async fn mark_seen(&mut self, account: &Account, named: &Named) -> Result<UidSet, Trouble> {
         let selected = self.selected()?;
-        let unseen = |entry: &&Entry| !entry.flags.has(SEEN) && !selected.is_gone(entry.uid);
+        let unseen = |entry: &Entry| !entry.flags.has(SEEN) && !selected.is_gone(entry.uid);
         let uids: UidSet = selected.iter(named).map(|(_, entry)| entry).filter(unseen).map(|entry| entry.uid).collect();
         if uids.is_empty() {
             return Ok(uids);
@@ -260,9 +260,8 @@ impl Talk {
     /// The flags and MODSEQ as the client was last told, or as this command has changed them.
     fn flags_now(&self, row: &Message) -> (Vec<Flag>, u64) {
         let Some(selected) = &self.selected else { return (Vec::new(), row.modseq) };
-        let entries = selected.entries();
-        let entry = entries.binary_search_by_key(&row.uid, |entry| entry.uid).ok().and_then(|at| entries.get(at));
-        let flags = selected.flags(row.uid, entry.map_or(&row.flags, |entry| &entry.flags));
+        let entry = selected.entry(row.uid);
+        let flags = selected.flags(row.uid, entry.as_ref().map_or(&row.flags, |entry| &entry.flags));
         (flags, entry.map_or(row.modseq, |entry| entry.modseq))
     }
 

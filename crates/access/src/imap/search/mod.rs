@@ -89,7 +89,7 @@ impl Talk {
         let mut found = Vec::new();
         let mut open = Vec::new();
         for (seq, entry) in (1u32..).zip(selected.entries().iter()) {
-            let facts = Facts { entry, row: None, header: None, texts: None };
+            let facts = Facts { entry: &entry, row: None, header: None, texts: None };
             match question.answer(selected, &facts) {
                 _ if selected.is_gone(entry.uid) => {}
                 Some(true) => found.push((seq, entry.uid)),
@@ -114,8 +114,7 @@ impl Talk {
         let mut found = Vec::new();
         let selected = self.selected()?;
         let (mailbox, entries) = (selected.mailbox, selected.entries());
-        let entry_of =
-            |uid: u32| entries.binary_search_by_key(&uid, |entry| entry.uid).ok().and_then(|at| entries.get(at));
+        let entry_of = |uid: u32| entries.find(uid);
         for batch in open.chunks(ROWS_BATCH) {
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
             let seq_of = |uid: u32| batch.binary_search_by_key(&uid, |(_, uid)| *uid).ok().and_then(|at| batch.get(at));
@@ -124,7 +123,7 @@ impl Talk {
             let selected = self.selected()?;
             known.retain(|(row, header)| {
                 let Some(entry) = entry_of(row.uid) else { return false };
-                let facts = Facts { entry, row: Some(row), header: header.as_ref(), texts: None };
+                let facts = Facts { entry: &entry, row: Some(row), header: header.as_ref(), texts: None };
                 let answer = question.answer(selected, &facts);
                 found.extend(seq_of(row.uid).filter(|_| answer == Some(true)).copied());
                 answer.is_none()
@@ -136,7 +135,7 @@ impl Talk {
                 rest = later;
                 for (row, body) in now.iter().zip(account.bodies(now).await) {
                     let Some(entry) = entry_of(row.uid) else { continue };
-                    let facts = Facts { entry, row: Some(row), header: None, texts: None };
+                    let facts = Facts { entry: &entry, row: Some(row), header: None, texts: None };
                     if self.look_into(question, body, facts).await? == Some(true) {
                         found.extend(seq_of(row.uid).copied());
                     }

@@ -11,10 +11,9 @@ mod told;
 pub(super) use named::Named;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use envelope::MailboxId;
-use mailstore::{ANSWERED, Account, DELETED, DRAFT, Entry, FLAGGED, FlagBits, Keywords, SEEN, UidSet};
+use mailstore::{ANSWERED, Account, DELETED, DRAFT, Entries, Entry, FLAGGED, FlagBits, Keywords, SEEN, UidSet};
 use protocol::imap::{Enabled, Flag};
 
 /// The selected mailbox.
@@ -30,7 +29,7 @@ pub(super) struct Selected {
     uid_next: u32,
     modseq: u64,
     keywords: Keywords,
-    entries: Arc<Vec<Entry>>,
+    entries: Entries,
     /// Expunged, and the client has not been told.
     gone: UidSet,
     /// UIDs of messages whose flags somebody else has changed, and the client has not been told.
@@ -98,8 +97,13 @@ impl Selected {
     }
 
     /// All messages, in their places.
-    pub(super) fn entries(&self) -> Arc<Vec<Entry>> {
-        Arc::clone(&self.entries)
+    pub(super) fn entries(&self) -> Entries {
+        self.entries.clone()
+    }
+
+    /// The message of this UID.
+    pub(super) fn entry(&self, uid: u32) -> Option<Entry> {
+        self.entries.find(uid)
     }
 
     /// The MODSEQ up to which the client has heard, or is about to hear.

@@ -42,8 +42,8 @@ impl Selected {
 
     fn places_of(&self, uids: &UidSet) -> Vec<(usize, usize)> {
         let of = |(low, high): &(u32, u32)| {
-            let start = self.entries.partition_point(|entry| entry.uid < *low);
-            (start, self.entries.partition_point(|entry| entry.uid <= *high))
+            let end = high.checked_add(1).map_or(self.entries.len(), |next| self.entries.before(next));
+            (self.entries.before(*low), end)
         };
         uids.ranges().iter().map(of).collect()
     }
@@ -70,19 +70,15 @@ impl Selected {
     }
 
     /// The messages named, with their sequence numbers.
-    pub(in crate::imap) fn iter<'a>(&'a self, named: &'a Named) -> impl Iterator<Item = (u32, &'a Entry)> + 'a {
-        named.ranges.iter().flat_map(|(start, end)| {
-            let entries = self.entries.get(*start..*end).unwrap_or_default();
-            (sequence(*start)..).zip(entries)
-        })
+    pub(in crate::imap) fn iter<'a>(&'a self, named: &'a Named) -> impl Iterator<Item = (u32, Entry)> + 'a {
+        named.ranges.iter().flat_map(|(start, end)| (sequence(*start)..).zip(self.entries.range(*start, *end)))
     }
 
     /// The UIDs named, without those that are gone.
     pub(in crate::imap) fn uids(&self, named: &Named) -> UidSet {
         let mut ranges: Vec<(u32, u32)> = Vec::with_capacity(named.ranges.len());
         for (start, end) in &named.ranges {
-            let first = self.entries.get(*start).map(|entry| entry.uid);
-            let last = self.entries.get(end.saturating_sub(1)).map(|entry| entry.uid);
+            let (first, last) = (self.entries.uid(*start), self.entries.uid(end.saturating_sub(1)));
             // No other message stands between them now, and a new one stands behind them all.
             ranges.extend(first.zip(last));
         }

@@ -1,7 +1,5 @@
 //! What the client is told of its mailbox, and what it has yet to be told.
 
-use std::sync::Arc;
-
 use mailstore::{Account, Changes, Entry, Keywords, SEEN, Stored, UidSet, Vanished};
 use protocol::imap::QResync;
 use protocol::imap::encode::{Code, FetchLine, Untagged};
@@ -35,7 +33,7 @@ impl Selected {
         if self.enabled.rev2 {
             return;
         }
-        let recent = self.entries.len() - self.entries.partition_point(|entry| entry.uid < self.recent_from);
+        let recent = self.entries.len() - self.entries.before(self.recent_from);
         Untagged::Recent(sequence(recent).saturating_sub(1)).encode(out);
     }
 
@@ -62,13 +60,8 @@ impl Selected {
         if !alone {
             self.untold.extend(changed.iter().map(|entry| entry.uid));
         }
-        let entries = Arc::make_mut(&mut self.entries);
         for new in changed {
-            if let Ok(at) = entries.binary_search_by_key(&new.uid, |entry| entry.uid)
-                && let Some(entry) = entries.get_mut(at)
-            {
-                *entry = new.clone();
-            }
+            self.entries.replace(new);
         }
     }
 
@@ -104,7 +97,7 @@ impl Selected {
         if let Vanished::Uids(uids) = &changes.vanished
             && !uids.is_empty()
         {
-            let known = self.entries.iter().map(|entry| entry.uid).filter(|uid| uids.contains(*uid));
+            let known = self.entries.uids().filter(|uid| uids.contains(*uid));
             self.gone = self.gone.union(&known.collect());
         }
         if expunge {
@@ -116,7 +109,7 @@ impl Selected {
 
     /// Before a long wait: many sessions on one large mailbox need the list of its messages only once.
     pub(in crate::imap) async fn share(&mut self, account: &Account) -> Result<(), mailstore::Error> {
-        if self.entries.len() < SHARED_ENTRIES_MIN || !self.gone.is_empty() || Arc::strong_count(&self.entries) > 1 {
+        if self.entries.len() < SHARED_ENTRIES_MIN || !self.gone.is_empty() || self.entries.is_shared() {
             return Ok(());
         }
         let view = account.view(self.mailbox).await?;
@@ -129,9 +122,9 @@ impl Selected {
     /// The store has forgotten what went when: what is not there now is gone.
     async fn compare(&self, account: &Account) -> Result<Changes, mailstore::Error> {
         let view = account.view(self.mailbox).await?;
-        let there = |uid: u32| view.entries.binary_search_by_key(&uid, |entry| entry.uid).is_ok();
-        let vanished = self.entries.iter().map(|entry| entry.uid).filter(|uid| !there(*uid)).collect();
-        let changed = view.entries.iter().filter(|entry| entry.modseq > self.modseq).cloned().collect();
+        let there = |uid: u32| view.entries.place_of(uid).is_some();
+        let vanished = self.entries.uids().filter(|uid| !there(*uid)).collect();
+        let changed = view.entries.iter().filter(|entry| entry.modseq > self.modseq).collect();
         Ok(Changes {
             modseq: view.modseq,
             uid_next: view.uid_next,
@@ -152,17 +145,10 @@ impl Selected {
         if vanished {
             Untagged::Vanished { earlier: false, uids: gone.ranges() }.encode(out);
         }
-        let mut removed = 0;
-        let mut at = 0;
-        Arc::make_mut(&mut self.entries).retain(|entry| {
-            let kept = !gone.contains(entry.uid);
-            if !kept && !vanished {
-                Untagged::Expunge(sequence(at - removed)).encode(out);
-                removed += 1;
-            }
-            at += 1;
-            kept
-        });
+        let places = self.entries.remove(&gone);
+        for (removed, place) in places.into_iter().enumerate().filter(|_| !vanished) {
+            Untagged::Expunge(sequence(place - removed)).encode(out);
+        }
     }
 
     /// New messages and new flags.
@@ -170,19 +156,16 @@ impl Selected {
         if changed.is_empty() {
             return;
         }
-        let last = self.entries.last().map_or(0, |entry| entry.uid);
-        let entries = Arc::make_mut(&mut self.entries);
-        let before = entries.len();
+        let before = self.entries.len();
         for new in changed {
-            if new.uid > last {
-                entries.push(new);
-            } else if let Ok(at) = entries.binary_search_by_key(&new.uid, |entry| entry.uid)
-                && let Some(entry) = entries.get_mut(at)
-            {
-                if entry.flags != new.flags && !self.gone.contains(new.uid) {
+            match self.entries.replace(&new) {
+                Some(old) if old != new.flags && !self.gone.contains(new.uid) => {
                     self.untold.insert(new.uid);
                 }
-                *entry = new;
+                Some(_) => {}
+                None => {
+                    self.entries.push(&new);
+                }
             }
         }
         if self.entries.len() > before {
@@ -193,10 +176,10 @@ impl Selected {
     /// Tells of the flags that others have changed.
     pub(in crate::imap) fn tell_flags(&mut self, out: &mut Vec<u8>) {
         for uid in std::mem::take(&mut self.untold) {
-            if let Ok(at) = self.entries.binary_search_by_key(&uid, |entry| entry.uid)
+            if let Some(at) = self.entries.place_of(uid)
                 && let Some(entry) = self.entries.get(at).filter(|_| !self.gone.contains(uid))
             {
-                self.show_flags(sequence(at), entry, true, out);
+                self.show_flags(sequence(at), &entry, true, out);
             }
         }
     }
@@ -227,14 +210,14 @@ impl Selected {
         }
         for (seq, entry) in (1u32..).zip(self.entries.iter()) {
             if entry.modseq > known.modseq && known_uids.contains(entry.uid) {
-                self.show_flags(seq, entry, true, out);
+                self.show_flags(seq, &entry, true, out);
             }
         }
     }
 
     /// Of these UIDs, those that are gone. What still stands in its place here is told later, as an expunge.
     pub(in crate::imap) fn vanished(&self, missed: &Changes, of: &UidSet) -> UidSet {
-        let there: UidSet = self.entries.iter().map(|entry| entry.uid).collect();
+        let there: UidSet = self.entries.uids().collect();
         let gone = match &missed.vanished {
             Vanished::Uids(uids) => uids.clone(),
             Vanished::Unknown => UidSet::from_ranges((self.uid_next > 1).then(|| (1, self.uid_next - 1))),
