@@ -317,7 +317,39 @@ async fn a_letter_that_is_no_longer_ours_is_broken_off() {
     for _ in 0..2 {
         let attempted = deliver(&athens.context, &connections(), &target, &batch).await;
         assert_eq!(words(&attempted), ["L451"]);
+        assert_eq!((attempted.back.as_slice(), attempted.broken), ([true].as_slice(), attempted.host.is_some()));
+        assert_eq!(attempted.site_down, None);
     }
     assert_eq!(slow.heard().iter().filter(|line| line.ends_with("DATA")).count(), 1);
     assert!(slow.bodies.lock().unwrap().is_empty() && other.heard().is_empty());
+}
+
+/// A lease that ends is no finding: not that no host is safe enough for the letter, while some were not asked, nor that
+/// the destination is down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_ends_says_nothing_of_letter_or_destination() {
+    let athens = Office::open().await;
+    let weak = Peer::start(|_, line| {
+        if line.starts_with("EHLO") {
+            std::thread::sleep(Duration::from_millis(2500));
+        }
+        willing(line)
+    });
+    let (weak, other) = (weak.await, Peer::start(|_, line| willing(line)).await);
+    let soon = || Leases::until(clock::instant() + Duration::from_secs(2));
+    let demanding = |batch: Batch| {
+        let mail = queue::Mail { require_tls: envelope::RequireTls::Demanded, ..(*batch.mail).clone() };
+        Batch { mail: Arc::new(mail), leases: soon(), ..batch }
+    };
+    let waiting = batch(&athens, &["x@patras.test"], LETTER).await;
+    for (hosts, batch) in [
+        (vec![weak.address, other.address], demanding(waiting.clone())),
+        (vec![weak.address], demanding(waiting.clone())),
+        (vec![nobody()], Batch { leases: Leases::until(clock::instant()), ..waiting }),
+    ] {
+        let attempted = deliver(&athens.context, &connections(), &target(&hosts), &batch).await;
+        assert_eq!((words(&attempted), attempted.back), (vec!["L451".to_owned()], vec![true]));
+        assert_eq!(attempted.site_down, None);
+    }
+    assert!(other.heard().is_empty());
 }

@@ -77,6 +77,9 @@ impl Said {
 pub struct Attempted {
     /// One for each recipient, in order.
     pub outcomes: Vec<Outcome>,
+    /// For each recipient, whether the lease was over before it had its outcome: then that is none, and it goes back to
+    /// the queue as it was.
+    pub back: Vec<bool>,
     /// The host that was talked to last; none when nobody was reached.
     pub host: Option<String>,
     /// For each recipient, what a server really said, for the notices; none where the outcome is our own finding.

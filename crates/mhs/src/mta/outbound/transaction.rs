@@ -37,6 +37,8 @@ struct Progress<'a> {
     dsn_offered: bool,
     /// A connection broke amid the letter.
     broken: bool,
+    /// The leases are over: what has no outcome goes back as it was. Nothing that was found says anything of it.
+    late: bool,
     /// What was said with the last host that was talked to.
     dialogue: Option<String>,
     /// Why the last host was of no use.
@@ -59,6 +61,7 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
         host: None,
         dsn_offered: false,
         broken: false,
+        late: false,
         dialogue: None,
         last: Reply::new(451, (4, 4, 1), "no host to ask"),
         last_said: None,
@@ -77,22 +80,25 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
     let mut reached = false;
     let mut hosts = connections.in_order(&target.hosts).into_iter().peekable();
     while let Some(host) = hosts.next() {
-        if progress.open().is_empty() {
-            break;
-        }
-        if batch.leases.are_over(now()) {
-            let reply = Reply::new(451, (4, 3, 0), "it took so long that somebody else may have the letter by now");
-            progress.found(reply);
+        if progress.open().is_empty() || progress.is_late() {
             break;
         }
         let hop = Hop { target, host, is_last: hosts.peek().is_none() };
         reached |= progress.ask(connections, &journaled, &hop, &mut letter).await;
     }
-    progress.give_back();
-    if reached {
+    if !progress.is_late() {
+        progress.give_back();
+    }
+    if reached || progress.late {
         progress.tell_passed_over();
     }
-    progress.finish(!reached)
+    let nobody_reached = !reached && !progress.late;
+    progress.finish(nobody_reached)
+}
+
+/// What is said of a letter whose leases ended while it was under way.
+fn too_late() -> Reply {
+    Reply::new(451, (4, 3, 0), "it took so long that somebody else may have the letter by now")
 }
 
 impl Progress<'_> {
@@ -100,6 +106,16 @@ impl Progress<'_> {
     fn open(&self) -> Vec<usize> {
         let open = self.outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_none());
         open.map(|(index, _)| index).collect()
+    }
+
+    /// Whether somebody else may have the letter by now. A clock that jumped, or a machine that slept, ends leases too: that
+    /// is no finding about the letter, nor about its destination.
+    fn is_late(&mut self) -> bool {
+        if !self.late && self.batch.leases.are_over(now()) {
+            self.late = true;
+            self.found(too_late());
+        }
+        self.late
     }
 
     /// Asks one host. Answers whether it talked to us.
@@ -187,7 +203,8 @@ impl Progress<'_> {
                 Err(error) => return self.body_failed(connection, &error),
             };
             let report = match transact(&mut connection, envelope, letter, &self.batch.leases).await {
-                Ok(report) => report,
+                Ok(Some(report)) => report,
+                Ok(None) => return self.broken_off(connection, &open),
                 Err(error) => return self.body_failed(connection, &error),
             };
             if connection.reused && is_stale(&report) {
@@ -249,6 +266,19 @@ impl Progress<'_> {
             self.settle(index, &connection.host, None, Outcome::Deferred(reply.clone()), None);
         }
         Carried::Broken(Box::new(connection), error.to_string())
+    }
+
+    /// The leases ended before the last line was said.
+    fn broken_off(&mut self, connection: Connection, open: &[usize]) -> Carried {
+        let reply = too_late();
+        for index in open {
+            let outcome = Outcome::Deferred(reply.clone());
+            self.attempted(*index, &connection.host, connection.tls.clone(), &outcome);
+        }
+        self.late = true;
+        self.host = Some(connection.host.name.clone());
+        self.found(reply.clone());
+        Carried::Broken(Box::new(connection), reply.text)
     }
 
     /// Turns a report into outcomes.
@@ -333,13 +363,14 @@ impl Progress<'_> {
 
     fn finish(self, nobody_reached: bool) -> Attempted {
         let (last, last_said) = (self.last, self.last_said);
+        let back = self.outcomes.iter().map(|outcome| self.late && outcome.is_none()).collect();
         let later = || (Outcome::Deferred(last.clone()), last_said.clone());
         let each = self.outcomes.into_iter().zip(self.said);
         let (outcomes, said) =
             each.map(|(outcome, said)| outcome.map_or_else(later, |outcome| (outcome, said))).unzip();
         let site_down = nobody_reached.then_some(last.clone());
         let (broken, dsn_offered) = (self.broken, self.dsn_offered);
-        Attempted { outcomes, said, host: self.host, site_down, broken, dsn_offered, dialogue: self.dialogue }
+        Attempted { outcomes, back, said, host: self.host, site_down, broken, dsn_offered, dialogue: self.dialogue }
     }
 }
 
@@ -361,13 +392,13 @@ fn is_stale(report: &Report) -> bool {
     report.phase <= Phase::Mail && matches!(report.problem, Some(Problem::Closed | Problem::Refused(_)))
 }
 
-/// One transaction. An error is our own store's.
+/// One transaction; none when the leases ended before the letter's last line. An error is our own store's.
 async fn transact(
     connection: &mut Connection,
     envelope: Envelope,
     letter: &Letter,
     leases: &Leases,
-) -> Result<Report, storage::Error> {
+) -> Result<Option<Report>, storage::Error> {
     let recipients = envelope.recipients.len();
     let octets = letter.octets();
     let conversation = &mut connection.conversation;
@@ -381,13 +412,13 @@ async fn transact(
                 let last = at >= octets || piece.is_empty();
                 // Without its last line it is no letter.
                 if last && leases.are_over(now()) {
-                    return Ok(broken(connection, recipients));
+                    return Ok(None);
                 }
                 conversation.session().body(clock::instant(), &piece, last);
             }
-            Ok(Some(Event::Done(report))) => return Ok(report),
+            Ok(Some(Event::Done(report))) => return Ok(Some(report)),
             Ok(Some(_)) => {}
-            Ok(None) | Err(_) => return Ok(broken(connection, recipients)),
+            Ok(None) | Err(_) => return Ok(Some(broken(connection, recipients))),
         }
     }
 }

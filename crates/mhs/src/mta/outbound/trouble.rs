@@ -95,6 +95,10 @@ pub(super) fn outcome(reply: Reply) -> Outcome {
 
 /// What an attempt says about the destination.
 pub(super) fn feedback(attempted: &Attempted) -> Feedback {
+    // It was broken off by us, and not for anything that the destination did.
+    if attempted.back.contains(&true) {
+        return Feedback::Nothing;
+    }
     if let Some(reply) = &attempted.site_down {
         return if is_hurried(reply) { Feedback::Busy(reply.clone()) } else { Feedback::Down(reply.clone()) };
     }
@@ -232,6 +236,7 @@ mod tests {
             site_down: down.then(|| reply.clone()),
             host: (reply.text != "our disk").then(|| "mx.x.test".to_owned()),
             said: vec![None, None],
+            back: vec![false, false],
             outcomes: vec![outcome(Reply::plain(250, "ok")), outcome(reply)],
             broken,
             dsn_offered: false,
@@ -265,6 +270,11 @@ mod tests {
                 Feedback::Down(_) => "down",
             };
             assert_eq!(found, expected, "{code} {text}");
+        }
+        for broken in [false, true] {
+            let late = attempted(Reply::new(451, (4, 3, 0), "it took so long"), false, broken);
+            let late = Attempted { back: vec![false, true], ..late };
+            assert!(matches!(feedback(&late), Feedback::Nothing));
         }
     }
 

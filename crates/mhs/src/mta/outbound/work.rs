@@ -128,10 +128,14 @@ impl Outbound {
         }
     }
 
-    /// Each recipient has its outcome.
+    /// Each recipient has its outcome, or goes back without.
     async fn settle(&self, group: Group, attempted: Attempted) {
-        let Attempted { outcomes, said, site_down, dsn_offered, dialogue, .. } = attempted;
-        for ((job, outcome), said) in group.jobs.into_iter().zip(outcomes).zip(said) {
+        let Attempted { outcomes, back, said, site_down, dsn_offered, dialogue, .. } = attempted;
+        for (((job, outcome), back), said) in group.jobs.into_iter().zip(outcomes).zip(back).zip(said) {
+            if back {
+                self.end(Ended::unspoken(job, End::Back)).await;
+                continue;
+            }
             if site_down.is_some() {
                 // No host had anything to say of it, so the journal has not heard of it yet.
                 self.tell_nowhere(&job, &outcome);

@@ -228,5 +228,6 @@ fn judged(report: &Report) -> Vec<Option<Outcome>> {
 
 fn talked(outcomes: Vec<Outcome>, broken: bool) -> Attempted {
     let (said, host) = (vec![None; outcomes.len()], Some("mx".to_owned()));
-    Attempted { outcomes, host, said, site_down: None, broken, dsn_offered: false, dialogue: None }
+    let back = vec![false; outcomes.len()];
+    Attempted { outcomes, back, host, said, site_down: None, broken, dsn_offered: false, dialogue: None }
 }
