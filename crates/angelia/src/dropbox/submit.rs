@@ -1,5 +1,6 @@
 //! From a form and a letter to a letter of ours: names become addresses, the sender is one that the user has.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use directory::{Directory, Lookup};
@@ -97,21 +98,24 @@ pub(crate) async fn submit(
     }
     let (begun, bad_header) = clean(&mut submission);
     let form = &submission.form;
+    let names = distinct(&form.recipients);
+    // Before they are looked up, one after the other: a form has room for tens of thousands.
+    if names.len() > rules.recipients_max {
+        let text = format!("{} recipients, {} are allowed", names.len(), rules.recipients_max);
+        return Err(refuse(554, (5, 5, 3), text, &[]));
+    }
     let mut recipients: Vec<Recipient> = Vec::new();
-    for name in &form.recipients {
+    let mut known = HashSet::new();
+    for name in names {
         let address = recipient(name, &home, directory).await?;
         let address = address.map_err(|text| refuse(553, (5, 1, 3), text, &[]))?;
-        if !recipients.iter().any(|other| other.address == address) {
+        if known.insert(address.clone()) {
             recipients.push(Recipient { address, notify: form.notify, original: None });
         }
     }
     let about: Vec<Address> = recipients.iter().map(|one| one.address.clone()).collect();
     if recipients.is_empty() {
         return Err(refuse(554, (5, 1, 0), "the letter names no recipient".to_owned(), &[]));
-    }
-    if recipients.len() > rules.recipients_max {
-        let text = format!("{} recipients, {} are allowed", recipients.len(), rules.recipients_max);
-        return Err(refuse(554, (5, 5, 3), text, &[]));
     }
     let asked = form.sender.as_deref().map(|text| reverse_path(text, &home)).transpose();
     let asked = asked.map_err(|text| refuse(553, (5, 1, 7), text, &about))?;
@@ -134,6 +138,12 @@ pub(crate) async fn submit(
             Err(Refused::Letter { reply: Reply::new(554, (5, 4, 6), error.to_string()), to, about })
         }
     }
+}
+
+/// Each name once, in the order in which they came.
+fn distinct(names: &[String]) -> Vec<&str> {
+    let mut known = HashSet::new();
+    names.iter().map(|name| name.trim()).filter(|name| known.insert(*name)).collect()
 }
 
 /// Makes the header right. Answers what was taken for header and is body, and what to say where the header is refused:

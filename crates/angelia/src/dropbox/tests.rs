@@ -252,6 +252,27 @@ async fn nothing_vanishes() {
     assert_eq!(house.reverse_paths().await, ["anna@athens.test"]);
 }
 
+/// Nobody has these names, so all of them mean the postmaster: they are counted before anybody is looked up.
+#[tokio::test]
+async fn too_many_names_are_not_looked_up() {
+    let house = House::open("").await;
+    let _notice = house.clerk.open().await.unwrap();
+    let write = |recipients: Vec<String>| {
+        let form = Form { sender: Some("anna@athens.test".to_owned()), recipients, ..Form::default() };
+        house.drop_letter(&form, "Subject: x\n\n");
+    };
+    let names_max = house.settings.recipients_max;
+    write((0..=names_max).map(|number| format!("n{number}")).collect());
+    house.clerk.pass().await;
+    let told = house.letters().await;
+    assert_eq!((house.names().len(), told.len()), (0, 1));
+    assert!(told[0].contains(&format!("{} recipients, {names_max} are allowed", names_max + 1)), "{}", told[0]);
+    // One name as often as one likes is one recipient.
+    write(vec!["anna@athens.test".to_owned(); names_max + 1]);
+    house.clerk.pass().await;
+    assert_eq!((house.names().len(), house.letters().await.len()), (0, 2));
+}
+
 #[tokio::test]
 async fn letters_of_one_user_keep_their_order() {
     let house = House::open("").await;
