@@ -102,14 +102,7 @@ impl Clerk {
     /// Works until the context's shutdown begins. What was begun is finished.
     pub(crate) async fn run(self) {
         let clerk = Arc::new(self);
-        let notice = match clerk.open().await {
-            Ok(notice) => notice,
-            Err(error) => {
-                let path = clerk.folder.path().display();
-                let reason = format!("{path}: {error}; `angelia send` works for who may write the store only");
-                return clerk.fault(None, &reason);
-            }
-        };
+        let Some(notice) = clerk.opened(PAUSE).await else { return };
         loop {
             let pause = clerk.pass().await;
             tokio::select! {
@@ -118,6 +111,27 @@ impl Clerk {
             }
         }
         drop(notice);
+    }
+
+    /// Opens the folder, again and again if need be: what keeps us out may go. `None` when the shutdown begins first.
+    pub(super) async fn opened(self: &Arc<Self>, pause: Duration) -> Option<std::fs::File> {
+        let mut told = String::new();
+        loop {
+            let error = match self.open().await {
+                Ok(notice) => return Some(notice),
+                Err(error) => error.to_string(),
+            };
+            if error != told {
+                let path = self.folder.path().display();
+                let until = "until that is mended `angelia send` works for who may write the store only";
+                self.fault(None, &format!("{path}: {error}; {until}"));
+                told = error;
+            }
+            tokio::select! {
+                () = self.context.shutdown.draining() => return None,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
     }
 
     /// Makes the folder, announces us, and forgets files that went while a server died.

@@ -146,7 +146,7 @@ impl DropFolder {
             let text = format!("the file system of {} is nearly full", self.path.display());
             return Err(io::Error::new(io::ErrorKind::StorageFull, text));
         }
-        let temporary = self.path.join(format!("{UNFINISHED_PREFIX}{mail}"));
+        let temporary = self.path.join(unfinished(mail));
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&temporary)?;
         Ok(Deposit { file, temporary, name: self.path.join(mail.to_string()), is_done: false })
@@ -285,6 +285,11 @@ impl DropFolder {
         let aside = self.path.join(format!("{ASIDE_PREFIX}{mail}"));
         std::fs::rename(self.path.join(mail.to_string()), &aside).map(|()| aside)
     }
+}
+
+/// The name of a file that is being written.
+pub(super) fn unfinished(id: MailId) -> String {
+    format!("{UNFINISHED_PREFIX}{id}")
 }
 
 /// Without waiting for the other end of a pipe, and without following a link.

@@ -46,12 +46,6 @@ pub(crate) const WAITING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
 /// Users whom the notice names as having enough there. Each costs 16 octets of it.
 pub(crate) const FULL_MAX: usize = 500;
 
-/// How often the server tries to lock its notice, which `angelia send` locks for a moment to see whether it runs.
-pub(crate) const LOCK_TRIES: u32 = 20;
-
-/// Between two tries: a quarter of a second together, after which nobody is waited for.
-pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(12);
-
 /// Octets of the notice that are read.
 pub(crate) const NOTICE_OCTETS_MAX: u64 = 16 * 1024;
 

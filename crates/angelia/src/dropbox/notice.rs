@@ -6,8 +6,10 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 
-use super::folder::{DropFolder, open};
-use super::limits::{LETTER_OCTETS, LOCK_PAUSE, LOCK_TRIES, NOTICE_OCTETS_MAX};
+use envelope::MailId;
+
+use super::folder::{DropFolder, open, unfinished};
+use super::limits::{LETTER_OCTETS, NOTICE_OCTETS_MAX};
 
 /// Its name.
 pub(super) const NOTICE: &str = ".angelia";
@@ -83,25 +85,25 @@ impl DropFolder {
         Some(Notice::parse(&text, is_served))
     }
 
-    /// Tells those who put letters in, and answers the file whose lock says that the server runs.
+    /// Tells those who put letters in, and answers the file whose lock says that the server runs. It is locked before it
+    /// has its name: nobody can hold the lock in our way, nor put anything in the file's place.
     pub(super) fn announce(&self, octets_max: u64, closed: &Closed) -> io::Result<File> {
-        let path = self.path().join(NOTICE);
-        let ours = self.path().metadata()?.uid();
-        if path.symlink_metadata().is_ok_and(|found| !found.is_file() || found.uid() != ours) {
-            std::fs::remove_file(&path)?;
-        }
+        let (path, new) = (self.path().join(NOTICE), self.path().join(unfinished(MailId::random())));
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o644).custom_flags(libc::O_NOFOLLOW);
-        let file = options.open(&path)?;
-        file.set_permissions(Permissions::from_mode(0o644))?;
-        // Whoever asks whether we run holds it for a moment; whoever holds it for longer is not waited for.
-        for _ in 0..LOCK_TRIES {
-            if file.try_lock().is_ok() {
-                break;
+        let file = options.read(true).write(true).create_new(true).mode(0o600).open(&new)?;
+        let name_it = || {
+            file.try_lock()?;
+            write(&file, &text(octets_max, closed))?;
+            file.set_permissions(Permissions::from_mode(0o644))?;
+            // A folder is in the way of a name as no file is.
+            if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+                std::fs::rename(&path, self.path().join(format!("folder-{}", MailId::random())))?;
             }
-            std::thread::sleep(LOCK_PAUSE);
-        }
-        write(&file, &text(octets_max, closed))?;
+            std::fs::rename(&new, &path)
+        };
+        name_it().inspect_err(|_| {
+            let _ = std::fs::remove_file(&new);
+        })?;
         Ok(file)
     }
 
@@ -139,18 +141,34 @@ mod tests {
     }
 
     #[test]
-    fn who_looks_in_the_way_of_a_start_does_not_hide_it() {
+    fn nobody_stands_in_the_way_of_a_start() {
         let house = tempfile::tempdir().unwrap();
         let folder = DropFolder::at(house.path());
         drop(folder.announce(7, &ROOM_FOR_ALL).unwrap());
+        // He never lets go.
         let looking = File::open(house.path().join(NOTICE)).unwrap();
         looking.try_lock_shared().unwrap();
-        let leaves = std::thread::spawn(move || {
-            std::thread::sleep(LOCK_PAUSE);
-            drop(looking);
-        });
-        let _held = folder.announce(7, &ROOM_FOR_ALL).unwrap();
-        leaves.join().unwrap();
-        assert!(folder.notice().unwrap().is_served);
+        let held = folder.announce(8, &ROOM_FOR_ALL).unwrap();
+        let notice = folder.notice().unwrap();
+        assert_eq!((notice.octets_max, notice.is_served), (8, true));
+        drop(held);
+        assert!(!folder.notice().unwrap().is_served);
+        // A folder in its place, with something in it, and a link to what is another's.
+        std::fs::remove_file(house.path().join(NOTICE)).unwrap();
+        std::fs::create_dir_all(house.path().join(NOTICE).join("x")).unwrap();
+        drop(folder.announce(9, &ROOM_FOR_ALL).unwrap());
+        assert_eq!(folder.notice().unwrap().octets_max, 9);
+        let precious = house.path().join("precious");
+        std::fs::write(&precious, "x").unwrap();
+        std::fs::remove_file(house.path().join(NOTICE)).unwrap();
+        std::os::unix::fs::symlink(&precious, house.path().join(NOTICE)).unwrap();
+        let _held = folder.announce(10, &ROOM_FOR_ALL).unwrap();
+        assert_eq!(folder.notice().unwrap().octets_max, 10);
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "x");
+        assert_eq!(
+            std::fs::read_dir(house.path()).unwrap().count(),
+            3,
+            "the notice, the folder, and what was precious"
+        );
     }
 }

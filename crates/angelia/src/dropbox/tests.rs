@@ -176,6 +176,20 @@ async fn the_folder_is_for_all_and_the_rest_for_nobody() {
 }
 
 #[tokio::test]
+async fn a_start_that_fails_is_tried_again() {
+    let house = House::open("").await;
+    symlink(house.folder.path(), &house.settings.drop.path).unwrap();
+    let clerk = Arc::clone(&house.clerk);
+    let pause = std::time::Duration::from_millis(50);
+    let opened = tokio::spawn(async move { clerk.opened(pause).await });
+    tokio::time::sleep(4 * pause).await;
+    assert!(!opened.is_finished());
+    std::fs::remove_file(&house.settings.drop.path).unwrap();
+    let _notice = opened.await.unwrap().unwrap();
+    assert!(house.drop_folder().notice().unwrap().is_served);
+}
+
+#[tokio::test]
 async fn what_is_no_letter_is_put_aside() {
     let house = House::open("").await;
     let _notice = house.clerk.open().await.unwrap();
