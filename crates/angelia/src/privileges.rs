@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use rustix::fs::{Dir, FileType, Mode, OFlags, fchown, fstat, open, openat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, fchmod, fchown, fstat, open, openat};
 use rustix::io::Errno;
 
 /// How deep folders may lie in each other where a tree is given away: each is an open file. Ours are four deep.
@@ -86,8 +86,8 @@ impl User {
         self.uid == 0 || path.metadata().is_ok_and(|found| found.uid() == self.uid)
     }
 
-    /// Gives a folder and everything in it to the user. What lies in a folder goes before the folder, so that he cannot
-    /// exchange anything on the way; and each file is opened first, and given away as what was opened, so that nobody
+    /// Gives a folder and everything in it to the user. A folder is root's alone until what lies in it has gone, so that he
+    /// cannot exchange anything on the way, though it was his before; and each file is opened first, and given away as what was opened, so that nobody
     /// puts a link into its place.
     ///
     /// # Errors
@@ -104,17 +104,35 @@ impl User {
         }
     }
 
+    /// Nobody else has a hand in the folder meanwhile: who owns it could link another's file in, and take the second name
+    /// away between our looking and our giving. Where it fails it is whose it was.
     fn own_folder(self, folder: OwnedFd, deep: usize) -> io::Result<()> {
         let Some(deep) = deep.checked_sub(1) else { return Err(io::Error::other("folders lie too deep")) };
+        let before = fstat(&folder)?;
+        // Who is not root gives nothing away.
+        if is_root() {
+            User { uid: 0, gid: before.st_gid }.take(&folder)?;
+            fchmod(&folder, Mode::RWXU)?;
+        }
+        let given = self.own_contents(&folder, deep);
+        let keeper = if given.is_ok() { self } else { User { uid: before.st_uid, gid: before.st_gid } };
+        keeper.take(&folder)?;
+        if is_root() {
+            fchmod(&folder, Mode::from_raw_mode(before.st_mode & 0o7777))?;
+        }
+        given
+    }
+
+    fn own_contents(self, folder: &OwnedFd, deep: usize) -> io::Result<()> {
         // A pipe must not wait for its other end.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        for entry in Dir::read_from(&folder)? {
+        for entry in Dir::read_from(folder)? {
             let entry = entry?;
             let name = entry.file_name();
             if name == c"." || name == c".." {
                 continue;
             }
-            let opened = match openat(&folder, name, flags, Mode::empty()) {
+            let opened = match openat(folder, name, flags, Mode::empty()) {
                 Err(Errno::LOOP | Errno::NXIO | Errno::NOENT) => continue,
                 opened => opened?,
             };
@@ -129,7 +147,7 @@ impl User {
                 _ => {}
             }
         }
-        self.take(&folder)
+        Ok(())
     }
 
     fn take(self, opened: &OwnedFd) -> io::Result<()> {
@@ -275,6 +293,48 @@ mod tests {
         let deep: std::path::PathBuf = std::iter::repeat_n("d", FOLDERS_DEEP_MAX).collect();
         std::fs::create_dir_all(house.path().join("deep").join(deep)).unwrap();
         assert!(user.own(&house.path().join("deep")).unwrap_err().to_string().contains("too deep"));
+    }
+
+    /// He has the tree already, and could put links into it.
+    #[test]
+    fn a_tree_is_nobody_elses_while_it_is_given_away() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        use std::sync::atomic::{AtomicBool, Ordering};
+        if !is_root() {
+            return;
+        }
+        let house = tempfile::tempdir().unwrap();
+        let inner = house.path().join("data/inner");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o3733)).unwrap();
+        for number in 0..500 {
+            std::fs::write(inner.join(number.to_string()), "x").unwrap();
+        }
+        let user = User { uid: 65_534, gid: 65_534 };
+        let is_closed =
+            |path: &Path| path.metadata().is_ok_and(|found| (found.uid(), found.mode() & 0o7777) == (0, 0o700));
+        user.own(&house.path().join("data")).unwrap();
+        let (seen, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    seen.fetch_or(is_closed(&inner) && is_closed(&house.path().join("data")), Ordering::Relaxed);
+                }
+            });
+            for _ in 0..200 {
+                user.own(&house.path().join("data")).unwrap();
+                if seen.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+        assert!(seen.load(Ordering::Relaxed));
+        let whose = || inner.metadata().map(|found| (found.uid(), found.mode() & 0o7777)).unwrap();
+        assert_eq!(whose(), (user.uid, 0o3733), "his, as open as before");
+        std::fs::hard_link(inner.join("1"), house.path().join("second")).unwrap();
+        assert!(user.own(&house.path().join("data")).is_err());
+        assert_eq!(whose(), (user.uid, 0o3733), "a failure leaves it as it was");
     }
 
     #[test]
