@@ -314,6 +314,39 @@ async fn the_operator_gives_letters_back() {
     assert!(notices[0].contains("Status: 5.0.0") && notices[0].contains("not wanted"), "{}", notices[0]);
 }
 
+/// It has failed without anybody having been asked, and its notice waits for another recipient.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_while_notices_are_gathered_is_kept() {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let mut wishes = Wishes::default();
+    wishes.mx.push(("none.test.", 0, "."));
+    let world = World::with(wishes).await;
+    let manner = Manner {
+        body: |_| {
+            wait_for(&TAKEN);
+            "250 2.0.0 taken"
+        },
+        ..Manner::default()
+    };
+    let _peer = Peer::start(world.at(1), manner).await;
+    world.send(&["kostas@patras.test", "maria@none.test"]).await;
+    world.until("the failure", async || !world.events("attempt").is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let maria = Filter { recipient: Some("maria@none.test".into()), ..Filter::default() };
+    let held = world.context.queue.hold(maria, None, clock::now()).await.unwrap();
+    assert!(held.len() == 1 && held[0].is_active(clock::now()), "it waits in the gathering");
+    let settled = async || world.queued().await.iter().any(|row| row.held && !row.claimed);
+    world.until("it to go back", settled).await;
+    TAKEN.store(true, Ordering::SeqCst);
+    world.until("the other one", async || world.queued().await.len() == 1).await;
+    assert!(world.letters().await.is_empty());
+    // Let go, it fails as it would have.
+    world.context.queue.release(Filter::default(), clock::now()).await.unwrap();
+    world.until_empty().await;
+    let notices = world.letters().await;
+    assert!(notices.len() == 1 && notices[0].contains("maria@none.test"), "{notices:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_being_sent_is_not_given_back_though_it_is_held() {
     static BROKEN: AtomicBool = AtomicBool::new(false);

@@ -152,8 +152,30 @@ impl Settler {
             self.tell(&about, now).await;
         }
         for about in self.gathered(is_open) {
+            let about = self.still_meant(about, now).await;
             self.tell(&about, now).await;
         }
+    }
+
+    /// Without those that the operator has held or dropped while they were gathered ([`spare`]): these go back.
+    async fn still_meant(&self, about: Vec<Told>, now: Timestamp) -> Vec<Told> {
+        let backoff = &self.settings.backoff;
+        let split = |told: Told| (told.ended, (told.action, told.reply, told.verdict));
+        let (mut some, decisions): (Vec<Ended>, Vec<_>) = about.into_iter().map(split).unzip();
+        if let Err(error) = spare(&self.context.queue, backoff, &mut some, now).await {
+            self.context.fault(None, None, "queue", &error);
+        }
+        let (mut meant, mut back) = (Vec::new(), Vec::new());
+        for (ended, (action, reply, verdict)) in some.into_iter().zip(decisions) {
+            match ended.end {
+                End::Back => back.push((decide(backoff, now, &ended.job.claim, &ended).verdict, ended)),
+                _ => meant.push(Told { ended, action, reply, verdict }),
+            }
+        }
+        if !back.is_empty() {
+            self.write(back.iter().map(|(verdict, ended)| (&ended.job, verdict.clone())).collect()).await;
+        }
+        meant
     }
 
     /// What waits for nobody any more. At the end of work nothing waits.
