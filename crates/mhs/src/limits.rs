@@ -162,7 +162,7 @@ pub const OUTBOUND_HOSTS_MAX: usize = 10;
 pub const OUTBOUND_DRAIN: Duration = Duration::from_secs(20);
 
 /// The same when the settings change and others go on meanwhile: nearly as long as a server may take for its last word
-/// (RFC 5321 section 4.5.3.2.6), and less than what is left of a lease at least, two thirds of [`OUTBOUND_LEASE`].
+/// (RFC 5321 section 4.5.3.2.6). Their leases are renewed meanwhile.
 pub const OUTBOUND_DRAIN_BESIDE: Duration = Duration::from_secs(9 * 60);
 
 /// How long letters that were being accepted when mail out was told to end may take to be handed over.

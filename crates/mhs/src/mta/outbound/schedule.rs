@@ -8,6 +8,7 @@ use envelope::{Outcome, Reply};
 use net::clock;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Interval;
 
 use super::book::{Job, Refused, Rest};
 use super::desk::{Desk, now};
@@ -80,12 +81,12 @@ impl Outbound {
                 _ = renewal.tick() => self.renew().await,
             }
         }
-        self.finish(workers).await;
+        self.finish(workers, renewal).await;
         self.connections.close().await;
     }
 
-    /// What waits goes back; what is under way ends as it ends, unless that takes too long.
-    async fn finish(&self, mut workers: JoinSet<()>) {
+    /// What waits goes back; what is under way ends as it ends, unless that takes too long. It stays ours meanwhile.
+    async fn finish(&self, mut workers: JoinSet<()>, mut renewal: Interval) {
         self.context.queue.detach(&self.desk);
         self.give_back().await;
         // Whoever has reserved a place at the desk holds it; what he hands over goes back as well.
@@ -94,13 +95,19 @@ impl Outbound {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.give_back().await;
-        let drained = async { while workers.join_next().await.is_some() {} };
-        let in_time = tokio::select! {
-            () = drained => true,
-            () = tokio::time::sleep(self.settings.drain) => false,
-            () = self.context.shutdown.is_cut_off() => false,
+        let too_long = async {
+            tokio::select! {
+                () = tokio::time::sleep(self.settings.drain) => {}
+                () = self.context.shutdown.is_cut_off() => {}
+            }
         };
-        if !in_time {
+        let renewing = async {
+            loop {
+                renewal.tick().await;
+                self.renew().await;
+            }
+        };
+        if !drained(&mut workers, too_long, renewing).await {
             workers.shutdown().await;
         }
         self.give_back().await;
@@ -170,9 +177,47 @@ impl Outbound {
     }
 }
 
+/// Waits for the workers, whose leases are renewed meanwhile. Answers false when it took too long.
+async fn drained(
+    workers: &mut JoinSet<()>,
+    too_long: impl Future<Output = ()>,
+    renewing: impl Future<Output = ()>,
+) -> bool {
+    let ended = async { while workers.join_next().await.is_some() {} };
+    tokio::select! {
+        () = ended => true,
+        () = too_long => false,
+        () = renewing => false,
+    }
+}
+
 pub(super) async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn leases_are_renewed_to_the_end() {
+        let every = Duration::from_millis(5);
+        for (patience, in_time) in [(Duration::from_secs(60), true), (every * 10, false)] {
+            let (mut workers, renewals) = (JoinSet::new(), Cell::new(0_u32));
+            workers.spawn(tokio::time::sleep(if in_time { every * 10 } else { Duration::from_secs(60) }));
+            let renewing = async {
+                loop {
+                    tokio::time::sleep(every).await;
+                    renewals.set(renewals.get() + 1);
+                }
+            };
+            assert_eq!(drained(&mut workers, tokio::time::sleep(patience), renewing).await, in_time);
+            assert!(renewals.get() > 1);
+        }
     }
 }
