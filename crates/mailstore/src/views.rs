@@ -11,7 +11,7 @@ use storage::Query;
 
 use crate::limits::{VIEW_OCTETS_MAX, VIEWS_MAX};
 use crate::rows::{self, MailboxRow, narrow};
-use crate::{Entries, Stored, Vanished, View, changes};
+use crate::{Changes, Entries, Stored, Vanished, View, changes};
 
 /// The kept views.
 #[derive(Default)]
@@ -69,6 +69,24 @@ impl Views {
         }
     }
 
+    /// Brings the view that is kept up by what a session has just read, when it stands where the session stood.
+    pub(crate) fn changed(&self, account: AccountId, row: &MailboxRow, since: u64, changes: &Changes) {
+        if since >= changes.modseq {
+            return;
+        }
+        let there = |view: &View| view.uid_validity == narrow(row.uid_validity) && view.modseq == since;
+        let kept = self.take(account, row.id).filter(there);
+        if let Some(view) = kept.and_then(|view| follow(row, &view, changes)) {
+            self.keep(account, row.id, view);
+        }
+    }
+
+    /// The messages as they were at this MODSEQ, if that is what is kept.
+    pub(crate) fn at(&self, account: AccountId, mailbox: i64, uid_validity: u32, modseq: u64) -> Option<Entries> {
+        let there = |view: &View| view.uid_validity == uid_validity && view.modseq == modseq;
+        self.take(account, mailbox).filter(there).map(|view| view.entries)
+    }
+
     /// The view that is kept, when it is of this very moment.
     pub(crate) fn current(&self, account: AccountId, row: &MailboxRow) -> Option<View> {
         let is_current =
@@ -122,16 +140,20 @@ fn assemble(row: &MailboxRow, keywords: crate::Keywords, entries: Entries) -> Vi
 
 /// Brings a kept view up to the row; `None` when that cannot be told.
 fn catch_up(q: &dyn Query, account: AccountId, row: &MailboxRow, view: &View) -> Result<Option<View>, storage::Error> {
-    let changes = changes::since(q, account, row, view.modseq)?;
-    let Vanished::Uids(gone) = changes.vanished else { return Ok(None) };
+    Ok(follow(row, view, &changes::since(q, account, row, view.modseq)?))
+}
+
+/// The view with what happened since, up to the row; `None` when that cannot be told.
+fn follow(row: &MailboxRow, view: &View, changes: &Changes) -> Option<View> {
+    let Vanished::Uids(gone) = &changes.vanished else { return None };
     let mut entries = view.entries.clone();
-    entries.remove(&gone);
+    entries.remove(gone);
     for entry in &changes.changed {
         if entries.replace(entry).is_none() && !entries.push(entry) {
-            return Ok(None);
+            return None;
         }
     }
-    Ok(Some(assemble(row, changes.keywords, entries)))
+    Some(assemble(row, changes.keywords.clone(), entries))
 }
 
 #[cfg(test)]

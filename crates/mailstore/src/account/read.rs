@@ -6,7 +6,7 @@ use storage::{Body, Query};
 use super::Account;
 use crate::limits::LETTER_READ_OCTETS_MAX;
 use crate::rows::{self, MESSAGES, MailboxRow, narrow};
-use crate::{Candidates, Changes, Error, Message, Selected, Status, UidSet, View, changes, grams, name};
+use crate::{Candidates, Changes, Entries, Error, Message, Selected, Status, UidSet, View, changes, grams, name};
 
 impl Account {
     /// STATUS, from counters.
@@ -124,12 +124,22 @@ impl Account {
 
     /// What happened since `modseq`.
     pub async fn changes(&self, mailbox: MailboxId, modseq: u64) -> Result<Changes, Error> {
-        let account = self.id;
+        let (account, inner) = (self.id, self.inner.clone());
         let found = self.inner.store.read(move |q| match rows::selectable(q, account, mailbox) {
-            Ok(row) => Ok(Ok(changes::since(q, account, &row, modseq)?)),
+            Ok(row) => {
+                let changes = changes::since(q, account, &row, modseq)?;
+                inner.views.changed(account, &row, modseq, &changes);
+                Ok(Ok(changes))
+            }
             Err(error) => Ok(Err(error)),
         });
         lift(found.await)
+    }
+
+    /// The messages as they were at this MODSEQ, if they are still in memory: for who has come so far by
+    /// [`Account::changes`], to hold them together with others. Looks nowhere else.
+    pub fn shared(&self, mailbox: MailboxId, uid_validity: u32, modseq: u64) -> Option<Entries> {
+        self.inner.views.at(self.id, mailbox.0, uid_validity, modseq)
     }
 }
 

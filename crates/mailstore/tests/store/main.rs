@@ -51,6 +51,7 @@ checks! {
     messages::recent_belongs_to_one_session,
     messages::tombstones_are_drawn_together,
     messages::a_large_mailbox_is_kept_in_memory,
+    messages::readers_hold_their_messages_together,
     messages::a_damaged_row_is_not_served,
     messages::digests_go_with_their_messages,
     messages::a_message_knows_when_it_was_saved,

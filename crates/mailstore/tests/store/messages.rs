@@ -248,6 +248,39 @@ pub async fn a_large_mailbox_is_kept_in_memory(house: House) {
     assert_eq!(kept.entries.len(), 600 - 62 + 1);
 }
 
+pub async fn readers_hold_their_messages_together(house: House) {
+    let account = house.open().await;
+    let inbox = MailboxId(1);
+    house.deliver(None, MailId::random(), "x").await;
+    house.deliver(None, MailId::random(), "y").await;
+    let view = account.view(inbox).await.unwrap();
+    let shared = |modseq| account.shared(inbox, view.uid_validity, modseq);
+    assert!(shared(view.modseq).is_some_and(|entries| entries.is_same(&view.entries)));
+    assert!(account.shared(inbox, view.uid_validity + 1, view.modseq).is_none());
+    // A STORE is known at once; what others do, from the first reader who looks.
+    let flags = Flags::system(SEEN);
+    let stored = account.store_flags(inbox, &set(&[(2, 2)]), StoreMode::Add, &flags, None).await.unwrap();
+    assert_eq!(shared(stored.modseq).and_then(|entries| entries.find(2)), stored.changed.first().cloned());
+    house.deliver(None, MailId::random(), "z").await;
+    account.remove(inbox, &set(&[(1, 1)])).await.unwrap();
+    let changes = account.changes(inbox, stored.modseq).await.unwrap();
+    let entries = shared(changes.modseq).unwrap();
+    assert_eq!(entries.uids().collect::<Vec<_>>(), [2, 3]);
+    assert!(account.view(inbox).await.unwrap().entries.is_same(&entries));
+    // Who comes from further back changes nothing of it.
+    account.changes(inbox, view.modseq).await.unwrap();
+    assert!(shared(changes.modseq).is_some_and(|now| now.is_same(&entries)));
+    assert!(shared(stored.modseq).is_none());
+    // The next STORE goes by what is kept, and so do those after it.
+    for (mode, seen) in [(StoreMode::Add, true), (StoreMode::Remove, false), (StoreMode::Replace, true)] {
+        let stored = account.store_flags(inbox, &UidSet::all(), mode, &flags, None).await.unwrap();
+        let fresh = mailstore::Mailstore::new(house.store.clone(), crate::house::clock);
+        let scanned = fresh.open(&house.anna).await.unwrap().view(inbox).await.unwrap();
+        assert_eq!((shared(stored.modseq), stored.modseq), (Some(scanned.entries.clone()), scanned.modseq));
+        assert!(scanned.entries.iter().all(|entry| entry.flags.has(SEEN) == seen));
+    }
+}
+
 pub async fn a_damaged_row_is_not_served(house: House) {
     let account = house.open().await;
     house.deliver(None, MailId::random(), "x").await;

@@ -104,6 +104,13 @@ impl Selected {
             self.expunge(out);
         }
         self.show(changes.changed, out);
+        // Others have come as far: what we hold is what they hold, unless something of ours is still to be told.
+        if self.gone.is_empty()
+            && let Some(entries) = account.shared(self.mailbox, self.uid_validity, self.modseq)
+            && entries.len() == self.entries.len()
+        {
+            self.entries = entries;
+        }
         Ok(())
     }
 
