@@ -17,11 +17,11 @@ use protocol::imap::encode::{Code, Untagged};
 use protocol::imap::{Fetch, FetchItem, Flag, SectionText, SequenceSet};
 use storage::Body;
 
-use super::letter::{self, Letter};
+use super::letter::Letter;
 use super::selected::Named;
 use super::talk::Talk;
 use super::trouble::Trouble;
-use crate::limits::ROWS_BATCH;
+use crate::limits::{BODIES_AT_ONCE_MAX, BODIES_OCTETS_MAX, ROWS_BATCH};
 
 /// What a FETCH has to look at.
 pub(super) struct Plan<'a> {
@@ -230,23 +230,44 @@ impl Talk {
                 self.fetch_listed(account, batch, &uids, plan, &mut outcome).await?;
                 continue;
             }
+            if plan.needs_body {
+                self.fetch_letters(account, batch, uids, newly_seen, plan, &mut outcome).await?;
+                continue;
+            }
             let rows = account.messages(mailbox, &uids, batch.len()).await?;
             outcome.gone |= rows.len() < batch.len();
-            let mut rest = rows.as_slice();
-            while !rest.is_empty() {
-                let bunch = if plan.needs_body { letter::bunch(rest) } else { rest.len() };
-                let (now, later) = rest.split_at(bunch);
-                rest = later;
-                let mut bodies =
-                    if plan.needs_body { account.bodies(now).await.into_iter() } else { Vec::new().into_iter() };
-                for row in now {
-                    let body = bodies.next();
-                    let Some(wanted) = self.wanted(batch, row, newly_seen) else { continue };
-                    self.fetch_one(row, body, wanted, plan, &mut outcome).await?;
-                }
+            for row in &rows {
+                let Some(wanted) = self.wanted(batch, row, newly_seen) else { continue };
+                self.fetch_one(row, None, wanted, plan, &mut outcome).await?;
             }
         }
         Ok(outcome)
+    }
+
+    /// A batch whose bodies are needed: rows and bodies by one look, as many as fit.
+    async fn fetch_letters(
+        &mut self,
+        account: &Account,
+        batch: &[(u32, u32)],
+        mut left: UidSet,
+        newly_seen: &UidSet,
+        plan: &Plan<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Trouble> {
+        let mailbox = self.selected()?.mailbox;
+        let mut found = 0;
+        while !left.is_empty() {
+            let letters = account.letters(mailbox, &left, BODIES_AT_ONCE_MAX, BODIES_OCTETS_MAX).await?;
+            let Some((last, _)) = letters.last() else { break };
+            left = left.above(last.uid);
+            found += letters.len();
+            for (row, body) in letters {
+                let Some(wanted) = self.wanted(batch, &row, newly_seen) else { continue };
+                self.fetch_one(&row, Some(body), wanted, plan, outcome).await?;
+            }
+        }
+        outcome.gone |= found < batch.len();
+        Ok(())
     }
 
     /// What is said of a row of the batch.
