@@ -55,7 +55,8 @@ pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp)
     Ok(placed)
 }
 
-/// Where a letter stands that was delivered before; `None` when its reader has removed it since, or moved it elsewhere.
+/// Where a letter stands that was delivered before, and nobody has heard of; `None` when its reader has removed it since,
+/// or moved it elsewhere.
 pub(crate) fn find(
     tx: &dyn Transaction,
     delivery: &Delivery,
@@ -71,7 +72,7 @@ pub(crate) fn find(
         uid_validity: narrow(row.uid_validity),
         uid: narrow(uid),
         modseq: modseq as u64,
-        duplicate: true,
+        duplicate: false,
     }))
 }
 

@@ -168,7 +168,7 @@ pub struct Placed {
     pub uid: u32,
     /// MODSEQ.
     pub modseq: u64,
-    /// It stood there before: this delivery was a repetition.
+    /// It stood there before: this delivery was a repetition, and nobody hears of it again.
     pub duplicate: bool,
 }
 

@@ -224,11 +224,16 @@ impl Ready {
     /// what was read and removed, or was carried on, does not come a second time. Answers the mailboxes, for
     /// [`Ready::tell`]; none where its reader has the letter no more.
     pub fn write_in(&self, tx: &dyn Transaction) -> Result<Vec<Option<Placed>>, storage::Error> {
+        Ok(self.write_or_find(tx)?.0)
+    }
+
+    /// The same, and whether they were not there before.
+    pub(crate) fn write_or_find(&self, tx: &dyn Transaction) -> Result<(Vec<Option<Placed>>, bool), storage::Error> {
         let letter = &self.letter;
         let branches = branches(letter);
         let copies = letter.local.len() + branches.len();
         let Some(body) = tx.keep_first(&self.staged, u32::try_from(copies).unwrap_or(u32::MAX))? else {
-            return self.find_in(tx);
+            return Ok((self.find_in(tx)?, false));
         };
         let kept = mda::Kept { body, octets: self.octets, digest: self.digest.as_ref() };
         let mut placed = mda::deliver_in(tx, &self.mailstore, letter, &kept)?;
@@ -239,7 +244,7 @@ impl Ready {
         if let Some(notice) = &self.circles {
             placed.extend(notice.write_in(tx)?);
         }
-        Ok(placed)
+        Ok((placed, true))
     }
 
     /// The rows were written before, and the answer lost.
@@ -365,6 +370,43 @@ pub async fn accept(context: &Context, ready: Ready) -> Result<Accepted, storage
     ready.tell(context, &placed);
     bounce::delivered(context, &ready).await;
     Ok(Accepted { id: ready.id(), _committed: committed })
+}
+
+/// Writes a letter's rows together with others, all or nothing; [`Ready::tell`] is the caller's. Where the answer to the
+/// commit is lost it is asked for once more: what was written is found, and the other `rows` with it.
+///
+/// # Errors
+/// Those of `rows`, of the store, or [`storage::Error::OutcomeUnknown`], when the second answer says no more.
+pub async fn write_with<F>(
+    context: &Context,
+    ready: &Arc<Ready>,
+    rows: F,
+) -> Result<Vec<Option<Placed>>, storage::Error>
+where
+    F: FnMut(&dyn Transaction) -> Result<(), storage::Error> + Clone + Send + 'static,
+{
+    let (first, mut others) = (Arc::clone(ready), rows.clone());
+    let write = context.store.write(move |tx| {
+        others(tx)?;
+        first.write_in(tx)
+    });
+    let why = match write.await {
+        Err(storage::Error::OutcomeUnknown(why)) => why,
+        other => return Ok(other?.0),
+    };
+    let (again, mut others) = (Arc::clone(ready), rows);
+    let write = context.store.write(move |tx| {
+        let (placed, is_new) = again.write_or_find(tx)?;
+        if is_new {
+            others(tx)?;
+        }
+        Ok(placed)
+    });
+    match write.await {
+        Ok((placed, _)) => Ok(placed),
+        Err(storage::Error::Refused(why)) => Err(storage::Error::Refused(why)),
+        Err(_) => Err(storage::Error::OutcomeUnknown(why)),
+    }
 }
 
 async fn write(context: &Context, ready: &Arc<Ready>) -> Result<(Vec<Option<Placed>>, Committed), storage::Error> {

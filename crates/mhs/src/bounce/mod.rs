@@ -23,7 +23,7 @@ use queue::Mail;
 use storage::Transaction;
 
 use crate::Context;
-use crate::acceptance::{Ready, circle_reply};
+use crate::acceptance::{self, Ready, circle_reply};
 use crate::limits::{NOTICE_LETTER_OCTETS, NOTICE_LETTER_OCTETS_MAX};
 use crate::msa::post::{self, Post, PostError};
 use crate::mta::outbound::Said;
@@ -109,16 +109,11 @@ async fn prepare_with(
 
 impl Notice {
     /// Writes it together with the rows that it is about, all or nothing.
-    pub async fn send<F>(self, context: &Context, mut rows: F) -> Result<(), storage::Error>
+    pub async fn send<F>(self, context: &Context, rows: F) -> Result<(), storage::Error>
     where
-        F: FnMut(&dyn Transaction) -> Result<(), storage::Error> + Send + 'static,
+        F: FnMut(&dyn Transaction) -> Result<(), storage::Error> + Clone + Send + 'static,
     {
-        let ready = self.ready.clone();
-        let write = context.store.write(move |tx| {
-            rows(tx)?;
-            ready.write_in(tx)
-        });
-        let (placed, _) = write.await?;
+        let placed = acceptance::write_with(context, &self.ready, rows).await?;
         self.tell(context, &placed);
         Ok(())
     }

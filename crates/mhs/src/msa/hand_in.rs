@@ -9,6 +9,7 @@ use std::sync::Arc;
 use directory::RelayAllowed;
 use envelope::{Address, BodyType, ForwardPath, MailId, Recipient, Reply, Return, ReversePath, Timestamp};
 use journal::Service;
+use mailstore::Placed;
 use message::address::{Entry, Mailbox};
 use message::build::FieldWriter;
 use message::header::Header;
@@ -208,30 +209,45 @@ async fn append_body(
 
 /// Writes the rows of a letter, if `first` says so in the same transaction: it remembers that the letter has been taken,
 /// and says false when it had been. Then this answers false, and nothing is written.
-pub async fn accept_once<F>(context: &Context, ready: Ready, first: F) -> Result<bool, storage::Error>
+pub async fn accept_once<F>(context: &Context, ready: impl Into<Arc<Ready>>, first: F) -> Result<bool, storage::Error>
 where
     F: FnMut(&dyn Transaction) -> Result<bool, storage::Error> + Clone + Send + 'static,
 {
-    let ready = Arc::new(ready);
+    let ready = ready.into();
     let write = || {
         let (ready, mut first) = (Arc::clone(&ready), first.clone());
         context.store.write(move |tx| if first(tx)? { ready.write_in(tx).map(Some) } else { Ok(None) })
     };
-    let (placed, is_sure) = match write().await {
-        Err(storage::Error::OutcomeUnknown(_)) => (write().await?.0, false),
-        other => (other?.0, true),
+    let placed = match write().await {
+        Err(storage::Error::OutcomeUnknown(_)) => again(context, &ready, first).await?,
+        other => other?.0,
     };
-    match placed {
-        Some(placed) => {
-            ready.tell(context, &placed);
-            bounce::delivered(context, &ready).await;
-            Ok(true)
+    let Some(placed) = placed else { return Ok(false) };
+    ready.tell(context, &placed);
+    bounce::delivered(context, &ready).await;
+    Ok(true)
+}
+
+/// The same once more, when the answer to the first try was lost. `first` says false of what that one took, too: it is
+/// told from what had been taken before by its body, which is there then.
+async fn again<F>(context: &Context, ready: &Arc<Ready>, mut first: F) -> Result<Placements, storage::Error>
+where
+    F: FnMut(&dyn Transaction) -> Result<bool, storage::Error> + Send + 'static,
+{
+    let ready = Arc::clone(ready);
+    let write = context.store.write(move |tx| {
+        let is_first = first(tx)?;
+        match ready.write_or_find(tx)? {
+            (_, true) if !is_first => Err(storage::Error::Refused("it had been taken before".into())),
+            (placed, _) => Ok(placed),
         }
-        // The first try had been the one that took it.
-        None if !is_sure => {
-            context.queue.wake();
-            Ok(true)
-        }
-        None => Ok(false),
+    });
+    match write.await {
+        Ok((placed, _)) => Ok(Some(placed)),
+        Err(storage::Error::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
+
+/// Where a letter has come to stand, if it was taken.
+type Placements = Option<Vec<Option<Placed>>>;

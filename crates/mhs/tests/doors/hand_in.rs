@@ -1,6 +1,11 @@
 //! Letters that users of this machine hand in.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use envelope::{Address, MailId, Recipient, ReversePath, Timestamp};
+use mhs::acceptance::write_with;
 use mhs::bounce::{Unsent, unsent};
 use mhs::msa::hand_in::{HandIn, LocalUser, accept_once, prepare};
 use mhs::msa::post::PostError;
@@ -101,4 +106,76 @@ async fn what_cannot_be_taken_is_said() {
     assert!(accept_once(&office.context, notice, |_| Ok(true)).await.unwrap());
     let notice = &office.letters("kostas@athens.test", "INBOX").await[0];
     assert!(notice.contains("Status: 5.3.4") && notice.contains("Subject: Much"), "{notice}");
+}
+
+/// A desk that has room, and counts what it gets.
+#[derive(Default)]
+struct Counting(Mutex<usize>);
+
+impl queue::Desk for Counting {
+    fn destination(&self, _: &ReversePath, recipient: &Address) -> String {
+        recipient.host().to_string()
+    }
+
+    fn room(&self, _: &str, _: queue::Lane, wanted: usize, _: bool) -> usize {
+        wanted
+    }
+
+    fn hand_over(&self, claims: Vec<queue::Claim>, _: Duration) {
+        *self.0.lock().unwrap() += claims.len();
+    }
+
+    fn give_up(&self, _: &str, _: queue::Lane, _: usize) {}
+
+    fn terms(&self) -> queue::Terms {
+        queue::Terms { lease: Duration::from_secs(60), patience: queue::Backoff::default() }
+    }
+}
+
+fn unknown() -> storage::Error {
+    storage::Error::OutcomeUnknown("the connection to the store was lost".into())
+}
+
+/// The rows are written, and the answer to the COMMIT is lost. Whoever asks again has it carried on at once, and its
+/// readers told.
+#[tokio::test]
+async fn what_was_taken_without_an_answer_is_carried_on() {
+    let office = Office::open().await;
+    let (context, desk) = (&office.context, Arc::new(Counting::default()));
+    context.queue.attach(desk.clone());
+    for (round, has_counted) in [(1, true), (2, true), (3, false)] {
+        let hand_in = draft(&["kostas@athens.test", "maria@patras.test"], "Subject: x\n\n");
+        let ready = Arc::new(prepare(context, hand_in, &mut &b"x\n"[..]).await.unwrap().ready);
+        if has_counted {
+            let rows = ready.clone();
+            context.store.write(move |tx| rows.write_in(tx)).await.unwrap();
+        }
+        let tries = Arc::new(AtomicUsize::new(0));
+        let asked = tries.clone();
+        let ask = move || asked.fetch_add(1, Ordering::SeqCst);
+        match round {
+            1 => {
+                let first = move |_: &dyn storage::Transaction| if ask() == 0 { Err(unknown()) } else { Ok(false) };
+                assert!(accept_once(context, ready, first).await.unwrap());
+            }
+            2 => {
+                let rows = move |_: &dyn storage::Transaction| {
+                    assert_eq!(ask(), 0, "the other rows are written already");
+                    Err(unknown())
+                };
+                let placed = write_with(context, &ready, rows).await.unwrap();
+                assert!(placed.iter().flatten().all(|placed| !placed.duplicate));
+                ready.tell(context, &placed);
+            }
+            // It had been taken long before.
+            _ => {
+                let first = move |_: &dyn storage::Transaction| if ask() == 0 { Err(unknown()) } else { Ok(false) };
+                assert!(!accept_once(context, ready, first).await.unwrap());
+                assert_eq!(tries.load(Ordering::SeqCst), 2);
+            }
+        }
+    }
+    assert_eq!(*desk.0.lock().unwrap(), 2);
+    assert_eq!((office.events("accepted").len(), office.events("delivered").len()), (2, 2));
+    assert_eq!(office.letters("kostas@athens.test", "INBOX").await.len(), 2);
 }

@@ -6,12 +6,12 @@ use envelope::{ForwardPath, Outcome, Reply};
 use journal::Service;
 use net::clock;
 use queue::{Settlement, Verdict};
-use storage::Error;
+use storage::{Error, Transaction};
 
 use super::Outbound;
 use super::book::{Group, Job};
 use super::work::recipient;
-use crate::acceptance::{Letter, Ready};
+use crate::acceptance::{Letter, Ready, write_with};
 use crate::recipients::{self, Asking, Options};
 
 /// Octets of one piece that is copied.
@@ -76,15 +76,13 @@ async fn accept(outbound: &Outbound, letter: Letter, mail: &queue::Mail, jobs: &
         .iter()
         .map(|job| Settlement { mail: mail.id, number: job.claim.number, fence: job.fence(), verdict: Verdict::Done })
         .collect();
-    let (queue, rows) = (context.queue.clone(), ready.clone());
-    let write = context.store.write(move |tx| {
-        if queue.settle_in(tx, &ends)?.contains(&false) {
-            return Err(Error::Refused("a lease was lost".into()));
-        }
-        rows.write_in(tx)
-    });
-    match write.await {
-        Ok((placed, _)) => {
+    let queue = context.queue.clone();
+    let settle = move |tx: &dyn Transaction| match queue.settle_in(tx, &ends)?.contains(&false) {
+        true => Err(Error::Refused("a lease was lost".into())),
+        false => Ok(()),
+    };
+    match write_with(context, &ready, settle).await {
+        Ok(placed) => {
             ready.tell(context, &placed);
             crate::bounce::delivered(context, &ready).await;
             Ok(())
