@@ -7,7 +7,7 @@ use super::Account;
 use crate::feed::Hint;
 use crate::flags::{DELETED, SEEN};
 use crate::rows::{self, Booking, narrow};
-use crate::{Error, Expunged, UidSet, changes, digests};
+use crate::{Error, Expunged, UidSet, View, changes, digests};
 
 impl Account {
     /// EXPUNGE, or UID EXPUNGE with a set (RFC 4315): removes what has `\Deleted`.
@@ -21,9 +21,13 @@ impl Account {
     }
 
     async fn take_out(&self, mailbox: MailboxId, uids: UidSet, flags: u64) -> Result<Expunged, Error> {
-        let account = self.id;
+        let (account, inner) = (self.id, self.inner.clone());
         let expunged = self.write(move |tx| {
             let row = rows::selectable(tx, account, mailbox)?;
+            let uids = match inner.views.current(account, &row) {
+                Some(view) if flags != 0 => uids.intersection(&span(&view, flags)),
+                _ => uids.clone(),
+            };
             let taken = delete(tx, account, row.id, &uids, flags)?;
             for body in &taken.bodies {
                 tx.drop_reference(*body)?;
@@ -37,6 +41,14 @@ impl Account {
         }
         Ok(expunged)
     }
+}
+
+/// From the first to the last message of a view that has all of `flags`: rows outside need not be read. Each row is
+/// asked for its flags all the same.
+fn span(view: &View, flags: u64) -> UidSet {
+    let mut having = view.entries.iter().filter(|entry| entry.flags.has(flags)).map(|entry| entry.uid);
+    let first = having.next();
+    UidSet::from_ranges(first.map(|first| (first, having.last().unwrap_or(first))))
 }
 
 /// Rows taken out of a mailbox.

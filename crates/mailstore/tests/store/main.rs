@@ -52,6 +52,7 @@ checks! {
     messages::tombstones_are_drawn_together,
     messages::a_large_mailbox_is_kept_in_memory,
     messages::readers_hold_their_messages_together,
+    messages::expunge_takes_what_is_deleted_and_named,
     messages::a_damaged_row_is_not_served,
     messages::digests_go_with_their_messages,
     messages::a_message_knows_when_it_was_saved,

@@ -281,6 +281,28 @@ pub async fn readers_hold_their_messages_together(house: House) {
     }
 }
 
+pub async fn expunge_takes_what_is_deleted_and_named(house: House) {
+    let account = house.open().await;
+    let inbox = MailboxId(1);
+    for _ in 0..9 {
+        house.deliver(None, MailId::random(), "x").await;
+    }
+    let left = async || account.view(inbox).await.unwrap().entries.uids().collect::<Vec<_>>();
+    let deleted = Flags::system(mailstore::DELETED);
+    // Whether the view is kept (by the first look) or not makes no difference.
+    for uids in [[(2, 2), (5, 6)], [(3, 3), (8, 9)]] {
+        account.store_flags(inbox, &set(&uids), StoreMode::Add, &deleted, None).await.unwrap();
+        let only = set(&[(uids[1].0 - 3, uids[1].0)]);
+        let some = account.expunge(inbox, Some(&only)).await.unwrap().uids;
+        let rest = account.expunge(inbox, None).await.unwrap().uids;
+        assert_eq!(some, set(&uids).intersection(&only));
+        assert_eq!(rest, set(&uids).without(&only));
+        assert!(account.expunge(inbox, None).await.unwrap().uids.is_empty());
+        assert!(left().await.iter().all(|uid| !set(&uids).contains(*uid)));
+    }
+    assert_eq!(left().await, [1, 4, 7]);
+}
+
 pub async fn a_damaged_row_is_not_served(house: House) {
     let account = house.open().await;
     house.deliver(None, MailId::random(), "x").await;
