@@ -5,33 +5,82 @@ use std::fmt::{self, Write};
 use envelope::{Address, MailId, SessionId};
 use journal::{Entry, Event};
 
-/// What a row can be found by, as a number of 64 bits. Two names may share one: whoever reads a row checks that it really
-/// has the key.
+/// What a row can be found by, as a number of 64 bits. Two names may share one, and a stranger can make one up that does:
+/// whoever reads a row checks by [`has`] that it really has the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(pub(super) i64);
 
-impl Key {
+/// Whose name it is. Names of different kinds are different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Session,
+    Mail,
+    /// An address, or what somebody claimed to be one; case does not count.
+    Address,
+    MessageId,
+}
+
+impl Kind {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Session => b's',
+            Self::Mail => b'm',
+            Self::Address => b'a',
+            Self::MessageId => b'i',
+        }
+    }
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    kind: Kind,
+    text: String,
+}
+
+impl Name {
     pub(super) fn session(session: SessionId) -> Self {
-        Self::of(b's', session)
+        Self::of(Kind::Session, &session)
     }
 
     pub(super) fn mail(mail: MailId) -> Self {
-        Self::of(b'm', mail)
+        Self::of(Kind::Mail, &mail)
     }
 
     /// An address, or what somebody claimed to be one; case does not count.
-    pub(super) fn address(text: impl fmt::Display) -> Self {
-        Self::of(b'a', text)
+    pub(super) fn address(text: &str) -> Self {
+        Self::of(Kind::Address, &text)
     }
 
     /// With or without angle brackets.
     pub(super) fn message_id(text: &str) -> Self {
-        Self::of(b'i', text.trim_start_matches('<').trim_end_matches('>'))
+        Self::of(Kind::MessageId, &bare(text))
     }
 
-    fn of(kind: u8, name: impl fmt::Display) -> Self {
-        let mut hash = Hash { value: 0xcbf2_9ce4_8422_2325, folds: kind == b'a' };
-        hash.mix(kind);
+    fn of(kind: Kind, name: &dyn fmt::Display) -> Self {
+        let text = name.to_string();
+        Self { kind, text: if kind == Kind::Address { folded(&text) } else { text } }
+    }
+
+    /// By what its rows are found.
+    pub(super) fn key(&self) -> Key {
+        Key::of(self.kind, &self.text)
+    }
+}
+
+/// As [`Hash`] folds.
+fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+fn bare(text: &str) -> &str {
+    text.trim_start_matches('<').trim_end_matches('>')
+}
+
+impl Key {
+    fn of(kind: Kind, name: &dyn fmt::Display) -> Self {
+        let mut hash = Hash { value: 0xcbf2_9ce4_8422_2325, folds: kind == Kind::Address };
+        hash.mix(kind.byte());
         // The hash takes whatever it is given.
         let _ = write!(hash, "{name}");
         Self(hash.value.cast_signed())
@@ -69,13 +118,24 @@ impl Write for Hash {
 
 /// Every key of an entry, some of them perhaps twice.
 pub(super) fn each(entry: &Entry, add: &mut impl FnMut(Key)) {
-    entry.session.map(Key::session).into_iter().for_each(&mut *add);
-    entry.mail.map(Key::mail).into_iter().for_each(&mut *add);
+    names(entry, &mut |kind, name| add(Key::of(kind, name)));
+}
+
+/// Whether an entry has this name.
+pub(super) fn has(entry: &Entry, name: &Name) -> bool {
+    let mut found = false;
+    names(entry, &mut |kind, other| found |= kind == name.kind && Name::of(kind, other) == *name);
+    found
+}
+
+fn names(entry: &Entry, add: &mut dyn FnMut(Kind, &dyn fmt::Display)) {
+    entry.session.iter().for_each(|session| add(Kind::Session, session));
+    entry.mail.iter().for_each(|mail| add(Kind::Mail, mail));
     match &entry.event {
         Event::Accepted { reverse_path, recipients, message_id, .. } => {
             addresses(reverse_path.address().into_iter().chain(recipients), add);
             if !message_id.is_empty() {
-                add(Key::message_id(message_id));
+                add(Kind::MessageId, &bare(message_id));
             }
         }
         Event::Delivered { recipient, account, .. } => addresses([recipient, account], add),
@@ -84,28 +144,21 @@ pub(super) fn each(entry: &Entry, add: &mut impl FnMut(Key)) {
         }
         Event::SentOn { by, recipient, reverse_path, letter, carried_as } => {
             addresses([by, recipient].into_iter().chain(reverse_path.address()), add);
-            [*letter, *carried_as].map(Key::mail).into_iter().for_each(add);
+            [letter, carried_as].into_iter().for_each(|mail| add(Kind::Mail, mail));
         }
         Event::Notified { to, about, .. } => addresses(to.address().into_iter().chain(about), add),
         Event::SignedIn { account, .. } => addresses([account], add),
         Event::Operator { action: _, recipient } => addresses(recipient, add),
-        Event::SignInRefused { user, .. } => add(Key::address(user)),
+        Event::SignInRefused { user, .. } => add(Kind::Address, user),
         Event::Rejected { subject, .. } => {
-            add(Key::address(subject.trim_start_matches('<').trim_end_matches('>')));
+            add(Kind::Address, &bare(subject));
         }
         _ => {}
     }
 }
 
-fn addresses<'a>(addresses: impl IntoIterator<Item = &'a Address>, add: &mut impl FnMut(Key)) {
-    addresses.into_iter().map(Key::address).for_each(add);
-}
-
-/// Whether an entry has this key.
-pub(super) fn has(entry: &Entry, key: Key) -> bool {
-    let mut found = false;
-    each(entry, &mut |other| found |= other == key);
-    found
+fn addresses<'a>(addresses: impl IntoIterator<Item = &'a Address>, add: &mut dyn FnMut(Kind, &dyn fmt::Display)) {
+    addresses.into_iter().for_each(|address| add(Kind::Address, address));
 }
 
 #[cfg(test)]
@@ -114,10 +167,25 @@ mod tests {
 
     #[test]
     fn case_counts_only_where_it_should() {
-        assert_eq!(Key::address("Anna@Athens.TEST"), Key::address("anna@athens.test"));
-        assert_eq!(Key::address("ΆΝΝΑ@athens.test"), Key::address("άννα@athens.test"));
-        assert_ne!(Key::message_id("<A@b>"), Key::message_id("a@b"));
-        assert_eq!(Key::message_id("<A@b>"), Key::message_id("A@b"));
-        assert_ne!(Key::message_id("a@b"), Key::address("a@b"));
+        let key = |name: Name| name.key();
+        assert_eq!(Name::address("Anna@Athens.TEST"), Name::address("anna@athens.test"));
+        assert_eq!(key(Name::address("ΆΝΝΑ@athens.test")), key(Name::address("άννα@athens.test")));
+        assert_ne!(key(Name::message_id("<A@b>")), key(Name::message_id("a@b")));
+        assert_eq!(Name::message_id("<A@b>"), Name::message_id("A@b"));
+        assert_ne!(key(Name::message_id("a@b")), key(Name::address("a@b")));
+        assert_ne!(Name::message_id("a@b"), Name::address("a@b"));
+        let user = Event::SignInRefused {
+            service: journal::Service::Imap,
+            user: "Άννα@Athens.TEST".to_owned(),
+            mechanism: String::new(),
+            reason: String::new(),
+            peer: None,
+        };
+        let entry = Entry { at: envelope::Timestamp(0), session: None, mail: None, event: user };
+        let name = Name::address("ΆΝΝΑ@athens.test");
+        let mut keys = Vec::new();
+        each(&entry, &mut |key| keys.push(key));
+        assert!(has(&entry, &name) && keys == [name.key()]);
+        assert!(!has(&entry, &Name::message_id("Άννα@Athens.TEST")));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use envelope::{MailId, SessionId};
 use journal::{Entry, Event};
@@ -35,6 +35,9 @@ pub(super) struct Rows {
     writer: JoinHandle<()>,
     pruner: JoinHandle<()>,
     merger: JoinHandle<()>,
+    /// What the merger waits for, and whether it is to end.
+    many: Arc<Notify>,
+    ends: Arc<AtomicBool>,
 }
 
 impl Rows {
@@ -43,26 +46,32 @@ impl Rows {
         let (stop, stopped) = oneshot::channel();
         let pruner = tokio::spawn(prune::run(store.clone(), days));
         let many = Arc::new(Notify::new());
-        let merger = tokio::spawn(merge(store.clone(), many.clone()));
-        let writer = Writer { store, lost, knocks: HashMap::new(), runs: RUNS_MERGED, many };
+        let ends = Arc::new(AtomicBool::new(false));
+        let merger = tokio::spawn(merge(store.clone(), many.clone(), ends.clone()));
+        let writer = Writer { store, lost, knocks: HashMap::new(), runs: RUNS_MERGED, many: many.clone() };
         let writer = tokio::spawn(writer.run(receiver, stopped));
-        (Self { stop, writer, pruner, merger }, Sender(sender))
+        (Self { stop, writer, pruner, merger, many, ends }, Sender(sender))
     }
 
-    /// Writes what waits.
+    /// Writes what waits. A merge that has begun comes to its end, or its pages would lie about until their day goes.
     pub(super) async fn stop(self) {
         self.pruner.abort();
-        self.merger.abort();
+        self.ends.store(true, Ordering::Relaxed);
+        self.many.notify_one();
         let _ = self.stop.send(());
         let _ = self.writer.await;
+        let _ = self.merger.await;
     }
 }
 
 /// Brings runs together whenever there may be many.
-async fn merge(store: Store, many: Arc<Notify>) {
+async fn merge(store: Store, many: Arc<Notify>, ends: Arc<AtomicBool>) {
     loop {
         many.notified().await;
-        if let Err(error) = runs::merge(&store, day(net::clock::now())).await {
+        if ends.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = runs::merge(&store, day(net::clock::now()), &ends).await {
             tracing::warn!(%error, "keys of the journal could not be brought together");
         }
     }

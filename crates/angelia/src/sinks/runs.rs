@@ -7,6 +7,8 @@
 //! A page belongs to a search only when its run stands in `journal_run`. So a run is merged page by page, in small
 //! transactions, and one more makes it stand in for those it was merged from. What a crash leaves of it goes with the day.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use envelope::MailId;
 use storage::{Error, Query, Store, Transaction};
 
@@ -126,9 +128,11 @@ fn latest(found: &mut Vec<RowId>) {
     found.truncate(FOUND_ROWS_MAX);
 }
 
-/// Makes one run of sixteen, as long as there are so many of a level.
-pub(super) async fn merge(store: &Store, day: i64) -> Result<(), Error> {
-    while let Some(chosen) = store.read(move |query| choose(query, day)).await? {
+/// Makes one run of sixteen, as long as there are so many of a level and work goes on.
+pub(super) async fn merge(store: &Store, day: i64, ends: &AtomicBool) -> Result<(), Error> {
+    while !ends.load(Ordering::Relaxed)
+        && let Some(chosen) = store.read(move |query| choose(query, day)).await?
+    {
         let parts = chosen.clone();
         let whole = store.read(move |query| gather(query, day, &parts)).await?;
         put_in_place(store, day, whole, chosen).await?;
@@ -264,7 +268,7 @@ mod tests {
         insert(&store, 2, vec![(Key(-5), row(u64::MAX))]).await;
         for merged in [false, true] {
             if merged {
-                merge(&store, 1).await.unwrap();
+                merge(&store, 1, &AtomicBool::new(false)).await.unwrap();
                 let levels = "SELECT COUNT(*) FROM journal_run WHERE day = 1";
                 assert_eq!(count(&store, levels).await, 1 + 3);
                 let stray = "SELECT COUNT(*) FROM journal_run_page WHERE run NOT IN (SELECT run FROM journal_run)";
@@ -291,7 +295,7 @@ mod tests {
         for run in 0..16 {
             insert(&store, 1, (0..large).map(|number| (Key(number.cast_signed()), row(run))).collect()).await;
         }
-        merge(&store, 1).await.unwrap();
+        merge(&store, 1, &AtomicBool::new(false)).await.unwrap();
         assert_eq!(count(&store, "SELECT COUNT(*) FROM journal_run").await, 16);
         assert_eq!(found(&store, Key(1000)).await.len(), 16);
         while store.write(|tx| prune(tx, 2)).await.unwrap().0 {}
@@ -309,7 +313,7 @@ mod tests {
         let chosen = store.read(|query| choose(query, 1)).await.unwrap().unwrap();
         let parts = chosen.clone();
         let whole = store.read(move |query| gather(query, 1, &parts)).await.unwrap();
-        merge(&store, 1).await.unwrap();
+        merge(&store, 1, &AtomicBool::new(false)).await.unwrap();
         put_in_place(&store, 1, whole, chosen).await.unwrap();
         assert_eq!(count(&store, "SELECT COUNT(*) FROM journal_run").await, 1);
         assert_eq!(count(&store, "SELECT COUNT(DISTINCT run) FROM journal_run_page").await, 1);

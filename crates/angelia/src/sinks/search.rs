@@ -6,7 +6,7 @@ use envelope::{MailId, SessionId};
 use journal::Entry;
 use storage::{Error, Query, Store};
 
-use super::keys::Key;
+use super::keys::Name;
 use super::store::entries_of;
 
 /// What was found.
@@ -36,8 +36,8 @@ pub(crate) async fn search(store: &Store, subject: &str, letters_max: usize) -> 
 
 fn find(query: &dyn Query, subject: &str, letters_max: usize) -> Result<Found, Error> {
     let mut hits = Vec::new();
-    for key in keys_of(subject) {
-        hits.extend(entries_of(query, key)?);
+    for name in names_of(subject) {
+        hits.extend(entries_of(query, &name)?);
     }
     hits.sort_by_key(|entry| entry.at);
     let mut mails: Vec<MailId> = Vec::new();
@@ -58,13 +58,13 @@ fn find(query: &dyn Query, subject: &str, letters_max: usize) -> Result<Found, E
 }
 
 /// A subject may be several things; whoever it is not finds nothing.
-fn keys_of(subject: &str) -> Vec<Key> {
-    let mut keys = Vec::new();
-    keys.extend(subject.parse().ok().map(Key::mail));
-    keys.extend(subject.parse().ok().map(Key::session));
-    keys.push(Key::message_id(subject));
-    keys.push(Key::address(subject));
-    keys
+fn names_of(subject: &str) -> Vec<Name> {
+    let mut names = Vec::new();
+    names.extend(subject.parse().ok().map(Name::mail));
+    names.extend(subject.parse().ok().map(Name::session));
+    names.push(Name::message_id(subject));
+    names.push(Name::address(subject));
+    names
 }
 
 /// Reads letters, and each connection once.
@@ -75,11 +75,11 @@ struct Connections<'a> {
 
 impl Connections<'_> {
     fn letter(&mut self, mail: MailId) -> Result<Letter, Error> {
-        let mut entries = entries_of(self.query, Key::mail(mail))?;
+        let mut entries = entries_of(self.query, &Name::mail(mail))?;
         let sessions: BTreeSet<SessionId> = entries.iter().filter_map(|entry| entry.session).collect();
         for session in sessions {
             if !self.known.contains_key(&session) {
-                let mut words = entries_of(self.query, Key::session(session))?;
+                let mut words = entries_of(self.query, &Name::session(session))?;
                 words.retain(|entry| entry.mail.is_none());
                 self.known.insert(session, words);
             }

@@ -9,7 +9,7 @@ use envelope::Timestamp;
 use journal::Entry;
 use storage::{Error, Migrations, Query, Transaction, Value};
 
-use super::keys::{self, Key};
+use super::keys::{self, Name};
 use super::limits::{PRUNE_PAGES_MAX, PRUNE_ROWS_MAX};
 use super::runs::{self, RowId, Run};
 
@@ -79,17 +79,17 @@ pub(super) fn prune(tx: &dyn Transaction, before: i64) -> Result<bool, Error> {
     Ok(more)
 }
 
-/// Every entry that has this key, oldest first, over all days that are kept; of a busy key the latest of each day.
-pub(super) fn entries_of(query: &dyn Query, key: Key) -> Result<Vec<Entry>, Error> {
+/// Every entry that has this name, oldest first, over all days that are kept; of a busy name the latest of each day.
+pub(super) fn entries_of(query: &dyn Query, name: &Name) -> Result<Vec<Entry>, Error> {
     const ROW: &str = "SELECT entries FROM journal_row WHERE day = $1 AND row_id = $2";
     let range = query.query_one("SELECT MIN(day), MAX(day) FROM journal_row", &[])?;
     let Some(range) = range else { return Ok(Vec::new()) };
     let (Some(first), Some(last)) = (range.maybe_int(0)?, range.maybe_int(1)?) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for day in first..=last {
-        for row in runs::rows_of(query, day, key)? {
+        for row in runs::rows_of(query, day, name.key())? {
             let Some(row) = query.query_one(ROW, &[day.into(), row.into()])? else { continue };
-            found.extend(read(row.text(0)?).into_iter().filter(|entry| keys::has(entry, key)));
+            found.extend(read(row.text(0)?).into_iter().filter(|entry| keys::has(entry, name)));
         }
     }
     found.sort_by_key(|entry| entry.at);

@@ -257,6 +257,26 @@ async fn refusals_are_found_and_knocks_leave_nothing() {
 }
 
 #[tokio::test]
+async fn the_end_leaves_no_half_of_a_merge() {
+    const STRAY: &str = "SELECT COUNT(*) FROM journal_run_page WHERE run NOT IN (SELECT run FROM journal_run)";
+    let (_folder, store) = store().await;
+    let count = async |sql: &'static str| store.read(move |q| q.query_one(sql, &[])?.unwrap().int(0)).await.unwrap();
+    let today = store::day(net::clock::now());
+    for part in 0..limits::RUNS_MERGED as i64 {
+        let run = runs::Run::of((0..20_000).map(|key| (keys::Key(key * 100 + part), [7; 16])).collect());
+        store.write(move |tx| run.insert(tx, today)).await.unwrap();
+    }
+    let sinks = Sinks::start(Options { lines: None, rows: Some((store.clone(), 30)) }).unwrap();
+    sinks.journal().record(now(entry(0, None, Some(MailId::random()), accepted())));
+    while count(STRAY).await == 0 && count("SELECT COUNT(*) FROM journal_run").await >= limits::RUNS_MERGED as i64 {
+        tokio::task::yield_now().await;
+    }
+    sinks.stop().await;
+    assert_eq!(count(STRAY).await, 0);
+    assert!(count("SELECT COUNT(*) FROM journal_run").await < limits::RUNS_MERGED as i64);
+}
+
+#[tokio::test]
 async fn more_than_fits_is_lost_and_counted() {
     let (_folder, store) = store().await;
     let sinks = Sinks::start(Options { lines: None, rows: Some((store.clone(), 30)) }).unwrap();
