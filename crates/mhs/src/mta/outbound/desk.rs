@@ -26,6 +26,7 @@ impl Desk {
         let limits = settings.clone();
         let times = RestTimes { first: settings.rest_first, longest: settings.rest_longest };
         let book = Book::new(Box::new(move |destination| limits.limits_of(destination)), times);
+        let book = book.beginning_at(clock().instant);
         Self { settings, book: Mutex::new(book), clock, changed: Arc::new(Notify::new()) }
     }
 

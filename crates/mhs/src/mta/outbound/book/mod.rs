@@ -114,6 +114,8 @@ pub(super) type LimitsOf = Box<dyn Fn(&str) -> SiteLimits + Send>;
 pub(super) struct Book {
     limits_of: LimitsOf,
     rests: RestTimes,
+    /// When the work began: what went out before is not known.
+    began: Option<Instant>,
     sites: BTreeMap<String, Site>,
     ledger: Ledger,
     /// Recipients promised a place that have not come yet.
@@ -144,6 +146,7 @@ impl Book {
         Self {
             limits_of,
             rests,
+            began: None,
             sites: BTreeMap::new(),
             ledger: Ledger::default(),
             promised: 0,
@@ -158,11 +161,16 @@ impl Book {
         }
     }
 
+    /// Begins at this moment, beside or behind somebody who may have spent all that the rates allow.
+    pub(super) fn beginning_at(self, began: Instant) -> Self {
+        Self { began: Some(began), ..self }
+    }
+
     fn site(&mut self, destination: &str, now: Instant) -> &mut Site {
         if !self.sites.contains_key(destination) {
             self.make_place();
             let limits = (self.limits_of)(destination);
-            self.sites.insert(destination.to_owned(), Site::new(Pace::new(limits), now));
+            self.sites.insert(destination.to_owned(), Site::new(Pace::since(limits, self.began), now));
         }
         self.sites.entry(destination.to_owned()).or_insert_with(|| Site::new(Pace::new(SiteLimits::default()), now))
     }

@@ -47,6 +47,13 @@ impl Pace {
         }
     }
 
+    /// The same for whoever began to work at this moment, and does not know what went out before: as if that had been all
+    /// that the rate allows.
+    pub(super) fn since(limits: SiteLimits, began: Option<Instant>) -> Self {
+        let spent = limits.rate.zip(began).map(|(rate, began)| began + rate.interval() * rate.burst());
+        Self { next_letter: spent, ..Self::new(limits) }
+    }
+
     pub(super) fn is_proven(&self) -> bool {
         self.proven
     }
@@ -213,6 +220,24 @@ mod tests {
                 pace.spend(at);
             }
         }
+    }
+
+    #[test]
+    fn a_rate_outlives_a_restart() {
+        let now = Instant::now();
+        let limits = SiteLimits { connections_max: 7, rate: Some(Rate { letters: 20, per: seconds(20) }) };
+        let mut pace = Pace::since(limits, Some(now));
+        // No burst, for it may have been spent a moment ago.
+        for (at, until) in [(0, Some(1)), (1, None), (1, Some(2)), (2, None), (2, Some(3)), (9, None), (9, None)] {
+            let at = now + seconds(at);
+            assert_eq!(pace.blocked_until(at), until.map(|until| now + seconds(until)));
+            if until.is_none() {
+                pace.spend(at);
+            }
+        }
+        let none = Pace::since(SiteLimits { rate: None, ..limits }, Some(now));
+        assert_eq!(none.blocked_until(now), None);
+        assert_eq!(Pace::since(limits, Some(now)).blocked_until(now + seconds(60)), None);
     }
 
     #[test]

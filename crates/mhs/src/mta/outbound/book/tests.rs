@@ -430,6 +430,18 @@ fn what_cannot_go_leaves_the_window_to_others() {
 }
 
 #[test]
+fn a_rate_is_kept_over_a_restart() {
+    let slow = SiteLimits { connections_max: 20, rate: Some(Rate { letters: 6, per: Duration::from_secs(60) }) };
+    let times = RestTimes { first: OUTBOUND_REST_FIRST, longest: OUTBOUND_REST_MAX };
+    let now = begin();
+    let mut book = Book::new(Box::new(move |_| slow), times).beginning_at(now.instant);
+    book.add(many("x.test", 2), now);
+    assert!(book.start(now).is_empty(), "one may have gone out a moment ago");
+    assert_eq!(book.wakes_at(), Some(later(now, 10).instant));
+    assert_eq!(book.start(later(now, 10)).len(), 1);
+}
+
+#[test]
 fn what_waits_for_a_pause_waits_in_the_store() {
     let (mut book, mut now) = (book(), begin());
     prove(&mut book, "x.test", now);
