@@ -93,7 +93,7 @@ pub enum Next {
     Suspended(Suspension),
     /// Its destination rests.
     Resting {
-        /// Then it is tried again, with one letter first.
+        /// Then it is tried again, with one letter first; later, if the letter's own patience is longer.
         until: Timestamp,
         /// How often it has failed.
         failures: u32,

@@ -172,6 +172,11 @@ pub async fn destinations_at_a_glance(house: House) {
     assert_eq!((busy.next, &busy.rest, &busy.suspended), (Some(at(20)), &None, &None));
     assert_eq!((down.waiting, down.parked, down.next), (2, 0, Some(at(500))));
     assert_eq!(down.rest.as_ref().map(|rest| rest.failures), Some(3));
+    // Whoever waits for longer than the rest waits for the rest too: the list says no other than the glance.
+    house.queue.rest("down.test", at(20), at(200), 4, &reply).await.unwrap();
+    let behind = Filter { recipient: Some(claim.address.to_string()), resting: Some(true), ..Filter::default() };
+    let rows = house.queue.list(behind, 9, at(20)).await.unwrap();
+    assert_eq!(rows[0].next, Next::Resting { until: at(300), failures: 4 });
     let why = off.suspended.as_ref().map(|one| (one.reason.as_str(), one.by.as_deref(), one.since));
     assert_eq!((off.parked, off.next, why), (1, None, Some(("why", Some("eleni"), NOW))));
     assert_eq!(house.queue.sites(1, at(20)).await.unwrap().len(), 1);
