@@ -93,6 +93,11 @@ pub(super) async fn bounce(bulk: Bulk, why: Option<&str>, yes: bool, config: Opt
     done?;
     tally.end()?;
     tally.left_alone();
+    if tally.active > 0 {
+        crate::shown::tell!(
+            "(`angelia queue hold` keeps what that attempt does not deliver; then it can be given back)"
+        );
+    }
     if tally.touched == 0 {
         bail!("nothing was given back");
     }

@@ -48,6 +48,9 @@ pub(super) struct Row {
     dialogue: Option<String>,
     #[serde(skip)]
     age: String,
+    /// When it goes back to its sender, in words.
+    #[serde(skip)]
+    expiry: Option<String>,
     /// How long until it is tried.
     #[serde(skip)]
     pause: String,
@@ -60,6 +63,9 @@ impl Row {
     /// `expires` says when a letter that was accepted then goes back.
     pub(super) fn of(one: &Listed, now: Timestamp, expires: impl Fn(Timestamp) -> Timestamp) -> Self {
         let (state, next) = next(&one.next, now);
+        // What the operator keeps back is kept until he lets it go.
+        let is_kept = matches!(one.next, Next::Held { .. } | Next::Suspended(_));
+        let expires = (!is_kept).then(|| expires(one.mail.accepted_at));
         Self {
             id: one.mail.id.to_string(),
             sender: format!("<{}>", one.mail.reverse_path),
@@ -72,9 +78,8 @@ impl Row {
             state,
             next,
             due: date_time(one.due),
-            // What the operator keeps back is kept until he lets it go.
-            expires: (!matches!(one.next, Next::Held { .. } | Next::Suspended(_)))
-                .then(|| date_time(expires(one.mail.accepted_at))),
+            expires: expires.map(date_time),
+            expiry: expires.map(|at| expiry(&one.next, at, now)),
             delay_told: one.delay_told,
             last_reply: one.last_reply.clone(),
             dialogue: one.dialogue.clone(),
@@ -99,6 +104,16 @@ fn next(next: &Next, now: Timestamp) -> (&'static str, String) {
         Next::Turn => ("waiting", "its turn in the queue of its destination".to_owned()),
         Next::Due { at } => ("waiting", format!("tried {}", when(*at, now))),
     }
+}
+
+/// When it goes back; or why it has not, though its time is over: it is not given up untried.
+fn expiry(next: &Next, at: Timestamp, now: Timestamp) -> String {
+    let goes_back = match next {
+        _ if now < at => return format!("{}, then it goes back to its sender", date_time(at)),
+        Next::Active { .. } => "if the attempt under way fails",
+        _ => "if its next attempt fails",
+    };
+    format!("{}, which is past: it goes back to its sender {goes_back}", date_time(at))
 }
 
 /// How long until something happens to it.
@@ -193,9 +208,9 @@ pub(super) fn show(json: &Json, rows: &[Row]) -> anyhow::Result<()> {
             out.push_str(&format!("    by        {}\n", row.via));
         }
         out.push_str(&format!("    tried     {}\n", count(u64::from(row.attempts), "time")));
-        if let Some(expires) = &row.expires {
+        if let Some(expiry) = &row.expiry {
             let told = if row.delay_told { "; the sender knows of the delay" } else { "" };
-            out.push_str(&format!("    expires   {expires}, then it goes back to its sender{told}\n"));
+            out.push_str(&format!("    expires   {expiry}{told}\n"));
         }
         if let Some(reply) = &row.last_reply {
             out.push_str(&format!("    last      {}\n", clean(reply)));
@@ -265,6 +280,20 @@ mod tests {
             assert!(found == state && text.contains(words), "{what:?}: {found}, {text}");
         }
         assert_eq!(span(now, Timestamp(now.0 + 400_000_000)), "4d");
+    }
+
+    #[test]
+    fn when_it_goes_back() {
+        let now = Timestamp(1_000_000_000);
+        let (before, after) = (Timestamp(now.0 - 240_000), Timestamp(now.0 + 240_000));
+        let active = Next::Active { until: after };
+        for (what, at, words) in [
+            (&active, after, ", then it goes back to its sender"),
+            (&active, before, ", which is past: it goes back to its sender if the attempt under way fails"),
+            (&Next::Turn, before, ", which is past: it goes back to its sender if its next attempt fails"),
+        ] {
+            assert_eq!(expiry(what, at, now), date_time(at) + words);
+        }
     }
 
     #[test]
