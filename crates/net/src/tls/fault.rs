@@ -79,7 +79,7 @@ impl Untrusted {
     pub(super) fn of(error: &Error) -> Self {
         match wrapped(error) {
             Some(ours) => ours.clone(),
-            None => Self { fault: TlsFault::of(error), reason: error.to_string() },
+            None => Self { fault: TlsFault::of(error), reason: crate::plain::tls(error) },
         }
     }
 
