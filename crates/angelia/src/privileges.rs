@@ -63,6 +63,11 @@ impl User {
         }
     }
 
+    /// His number.
+    pub(crate) fn uid(self) -> u32 {
+        self.uid
+    }
+
     /// His name, or his number where he has none.
     pub(crate) fn name(self) -> String {
         Self::name_of(self.uid).ok().flatten().unwrap_or_else(|| format!("uid {}", self.uid))
@@ -173,6 +178,13 @@ pub(crate) fn can_write(folder: &Path) -> bool {
     let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return false };
     // SAFETY: it only asks, about a path that ends in NUL.
     folder.is_dir() && unsafe { libc::access(path.as_ptr(), libc::W_OK | libc::X_OK) == 0 }
+}
+
+/// Whose a folder is that we may not write to.
+pub(crate) fn kept_by_another(folder: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (uid, gid) = folder.metadata().map(|found| (found.uid(), found.gid())).ok()?;
+    (!can_write(folder)).then(|| User { uid, gid }.name())
 }
 
 /// Whether this process may do everything.

@@ -502,6 +502,54 @@ fn root_is_given_up() {
 }
 
 #[test]
+fn what_lies_in_the_current_folder_is_not_believed() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    let house = House::build();
+    let here = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_angelia"));
+        command.current_dir(house.folder.path()).env_remove("ANGELIA_DROP").stdin(Stdio::null());
+        let output = command.args(arguments).output().unwrap();
+        (output.status.code(), text(&output.stderr))
+    };
+    assert_eq!(here(&["account", "list"]).0, Some(0), "it is ours");
+    // `send` does not look there: the letter is not put into this store.
+    let said = here(&["send", "-v", "nobody@athens.test"]);
+    assert_ne!(said.0, Some(67), "{}", said.1);
+    let chmod = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let refused = |whose: &str| {
+        for command in [&["account", "list"][..], &["queue"], &["config", "check"], &["config", "show"], &["serve"]] {
+            let (code, said) = here(command);
+            assert!(code == Some(1) && said.contains("angelia.toml is not used: ") && said.contains(whose), "{said}");
+        }
+    };
+    for path in [house.config(), house.folder.path().to_owned(), house.folder.path().join("data")] {
+        let mode = path.metadata().unwrap().permissions().mode();
+        chmod(&path, mode | 0o002);
+        refused("can be written to by everybody");
+        chmod(&path, mode);
+        // Who is not root gives nothing away.
+        if chown(&path, Some(65534), None).is_ok() {
+            refused(" belongs to ");
+            chown(&path, Some(0), None).unwrap();
+        }
+    }
+    // Named, it is meant.
+    chmod(&house.config(), 0o666);
+    house.done(&["account", "list"], "");
+    // What is wrong now is right later.
+    std::fs::write(house.config(), "hostname = \"a.test\"\ndata = \"gone\"\n").unwrap();
+    for wanted in [if is_root() { "there is no data folder" } else { "there is no drop box" }, "`hostname`"] {
+        let said = house.fails(75, &["send", "anna@athens.test"]);
+        assert!(said.contains(wanted), "{said}");
+        std::fs::write(house.config(), "hostname = 7\n").unwrap();
+    }
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|about| std::os::unix::fs::MetadataExt::uid(&about) == 0)
+}
+
+#[test]
 fn sent_as_sendmail_does() {
     let house = House::build();
     let letter = "To: anna@athens.test\nBcc: postmaster@athens.test\nSubject: From a program\n\nHello\n.\nnot this\n";

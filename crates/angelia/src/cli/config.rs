@@ -45,8 +45,7 @@ pub(super) async fn run(command: Command, path: Option<&Path>) -> anyhow::Result
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { json, .. } => {
-            let path = config::locate(path)?;
-            config::read(&path)?;
+            let (path, _) = config::load(path)?;
             let entries = config::effective(&path)?;
             output::print(&if json {
                 crate::shown::json(&serde_json::to_string_pretty(&entries)?) + "\n"
@@ -59,8 +58,7 @@ pub(super) async fn run(command: Command, path: Option<&Path>) -> anyhow::Result
 }
 
 async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let path = config::locate(path)?;
-    let settings = config::read(&path)?;
+    let (path, settings) = config::load(path)?;
     let mut wrong = certificates(&settings);
     wrong.extend(user_and_data(&settings)?);
     wrong.extend(route::check::wrong(&settings));

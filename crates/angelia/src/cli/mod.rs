@@ -156,7 +156,7 @@ fn send_help() {
 
 /// Reads the configuration.
 fn settings(config: Option<&Path>) -> anyhow::Result<Settings> {
-    Ok(configuration::read(&configuration::locate(config)?)?)
+    Ok(configuration::load(config)?.1)
 }
 
 /// Opens the records for a command, as the user whose they are, so that the server finds its files as it left them.
@@ -179,6 +179,14 @@ async fn ground_to_begin(config: Option<&Path>) -> anyhow::Result<Ground> {
     open(&settings).await
 }
 
+/// Somebody else's store.
+#[derive(Debug, thiserror::Error)]
+#[error("{data} belongs to {owner}, and only {owner} and root may do this: ask root, or whoever may run it as {owner}")]
+struct NotOurs {
+    data: String,
+    owner: String,
+}
+
 async fn open(settings: &Settings) -> anyhow::Result<Ground> {
     crate::privileges::become_keeper(settings.user.as_deref(), &settings.data)?;
     if !settings.data.is_dir() {
@@ -186,6 +194,9 @@ async fn open(settings: &Settings) -> anyhow::Result<Ground> {
             "there is no data folder {}: has `angelia quickstart` been run, and is `data` right in the configuration?",
             settings.data.display()
         );
+    }
+    if let Some(owner) = crate::privileges::kept_by_another(&settings.data) {
+        return Err(NotOurs { data: settings.data.display().to_string(), owner }.into());
     }
     crate::privileges::keep_private();
     Ground::open(settings).await.with_context(|| format!("opening the store in {}", settings.data.display()))

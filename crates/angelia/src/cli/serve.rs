@@ -20,8 +20,7 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Args {}
 
 pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()> {
-    let path = crate::config::locate(config)?;
-    let settings = crate::config::read(&path)?;
+    let (path, settings) = crate::config::load(config)?;
     let mut signals = Signals::listen()?;
     trace();
     let doors = Doors::open(&settings)?;

@@ -9,7 +9,9 @@ pub(crate) fn reference() -> String {
     let mut out = String::from(
         "# Configuration\n\
          One TOML file. `angelia serve` takes the one named by `--config`, or the first of `angelia.toml`,\n\
-         `angelia/angelia.toml` and `/etc/angelia/angelia.toml`. Only `hostname` must be there. `angelia config check` reads it and\n\
+         `angelia/angelia.toml` and `/etc/angelia/angelia.toml`. In the current folder it must belong to root or the caller, as must its\n\
+         folder and the data, and not be open to everybody; `angelia send` looks into /etc only.\n\
+         Only `hostname` must be there. `angelia config check` reads it and\n\
          says what is wrong, with the line; `angelia config show` prints what holds. SIGHUP reads it again: certificates,\n\
          limits and the like change without dropping a connection, and what needs a new start is named.\n\
          \n\

@@ -7,6 +7,7 @@
 pub(crate) mod docs;
 pub(crate) mod keys;
 mod kind;
+mod place;
 mod raw;
 mod settings;
 #[cfg(test)]
@@ -16,6 +17,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub(crate) use kind::duration as parse_duration;
+pub(crate) use place::OF_MACHINE;
+pub use place::{load, locate};
 pub use settings::{
     Bodies, Dnssec, DropSettings, Engine, JournalFormat, ListenSettings, OutboundSettings, RouteSettings, Settings,
     TlsSettings, table,
@@ -40,12 +43,25 @@ pub enum ConfigError {
     )]
     NoFile(Vec<PathBuf>),
     /// It cannot be read.
-    #[error("{path}: {error}")]
+    #[error("{}: {}", .path.display(), net::plain(.error))]
     Unreadable {
         /// Which one.
         path: PathBuf,
         /// Why.
         error: std::io::Error,
+    },
+    /// It lies in the current folder, and somebody else has a hand in it.
+    #[error(
+        "{} is not used: {} {why}. If it is meant all the same, name it: --config {}",
+        .config.display(), .place.display(), .config.display()
+    )]
+    Doubtful {
+        /// The file.
+        config: PathBuf,
+        /// The file itself, its folder or the data folder.
+        place: PathBuf,
+        /// Whose it is, or who may write there.
+        why: String,
     },
     /// It says what we do not understand.
     #[error("{}", Listing(.path, .problems))]
@@ -72,15 +88,6 @@ impl fmt::Display for Listing<'_> {
         }
         Ok(())
     }
-}
-
-/// Where the file is: the one that was named, or the first of the usual places that has one.
-pub fn locate(named: Option<&Path>) -> Result<PathBuf, ConfigError> {
-    if let Some(path) = named {
-        return Ok(path.to_owned());
-    }
-    let places = ["angelia.toml", "angelia/angelia.toml", "/etc/angelia/angelia.toml"].map(PathBuf::from);
-    places.iter().find(|path| path.exists()).cloned().ok_or_else(|| ConfigError::NoFile(places.to_vec()))
 }
 
 /// Reads a file.

@@ -28,7 +28,7 @@ pub(super) async fn straight(
     privileges::keep_private();
     if !settings.data.is_dir() {
         let text = format!("there is no data folder {}: has `angelia quickstart` been run?", settings.data.display());
-        return Err(Failed::new(exit::CONFIG, text));
+        return Err(Failed::new(exit::TEMPORARY, text));
     }
     let ground = Ground::open(settings).await;
     let ground = ground.map_err(|error| later(&format!("opening the store in {}", settings.data.display()), &error))?;

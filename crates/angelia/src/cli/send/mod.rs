@@ -50,7 +50,7 @@ Examples:
   ln -s $(which angelia) /usr/sbin/sendmail
 
 A letter without Date, From or Message-ID gets them. Exit codes: 0 the letter is safe, 64 wrong usage, 65 wrong letter,
-67 nobody gets it, 75 try again later, 77 not allowed, 78 wrong configuration. docs/sendmail.md says more.";
+67 nobody gets it, 75 try again later (or the configuration is wrong), 77 not allowed. docs/sendmail.md says more.";
 
 /// Exit codes of sysexits.h.
 mod exit {
@@ -61,7 +61,6 @@ mod exit {
     pub(super) const IO: u8 = 74;
     pub(super) const TEMPORARY: u8 = 75;
     pub(super) const NOT_ALLOWED: u8 = 77;
-    pub(super) const CONFIG: u8 = 78;
 }
 
 /// Why it did not come to it: the exit code, and the words for stderr.
@@ -124,13 +123,8 @@ async fn dispatch(words: Vec<OsString>, config: Option<&Path>) -> Result<(), Fai
     let (task, words) = Words::parse(words).map_err(|problem| Failed::new(exit::USAGE, problem))?;
     let named = config.map(Path::to_owned).or_else(|| words.config.clone());
     let operator = |command| {
-        let named = named.clone();
-        async move {
-            let done = super::queue::run(command, named.as_deref()).await;
-            done.map_err(|error| {
-                Failed::new(exit::NOT_ALLOWED, format!("{error:#} (only who may write the store may do this)"))
-            })
-        }
+        let named = named.clone().unwrap_or_else(|| PathBuf::from(config::OF_MACHINE));
+        async move { super::queue::run(command, Some(&named)).await.map_err(|error| not_done(&error)) }
     };
     match task {
         Task::Nothing => Ok(()),
@@ -141,14 +135,28 @@ async fn dispatch(words: Vec<OsString>, config: Option<&Path>) -> Result<(), Fai
         Task::List => operator(super::queue::Args::all()).await,
         Task::Retry => operator(super::queue::Args::retry_all()).await,
         Task::Send | Task::Talk => {
-            let settings = settings(named)?;
-            let folder = folder(&words, settings.as_ref());
+            let said = settings(named.as_deref())?;
+            let folder = folder(&words, &said)?;
             if task == Task::Talk {
                 return talk::talk(&folder, std::io::stdin().lock(), std::io::stdout().lock());
             }
+            let settings = match said {
+                Said::Settings(settings) => Some(*settings),
+                Said::Nothing | Said::Wrong(_) => None,
+            };
             send(words, settings, &folder).await
         }
     }
+}
+
+/// Why the queue cannot be shown, or tried.
+fn not_done(error: &anyhow::Error) -> Failed {
+    let is_not_allowed = error.chain().any(|cause| match cause.downcast_ref::<ConfigError>() {
+        Some(ConfigError::Unreadable { error, .. }) => error.kind() == std::io::ErrorKind::PermissionDenied,
+        _ => cause.is::<super::NotOurs>(),
+    });
+    let code = if is_not_allowed { exit::NOT_ALLOWED } else { exit::TEMPORARY };
+    Failed::new(code, format!("{error:#}"))
 }
 
 async fn send(mut words: Words, settings: Option<Settings>, folder: &DropFolder) -> Result<(), Failed> {
@@ -219,39 +227,50 @@ fn recipients(letter: &mut Letter) -> Result<Vec<String>, Failed> {
     Ok(names)
 }
 
-/// The configuration, if we may read one. Under a name of sendmail only the machine's own counts: programs call it from
-/// whatever folder they stand in.
-fn settings(named: Option<PathBuf>) -> Result<Option<Settings>, Failed> {
-    let by_name = std::env::args_os().next().is_some_and(|name| {
-        Path::new(&name).file_name().is_some_and(|name| name == "sendmail" || name == "mailq" || name == "newaliases")
-    });
-    let is_named = named.is_some();
-    let path = match named {
-        Some(path) => Ok(path),
-        None if by_name => Ok(PathBuf::from("/etc/angelia/angelia.toml")),
-        None => config::locate(None),
-    };
-    match path.and_then(|path| config::read(&path)) {
-        Ok(settings) => Ok(Some(settings)),
-        Err(ConfigError::NoFile(_) | ConfigError::Unreadable { .. }) if !is_named => Ok(None),
-        Err(error @ ConfigError::Unreadable { .. }) => Err(Failed::new(exit::NOT_ALLOWED, error.to_string())),
-        Err(error) => Err(Failed::new(exit::CONFIG, error.to_string())),
+/// What the configuration says.
+enum Said {
+    /// It may be read, and is right.
+    Settings(Box<Settings>),
+    /// There is none, or it is not for us to read.
+    Nothing,
+    /// It is the machine's, and wrong: why. A server that runs goes on with what it said before.
+    Wrong(String),
+}
+
+/// The configuration, if we may read one: the one that is named, or the machine's own. What lies in the current folder is
+/// not looked at, since programs send mail from whatever folder they stand in, and it may be anybody's.
+fn settings(named: Option<&Path>) -> Result<Said, Failed> {
+    match (config::read(named.unwrap_or(Path::new(config::OF_MACHINE))), named) {
+        (Ok(settings), _) => Ok(Said::Settings(Box::new(settings))),
+        (Err(ConfigError::Unreadable { .. }), None) => Ok(Said::Nothing),
+        (Err(error), None) => Ok(Said::Wrong(error.to_string())),
+        (Err(error @ ConfigError::Unreadable { .. }), Some(_)) => {
+            Err(Failed::new(exit::NOT_ALLOWED, error.to_string()))
+        }
+        // It is mended sooner or later, and the letter is worth another try.
+        (Err(error), Some(_)) => Err(Failed::new(exit::TEMPORARY, error.to_string())),
     }
 }
 
 /// Where the drop box is.
-fn folder(words: &Words, settings: Option<&Settings>) -> DropFolder {
+fn folder(words: &Words, said: &Said) -> Result<DropFolder, Failed> {
     if let Some(path) = &words.drop {
-        return DropFolder::at(path);
+        return Ok(DropFolder::at(path));
     }
     if let Some(path) = std::env::var_os("ANGELIA_DROP") {
-        return DropFolder::at(Path::new(&path));
-    }
-    if let Some(settings) = settings {
-        return DropFolder::at(&settings.drop.path);
+        return Ok(DropFolder::at(Path::new(&path)));
     }
     let linked = DropFolder::at(Path::new("/etc/angelia/drop"));
-    if linked.exists() { linked } else { DropFolder::at(Path::new("/var/lib/angelia/drop")) }
+    let usual = || if linked.exists() { linked } else { DropFolder::at(Path::new("/var/lib/angelia/drop")) };
+    match said {
+        Said::Settings(settings) => Ok(DropFolder::at(&settings.drop.path)),
+        Said::Nothing => Ok(usual()),
+        // Where it is, the file does not say; a server that takes from it does.
+        Said::Wrong(why) => {
+            let open = Some(usual()).filter(|folder| folder.notice().is_some_and(|notice| notice.is_served));
+            open.ok_or_else(|| Failed::new(exit::TEMPORARY, why.clone()))
+        }
+    }
 }
 
 /// Whether the store is ours to write.
