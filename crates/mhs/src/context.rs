@@ -10,6 +10,7 @@ use net::{ServerTls, Shutdown, clock};
 use queue::Queue;
 use storage::Store;
 
+use crate::bounce::{Astray, DoubleBounce};
 use crate::mta::inbound::Vrfy;
 use crate::route::Table;
 
@@ -40,6 +41,8 @@ pub struct Settings {
     pub cleartext_sign_in: ClearText,
     /// Who counts failed sign-ins: one for all doors of a process.
     pub sign_ins: Arc<SignInGuard>,
+    /// What becomes of a notice of ours that cannot be delivered.
+    pub double_bounce: DoubleBounce,
 }
 
 impl Settings {
@@ -58,6 +61,7 @@ impl Settings {
             tls: None,
             cleartext_sign_in: ClearText::Never,
             sign_ins: SignInGuard::new(),
+            double_bounce: DoubleBounce::default(),
         }
     }
 }
@@ -78,6 +82,8 @@ pub struct Context {
     pub settings: Settings,
     /// The end of work.
     pub shutdown: Shutdown,
+    /// Notices that nobody has the address for.
+    pub(crate) astray: Astray,
 }
 
 impl Context {
@@ -91,7 +97,7 @@ impl Context {
         settings: Settings,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        Arc::new(Self { store, directory, mailstore, queue, journal, settings, shutdown })
+        Arc::new(Self { store, directory, mailstore, queue, journal, settings, shutdown, astray: Astray::default() })
     }
 
     /// Writes into the journal.

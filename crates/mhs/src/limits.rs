@@ -188,6 +188,14 @@ pub const UNSENT_HEADER_OCTETS_MAX: usize = 16 * 1024;
 /// [`NOTICE_LETTER_OCTETS_MAX`], and the report on some thousand recipients.
 pub const DOUBLE_BOUNCE_OCTETS_MAX: u64 = 2 * NOTICE_LETTER_OCTETS_MAX;
 
+/// Notices to senders who do not exist here that the postmaster gets instead within [`NOTICES_ASTRAY_WINDOW`]; the journal
+/// has the others. He may read a hundred an hour, and no more.
+pub const NOTICES_ASTRAY_MAX: u32 = 100;
+/// Of these, of one sender: a program under a made-up name writes the same again and again.
+pub const NOTICES_ASTRAY_OF_ONE: u32 = 10;
+/// See [`NOTICES_ASTRAY_MAX`].
+pub const NOTICES_ASTRAY_WINDOW: Duration = Duration::from_secs(3600);
+
 /// How long a connection to a next hop may take to come to stand (RFC 1123 section 5.3.1.1 leaves it open; networks that
 /// answer at all do so in seconds).
 pub const OUTBOUND_CONNECT_PATIENCE: Duration = Duration::from_secs(30);

@@ -134,7 +134,6 @@ pub(crate) fn way_out(
         // No destination rests for longer than a letter waits.
         rest_first: settings.outbound.rests.0.min(settings.backoff.first),
         rest_longest: settings.outbound.rests.1.min(settings.backoff.longest),
-        double_bounce: settings.outbound.double_bounce,
         sources: settings.outbound.sources,
         prefer: settings.outbound.prefer,
         routes: Arc::new(table(settings)),
@@ -194,6 +193,7 @@ pub(crate) fn transfer(
         tls,
         cleartext_sign_in: cleartext_sign_in(settings),
         sign_ins: Arc::clone(&ground.sign_ins),
+        double_bounce: settings.outbound.double_bounce,
         ..mhs::Settings::new(settings.hostname.clone())
     };
     let Ground { store, directory, mailstore, queue, .. } = ground.clone();

@@ -34,11 +34,10 @@ pub(crate) async fn prepare(
     context: &Context,
     about: &Mail,
     noticed: &[Noticed<'_>],
-    policy: DoubleBounce,
 ) -> Result<Option<Notice>, storage::Error> {
     let letter = letter::read(context, about, DOUBLE_BOUNCE_OCTETS_MAX).await?;
     let ours = is_ours(&letter, context.settings.hostname.as_str());
-    let to = match ours && policy == DoubleBounce::Postmaster {
+    let to = match ours && context.settings.double_bounce == DoubleBounce::Postmaster {
         true => postmaster(context).await?,
         false => None,
     };
@@ -52,7 +51,7 @@ pub(crate) async fn prepare(
 }
 
 /// What a notice of ours told its reader, a line for each recipient.
-fn told(notice: &[u8]) -> Vec<String> {
+pub(super) fn told(notice: &[u8]) -> Vec<String> {
     let structure = Structure::parse(notice);
     let kinds = ["delivery-status", "global-delivery-status"];
     let is_status = |part: &&Part| kinds.iter().any(|kind| part.content.content_type.is("message", kind));
@@ -73,7 +72,7 @@ fn is_ours(letter: &Letter, hostname: &str) -> bool {
 }
 
 /// Somebody who reads the postmaster's mail here; none while nobody does.
-async fn postmaster(context: &Context) -> Result<Option<Address>, storage::Error> {
+pub(super) async fn postmaster(context: &Context) -> Result<Option<Address>, storage::Error> {
     let found = match context.directory.postmaster().await {
         Ok(found) => found,
         Err(error) => return Err(storage::Error::Unavailable(format!("the postmaster cannot be looked up: {error}"))),

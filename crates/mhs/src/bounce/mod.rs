@@ -4,6 +4,7 @@
 //! that has the null reverse-path itself is never answered (RFC 5321 section 6.1). [`Notice::send`] writes it in one
 //! transaction with the rows that it is about, so that no sender is told twice, or not at all.
 
+mod astray;
 mod double;
 mod give_back;
 mod letter;
@@ -28,6 +29,7 @@ use crate::limits::{NOTICE_LETTER_OCTETS, NOTICE_LETTER_OCTETS_MAX};
 use crate::msa::post::{self, Post, PostError};
 use crate::mta::outbound::Said;
 
+pub(crate) use self::astray::Astray;
 pub use self::double::DoubleBounce;
 pub(crate) use self::double::prepare as prepare_double;
 pub use self::give_back::give_back;
@@ -61,7 +63,8 @@ pub struct Notice {
     event: Event,
 }
 
-/// Writes a notice, all but its rows. `None` when nobody is to be told: the reverse-path is null, or nobody has it.
+/// Writes a notice, all but its rows. Where nobody has the reverse-path, it is one to the
+/// postmaster about what failed. `None` when nobody is to be told.
 pub async fn prepare(
     context: &Context,
     about: &Mail,
@@ -89,6 +92,7 @@ async fn prepare_with(
         kind: first.action.as_str().to_owned(),
         about: noticed.iter().map(|one| one.address.clone()).collect(),
     };
+    let message = post.message.clone();
     match post::prepare(context, post).await {
         Ok((ready, _)) => Ok(Some(Notice { ready: Arc::new(ready), about: about.id, event })),
         Err(PostError::Store(error)) => Err(error),
@@ -97,8 +101,16 @@ async fn prepare_with(
             if refused.iter().any(|(_, reply)| reply.is_transient()) {
                 return Err(storage::Error::Unavailable("the sender cannot be looked up now".into()));
             }
-            context.fault(None, Some(about.id), "notice", &format_args!("nobody has the reverse-path {to}"));
-            Ok(None)
+            let is_failure = noticed.iter().any(|one| one.action == Action::Failed);
+            match refused.first() {
+                Some((_, reply)) if is_failure && matches!(reader, Reader::Sender) => {
+                    astray::prepare(context, about, to, reply, &message).await
+                }
+                _ => {
+                    context.fault(None, Some(about.id), "notice", &format_args!("nobody has the reverse-path {to}"));
+                    Ok(None)
+                }
+            }
         }
         Err(error) => {
             context.fault(None, Some(about.id), "notice", &error);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use directory::RelayAllowed;
 use envelope::{BodyType, MailId, Notify, Recipient, Reply, RequireTls, Return, ReversePath};
 use journal::Event;
-use mhs::bounce;
+use mhs::{bounce, limits};
 use net::clock;
 use queue::{Backoff, Filter, Lane, NewMail, NewRecipient};
 
@@ -120,10 +120,35 @@ async fn a_sender_whose_address_is_gone_keeps_nothing_in_the_queue() {
     let world = World::new().await;
     let _peer = Peer::start(world.at(1), refusing()).await;
     let gone = ReversePath::Address(address("gone@athens.test"));
-    world.send_as(gone, vec![recipient(None)]).await;
+    world.send_as(gone.clone(), vec![recipient(None)]).await;
     world.until_empty().await;
-    assert!(world.letters().await.is_empty());
-    assert_eq!(world.bodies().await, 0);
+    // Nobody else can hear of it, so the postmaster does: of all of it, once.
+    let letters = world.letters().await;
+    let [letter] = &letters[..] else { panic!("{letters:?}") };
+    for part in [
+        "Return-Path: <>\r\n",
+        "Subject: A notice of this mail system could not be delivered",
+        "The notice was for <gone@athens.test>",
+        "It told:  failed for <kostas@patras.test>: 5.7.1",
+        "Message-ID: <double-bounce.",
+        "Content-Description: The notice",
+        ".hello",
+    ] {
+        assert!(letter.contains(part), "{part} is missing in {letter}");
+    }
+    assert_eq!(world.bodies().await, 1);
+    assert_eq!(world.events("notified").len(), 1);
+    // He is not flooded either: the journal has the rest.
+    for _ in 0..limits::NOTICES_ASTRAY_OF_ONE + 1 {
+        world.send_as(gone.clone(), vec![recipient(None)]).await;
+    }
+    world.until_empty().await;
+    assert_eq!(world.letters().await.len(), limits::NOTICES_ASTRAY_OF_ONE as usize);
+    let is_astray = |event: &&Event| {
+        let words = ["nobody has the reverse-path gone@athens.test", "failed for <kostas@patras.test>"];
+        matches!(event, Event::Fault { reason, .. } if words.iter().all(|word| reason.contains(word)))
+    };
+    assert_eq!(world.events("fault").iter().filter(is_astray).count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

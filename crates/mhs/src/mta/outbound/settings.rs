@@ -11,7 +11,6 @@ use queue::Backoff;
 
 use super::SiteLimits;
 use super::tls::{Policies, TlsPolicy};
-use crate::bounce::DoubleBounce;
 use crate::limits::{OUTBOUND_CONNECT_PATIENCE, OUTBOUND_DRAIN, OUTBOUND_REST_FIRST, OUTBOUND_REST_MAX};
 use crate::route::{Prefer, Sources, Table};
 
@@ -30,8 +29,6 @@ pub struct Settings {
     pub rest_first: Duration,
     /// See [`Settings::rest_first`].
     pub rest_longest: Duration,
-    /// Whether the postmaster is told of notices that cannot be delivered.
-    pub double_bounce: DoubleBounce,
     /// How we name ourselves in EHLO: the name that our address has in the DNS.
     pub hello_name: String,
     /// The operator's routes. Mail that none is for goes by MX.
@@ -68,7 +65,6 @@ impl Settings {
             backoff: Backoff::default(),
             rest_first: OUTBOUND_REST_FIRST,
             rest_longest: OUTBOUND_REST_MAX,
-            double_bounce: DoubleBounce::default(),
             hello_name: hello_name.into(),
             routes: Arc::default(),
             prefer: Prefer::default(),

@@ -264,9 +264,7 @@ impl Settler {
         let rows: Vec<Settlement> =
             about.iter().map(|told| settlement(&told.ended.job, told.verdict.clone())).collect();
         let prepared = match (&mail.reverse_path, first.action) {
-            (ReversePath::Null, Action::Failed) => {
-                bounce::prepare_double(&self.context, mail, &noticed, self.settings.double_bounce).await
-            }
+            (ReversePath::Null, Action::Failed) => bounce::prepare_double(&self.context, mail, &noticed).await,
             _ => bounce::prepare(&self.context, mail, &noticed).await,
         };
         match prepared {
