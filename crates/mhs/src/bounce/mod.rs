@@ -32,7 +32,7 @@ use crate::mta::outbound::Said;
 pub(crate) use self::astray::Astray;
 pub use self::double::DoubleBounce;
 pub(crate) use self::double::prepare as prepare_double;
-pub use self::give_back::give_back;
+pub use self::give_back::{GivenBack, give_back};
 use self::letter::Letter;
 pub(crate) use self::letter::after_return_path;
 pub use self::unsent::{Unsent, unsent};
@@ -128,6 +128,11 @@ impl Notice {
         let placed = acceptance::write_with(context, &self.ready, rows).await?;
         self.tell(context, &placed);
         Ok(())
+    }
+
+    /// Whether it goes to him.
+    fn is_to(&self, path: &ReversePath) -> bool {
+        matches!(&self.event, Event::Notified { to, .. } if to == path)
     }
 
     /// Writes its own rows, for a caller who has a transaction, and says [`Notice::tell`] after the commit.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use directory::RelayAllowed;
 use envelope::{BodyType, MailId, Notify, Recipient, Reply, RequireTls, Return, ReversePath};
 use journal::Event;
-use mhs::{bounce, limits};
+use mhs::bounce::{self, GivenBack};
+use mhs::limits;
 use net::clock;
 use queue::{Backoff, Filter, Lane, NewMail, NewRecipient};
 
@@ -314,12 +315,14 @@ async fn the_operator_gives_letters_back() {
     let recipients = vec![to("kostas@patras.test", None), to("maria@patras.test", Some(silent))];
     world.send_as(anna(), recipients).await;
     world.send_as(ReversePath::Null, vec![to("eleni@patras.test", None)]).await;
+    let gone = ReversePath::Address(address("gone@athens.test"));
+    world.send_as(gone.clone(), vec![to("nikos@patras.test", None)]).await;
     // Nobody answers there: they wait.
     let held = async || {
         world.context.queue.hold(Filter::default(), None, clock::now()).await.unwrap();
         let rows = world.queued().await;
         let waits = |row: &queue::Listed| matches!(row.next, queue::Next::Held { .. }) && !row.claimed;
-        rows.len() == 3 && rows.iter().all(waits)
+        rows.len() == 4 && rows.iter().all(waits)
     };
     world.until("nobody at them", held).await;
     let reply = Reply::new(554, (5, 0, 0), "given back: not wanted");
@@ -329,12 +332,20 @@ async fn the_operator_gives_letters_back() {
         // Somebody has claimed one of them since: nothing is done.
         let mut claimed = letter.to_vec();
         claimed[0].fence -= 1;
-        assert!(!bounce::give_back(&world.context, &claimed, &reply).await.unwrap());
-        assert!(bounce::give_back(&world.context, letter, &reply).await.unwrap());
+        assert_eq!(bounce::give_back(&world.context, &claimed, &reply).await.unwrap(), GivenBack::NotNow);
+        let told = match &letter[0].mail.reverse_path {
+            ReversePath::Null => GivenBack::Untold,
+            path if *path == gone => GivenBack::ToPostmaster,
+            _ => GivenBack::ToSender,
+        };
+        assert_eq!(bounce::give_back(&world.context, letter, &reply).await.unwrap(), told);
     }
     assert!(world.queued().await.is_empty());
-    let notices = world.letters().await;
-    assert_eq!(notices.len(), 1, "a notice has nobody to be told");
+    // A notice has nobody to be told; the postmaster has Anna's mailbox.
+    let mut notices = world.letters().await;
+    notices.sort_by_key(|notice| notice.contains("double-bounce."));
+    assert_eq!(notices.len(), 2);
+    assert!(notices[1].contains("The notice was for <gone@athens.test>"), "{}", notices[1]);
     assert!(notices[0].contains("rfc822; kostas@patras.test") && !notices[0].contains("maria"), "{}", notices[0]);
     assert!(notices[0].contains("Status: 5.0.0") && notices[0].contains("not wanted"), "{}", notices[0]);
 }
@@ -390,7 +401,7 @@ async fn what_is_being_sent_is_not_given_back_though_it_is_held() {
     let rows = world.queued().await;
     assert!(matches!(rows[0].next, queue::Next::Held { .. }) && rows[0].is_active(clock::now()));
     let reply = Reply::new(554, (5, 0, 0), "given back: not wanted");
-    assert!(!bounce::give_back(&world.context, &rows, &reply).await.unwrap());
+    assert_eq!(bounce::give_back(&world.context, &rows, &reply).await.unwrap(), GivenBack::NotNow);
     assert_eq!(world.queued().await.len(), 1);
     BROKEN.store(true, Ordering::SeqCst);
     world.until_empty().await;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use envelope::Reply;
-use mhs::bounce::give_back;
+use mhs::bounce::{GivenBack, give_back};
 use net::Shutdown;
 use queue::{Deed, Filter, Listed, Next, Order, Place, Suspension};
 
@@ -102,6 +102,19 @@ pub(super) async fn bounce(bulk: Bulk, why: Option<&str>, yes: bool, config: Opt
         bail!("nothing was given back");
     }
     crate::shown::tell!("{} given back", recipients(tally.touched));
+    if tally.to_postmaster > 0 {
+        crate::shown::tell!(
+            "{} told to the postmaster, since there is no such sender here",
+            recipients(tally.to_postmaster)
+        );
+    }
+    if tally.untold > 0 {
+        crate::shown::tell!(
+            "{} told to nobody: no sender, one who does not want to hear, or more of unknown senders than \
+             the postmaster is told of (the journal has them)",
+            recipients(tally.untold)
+        );
+    }
     Ok(())
 }
 
@@ -118,7 +131,13 @@ async fn give_all_back(
         for letter in rows.chunk_by(|one, other| one.mail.id == other.mail.id) {
             // A hold ends no attempt: what is held may be under way all the same.
             let (active, idle): (Vec<Listed>, Vec<Listed>) = letter.iter().cloned().partition(|row| row.is_active(now));
-            let given = give_back(context, &idle, reply).await?;
+            let became = give_back(context, &idle, reply).await?;
+            let given = became != GivenBack::NotNow;
+            match became {
+                GivenBack::ToPostmaster => tally.to_postmaster += idle.len() as u64,
+                GivenBack::Untold => tally.untold += idle.len() as u64,
+                GivenBack::ToSender | GivenBack::NotNow => {}
+            }
             idle.iter().for_each(|row| tally.count(row, given, diary));
             active.iter().for_each(|row| tally.count(row, false, diary));
             tally.active += active.iter().filter(|row| matches!(row.next, Next::Held { .. })).count() as u64;
@@ -174,6 +193,9 @@ struct Tally {
     active_touched: u64,
     /// Of these: behind a suspension.
     suspended: u64,
+    /// Of these: given back to the postmaster, and to nobody.
+    to_postmaster: u64,
+    untold: u64,
     /// Left alone: in work.
     active: u64,
     /// Left alone: held.
