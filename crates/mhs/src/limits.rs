@@ -158,7 +158,8 @@ pub const OUTBOUND_SOON_ATTEMPTS: u32 = 12;
 /// Addresses of a destination that one attempt tries. Each may cost a connect timeout.
 pub const OUTBOUND_HOSTS_MAX: usize = 10;
 
-/// How long the attempts under way have to end in order when the server stops.
+/// How long letters of which the next hop has something already have to end in order when the server stops. The others
+/// go back at once.
 pub const OUTBOUND_DRAIN: Duration = Duration::from_secs(20);
 
 /// The same when the settings change and others go on meanwhile: nearly as long as a server may take for its last word

@@ -145,6 +145,33 @@ async fn a_reload_cuts_nothing_off() {
     world.running.take().unwrap().abort();
 }
 
+/// Whoever has nothing of a letter yet is left at once, and that was no attempt; one that has some of it takes it whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_waits_only_for_letters_that_have_begun() {
+    let mx = vec![("patras.test.", 10, "mx.patras.test."), ("hang.test.", 10, "mx.hang.test.")];
+    let hosts = vec![("mx.patras.test.", 1), ("mx.hang.test.", 2)];
+    let mut world = World::with(Wishes { mx, hosts, ..Wishes::default() }).await;
+    let slow = |_: usize| {
+        std::thread::sleep(Duration::from_millis(1500));
+        "250 2.0.0 taken"
+    };
+    let peer = Peer::start(world.at(1), Manner { body: slow, ..Manner::default() }).await;
+    let silent = Peer::start(world.at(2), Manner { greeting: |_| "", ..Manner::default() }).await;
+    world.send(&["anna@hang.test"]).await;
+    world.send(&["first@patras.test"]).await;
+    world.until("the silence", async || silent.seen.lock().unwrap().connections > 0).await;
+    let is_at_data = async || peer.seen.lock().unwrap().commands.iter().any(|line| line == "DATA");
+    world.until("the body", is_at_data).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.context.shutdown.begin();
+    let running = world.running.take().unwrap();
+    tokio::time::timeout(Duration::from_secs(8), running).await.expect("nobody waits for the silent one").unwrap();
+    assert_eq!(peer.letters().len(), 1);
+    let rows = world.queued().await;
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].attempts == 0 && !rows[0].claimed && rows[0].address == address("anna@hang.test"), "{rows:?}");
+}
+
 /// Letters come in all the time while the settings are read anew, again and again: none waits for the end of a lease, and
 /// none comes twice.
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use super::connection::{Connection, Connections, Journaled};
 use super::desk::now;
 use super::letter::Letter;
 use super::target::word;
+use super::tls::demand::Refusal;
 use super::tls::policies;
 use super::trouble::{self, Verdict};
 use super::{Attempted, Batch, Host, Leases, Said, Target, require_tls};
@@ -37,7 +38,8 @@ struct Progress<'a> {
     dsn_offered: bool,
     /// A connection broke amid the letter.
     broken: bool,
-    /// The leases are over: what has no outcome goes back as it was. Nothing that was found says anything of it.
+    /// The leases are over, or the work is: what has no outcome goes back as it was. Nothing that was found says anything
+    /// of it.
     late: bool,
     /// What was said with the last host that was talked to.
     dialogue: Option<String>,
@@ -108,12 +110,15 @@ impl Progress<'_> {
         open.map(|(index, _)| index).collect()
     }
 
-    /// Whether somebody else may have the letter by now. A clock that jumped, or a machine that slept, ends leases too: that
-    /// is no finding about the letter, nor about its destination.
+    /// Whether somebody else may have the letter by now, or the work ends. A clock that jumped, or a machine that slept,
+    /// ends leases too: that is no finding about the letter, nor about its destination.
     fn is_late(&mut self) -> bool {
         if !self.late && self.batch.leases.are_over(now()) {
             self.late = true;
             self.found(too_late());
+        } else if !self.late && self.context.shutdown.is_draining() {
+            self.late = true;
+            self.found(Reply::new(451, (4, 3, 2), "the server stops"));
         }
         self.late
     }
@@ -127,38 +132,33 @@ impl Progress<'_> {
         letter: &mut Letter,
     ) -> bool {
         let Hop { target, host, is_last } = *hop;
-        let demand = match policies::demand(&connections.settings, target, host, self.batch.mail.require_tls).await {
+        let wish = self.batch.mail.require_tls;
+        let asking = policies::demand(&connections.settings, target, host, wish);
+        let Some(demand) = while_working(self.context, asking).await else { return false };
+        let demand = match demand {
             Ok(demand) => demand,
-            Err(refusal) => {
-                match refusal.for_this_letter {
-                    true => self.safe.refused(&refusal.reply),
-                    false => self.safe.unknown(),
-                }
-                // Where another host was tried, what became of that says more.
-                if self.passed_over.is_empty() {
-                    self.found(refusal.reply.clone());
-                }
-                self.passed_over.push((host.clone(), refusal.reply));
-                // What is wrong with this letter alone leaves the destination to the others.
-                return refusal.for_this_letter;
-            }
+            Err(refusal) => return self.not_allowed(host, refusal),
         };
         let mut cached = connections.take(target, host, &demand);
         loop {
             let connection = match cached.take() {
                 Some(connection) => connection,
-                None => match connections.open(journaled, target, host, &demand, is_last).await {
-                    Ok(connection) => connection,
-                    Err(useless) => {
-                        self.safe.refused(&useless.reply);
-                        self.passed_over.push((host.clone(), useless.reply.clone()));
-                        self.last_said = useless.said_by(host);
-                        self.last = useless.reply;
-                        return demand.is_of_the_letter();
+                None => {
+                    let opening = connections.open(journaled, target, host, &demand, is_last);
+                    match while_working(self.context, opening).await {
+                        None => return false,
+                        Some(Ok(connection)) => connection,
+                        Some(Err(useless)) => {
+                            self.safe.refused(&useless.reply);
+                            self.passed_over.push((host.clone(), useless.reply.clone()));
+                            self.last_said = useless.said_by(host);
+                            self.last = useless.reply;
+                            return demand.is_of_the_letter();
+                        }
                     }
-                },
+                }
             };
-            let demanded = require_tls::is_demanded(self.batch.mail.require_tls, host);
+            let demanded = require_tls::is_demanded(wish, host);
             if demanded && !connection.extensions.require_tls {
                 let reply = self.safe.not_offered(host.public_name());
                 self.passed_over.push((host.clone(), reply.clone()));
@@ -189,6 +189,21 @@ impl Progress<'_> {
         }
     }
 
+    /// The host may not have the letter. Answers as [`Progress::ask`] does: what is wrong with this letter alone leaves the
+    /// destination to the others.
+    fn not_allowed(&mut self, host: &Host, refusal: Refusal) -> bool {
+        match refusal.for_this_letter {
+            true => self.safe.refused(&refusal.reply),
+            false => self.safe.unknown(),
+        }
+        // Where another host was tried, what became of that says more.
+        if self.passed_over.is_empty() {
+            self.found(refusal.reply.clone());
+        }
+        self.passed_over.push((host.clone(), refusal.reply));
+        refusal.for_this_letter
+    }
+
     /// As many transactions on one connection as it takes.
     async fn carry(&mut self, mut connection: Connection, letter: &Letter) -> Carried {
         loop {
@@ -202,7 +217,7 @@ impl Progress<'_> {
                 Ok(envelope) => envelope,
                 Err(error) => return self.body_failed(connection, &error),
             };
-            let report = match transact(&mut connection, envelope, letter, &self.batch.leases).await {
+            let report = match transact(self.context, &mut connection, envelope, letter, &self.batch.leases).await {
                 Ok(Some(report)) => report,
                 Ok(None) => return self.broken_off(connection, &open),
                 Err(error) => return self.body_failed(connection, &error),
@@ -268,16 +283,18 @@ impl Progress<'_> {
         Carried::Broken(Box::new(connection), error.to_string())
     }
 
-    /// The leases ended before the last line was said.
+    /// The leases ended before the last line was said, or the work before the first.
     fn broken_off(&mut self, connection: Connection, open: &[usize]) -> Carried {
-        let reply = too_late();
+        if !self.is_late() {
+            self.late = true;
+            self.found(too_late());
+        }
+        let reply = self.last.clone();
         for index in open {
             let outcome = Outcome::Deferred(reply.clone());
             self.attempted(*index, &connection.host, connection.tls.clone(), &outcome);
         }
-        self.late = true;
         self.host = Some(connection.host.name.clone());
-        self.found(reply.clone());
         Carried::Broken(Box::new(connection), reply.text)
     }
 
@@ -392,8 +409,19 @@ fn is_stale(report: &Report) -> bool {
     report.phase <= Phase::Mail && matches!(report.problem, Some(Problem::Closed | Problem::Refused(_)))
 }
 
-/// One transaction; none when the leases ended before the letter's last line. An error is our own store's.
+/// Waits for an answer that is of no use any more when the work ends; none then.
+async fn while_working<T>(context: &Context, answer: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        answer = answer => Some(answer),
+        () = context.shutdown.draining() => None,
+    }
+}
+
+/// One transaction; none when the leases ended before the letter's last line, or the work before its first octet: who has
+/// none of it yet loses nothing. An error is our own store's.
 async fn transact(
+    context: &Context,
     connection: &mut Connection,
     envelope: Envelope,
     letter: &Letter,
@@ -403,10 +431,16 @@ async fn transact(
     let octets = letter.octets();
     let conversation = &mut connection.conversation;
     conversation.session().send(clock::instant(), envelope, Some(octets));
-    let mut at = 0;
+    let (mut at, mut has_begun) = (0, false);
     loop {
-        match conversation.next().await {
+        let event = match has_begun {
+            true => Some(conversation.next().await),
+            false => while_working(context, conversation.next()).await,
+        };
+        let Some(event) = event else { return Ok(None) };
+        match event {
             Ok(Some(Event::WantBody)) => {
+                has_begun = true;
                 let piece = letter.piece(at).await?;
                 at += piece.len() as u64;
                 let last = at >= octets || piece.is_empty();

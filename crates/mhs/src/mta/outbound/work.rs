@@ -31,7 +31,10 @@ pub(super) async fn carry(outbound: Arc<Outbound>, attempt: Attempt) {
     let _busy = outbound.context.shutdown.busy();
     let mut at_work = AtWork { outbound: outbound.clone(), attempt: attempt.id };
     let finding = target::find(&outbound.context, &outbound.settings, &attempt.destination);
-    let found = outbound.patiently(attempt.id, finding).await;
+    let found = tokio::select! {
+        found = outbound.patiently(attempt.id, finding) => found,
+        () = outbound.context.shutdown.draining() => return outbound.put_down(attempt).await,
+    };
     let mut attempt = attempt;
     for turn in 1.. {
         let destination = attempt.destination.clone();
@@ -102,6 +105,14 @@ impl Outbound {
                 local::bring_home(self, attempt.group).await;
                 self.desk.book().ended(attempt.id, Feedback::Talked, now());
             }
+        }
+    }
+
+    /// The work ends before the letter was spoken of.
+    async fn put_down(&self, attempt: Attempt) {
+        self.desk.book().ended(attempt.id, Feedback::Nothing, now());
+        for job in attempt.group.jobs {
+            self.end(Ended::unspoken(job, End::Back)).await;
         }
     }
 
