@@ -68,6 +68,7 @@ const SUBJECTS: &[Row] = &[
 const OURS: &[Row] = &[
     (3, 0, "Our own mail system is in trouble.", POSTMASTER),
     (3, 2, "Our own mail system does not send it at present.", POSTMASTER),
+    (7, 0, "Whoever looks after our mail system has decided that it is not sent, and given it back.", POSTMASTER),
 ];
 
 /// What happened, and what to do about it. `ours`: no other mail system has said so.

@@ -95,6 +95,11 @@ impl RecipientReport<'_> {
     pub(super) fn advice(&self) -> (&'static str, &'static str) {
         advice::of(self.status, self.said.is_none())
     }
+
+    /// Whoever looks after the system has given it back: X.7.0 of our own, the status of policy (RFC 3463 section 3.8).
+    fn is_decision(&self) -> bool {
+        self.said.is_none() && (self.status.subject, self.status.detail) == (7, 0)
+    }
 }
 
 fn tell(out: &mut String, recipient: &RecipientReport<'_>) {
@@ -130,7 +135,8 @@ pub(super) fn reasons(out: &mut String, recipient: &RecipientReport<'_>) {
         paragraph(out, "        ", &printable(&reply.to_string(), true));
     }
     if let Some(found) = recipient.found {
-        paragraph(out, "    ", "We found:");
+        // A decision is no finding.
+        paragraph(out, "    ", if recipient.is_decision() { "They say:" } else { "We found:" });
         paragraph(out, "        ", &printable(found, true));
     }
 }

@@ -21,6 +21,14 @@ pub enum GivenBack {
     NotNow,
 }
 
+impl GivenBack {
+    /// What the sender is told, with the status of a decision (RFC 3463 section 3.8): it was no failure, and the other side
+    /// has nothing to do with it.
+    pub fn reply(why: &str) -> Reply {
+        Reply::new(554, (5, 7, 0), why)
+    }
+}
+
 /// Takes these rows of one letter out of the queue and tells its sender, in one transaction: each who wanted to hear of
 /// failures (RFC 3461 section 4.1), and of a letter that has a sender at all. Changes nothing when
 /// one of the rows is being sent, held or not, was claimed by somebody or is gone since it was looked at.

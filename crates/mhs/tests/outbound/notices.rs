@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use directory::RelayAllowed;
-use envelope::{BodyType, MailId, Notify, Recipient, Reply, RequireTls, Return, ReversePath};
+use envelope::{BodyType, MailId, Notify, Recipient, RequireTls, Return, ReversePath};
 use journal::Event;
 use mhs::bounce::{self, GivenBack};
 use mhs::limits;
@@ -325,7 +325,7 @@ async fn the_operator_gives_letters_back() {
         rows.len() == 4 && rows.iter().all(waits)
     };
     world.until("nobody at them", held).await;
-    let reply = Reply::new(554, (5, 0, 0), "given back: not wanted");
+    let reply = GivenBack::reply("given back: not wanted");
     let mut rows = world.queued().await;
     rows.sort_by_key(|row| (row.mail.id, row.number));
     for letter in rows.chunk_by(|one, other| one.mail.id == other.mail.id) {
@@ -347,7 +347,12 @@ async fn the_operator_gives_letters_back() {
     assert_eq!(notices.len(), 2);
     assert!(notices[1].contains("The notice was for <gone@athens.test>"), "{}", notices[1]);
     assert!(notices[0].contains("rfc822; kostas@patras.test") && !notices[0].contains("maria"), "{}", notices[0]);
-    assert!(notices[0].contains("Status: 5.0.0") && notices[0].contains("not wanted"), "{}", notices[0]);
+    for part in ["Status: 5.7.0", "given it back", "They say:", "not wanted"] {
+        assert!(notices[0].contains(part), "{part} is missing in {}", notices[0]);
+    }
+    for wrong in ["no clear reason", "We found", "other side", "in another way"] {
+        assert!(!notices[0].contains(wrong), "{wrong} is in {}", notices[0]);
+    }
 }
 
 /// It has failed without anybody having been asked, and its notice waits for another recipient.
@@ -400,7 +405,7 @@ async fn what_is_being_sent_is_not_given_back_though_it_is_held() {
     world.context.queue.hold(Filter::default(), None, clock::now()).await.unwrap();
     let rows = world.queued().await;
     assert!(matches!(rows[0].next, queue::Next::Held { .. }) && rows[0].is_active(clock::now()));
-    let reply = Reply::new(554, (5, 0, 0), "given back: not wanted");
+    let reply = GivenBack::reply("given back: not wanted");
     assert_eq!(bounce::give_back(&world.context, &rows, &reply).await.unwrap(), GivenBack::NotNow);
     assert_eq!(world.queued().await.len(), 1);
     BROKEN.store(true, Ordering::SeqCst);

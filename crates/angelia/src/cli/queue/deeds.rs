@@ -87,7 +87,7 @@ pub(super) async fn bounce(bulk: Bulk, why: Option<&str>, yes: bool, config: Opt
     let diary = Diary::open(&ground, config)?;
     let context = transfer(&settings, &ground, None, diary.journal(), Shutdown::new());
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-    let reply = Reply::new(554, (5, 0, 0), format!("whoever looks after {} has given it back{why}", settings.hostname));
+    let reply = GivenBack::reply(&format!("given back by the operator of {}{why}", settings.hostname));
     let done = give_all_back(&context, filter, &reply, &mut tally, &diary).await;
     diary.close().await;
     done?;
