@@ -70,6 +70,8 @@ pub struct Resolver(Arc<Inner>);
 
 struct Inner {
     resolver: TokioResolver,
+    /// Who is asked, for the operator to look at.
+    servers: String,
     /// Hickory answers "busy" when too much is asked at once; we wait instead.
     at_once: Semaphore,
     chance: RandomState,
@@ -97,10 +99,15 @@ impl Resolver {
         options.negative_max_ttl = Some(DNS_NEGATIVE_TTL_MAX);
         options.use_hosts_file = hosts;
         options.try_tcp_on_error = true;
+        let server = |server: &NameServerConfig| match server.connections.first() {
+            Some(way) if way.port != 53 => SocketAddr::new(server.ip, way.port).to_string(),
+            _ => server.ip.to_string(),
+        };
+        let servers = config.name_servers().iter().map(server).collect::<Vec<_>>().join(", ");
         let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         let resolver = builder.with_options(options).build().map_err(|error| DnsError::Temporary(error.to_string()))?;
         let at_once = Semaphore::new(DNS_LOOKUPS_AT_ONCE_MAX);
-        Ok(Self(Arc::new(Inner { resolver, at_once, chance: RandomState::new() })))
+        Ok(Self(Arc::new(Inner { resolver, servers, at_once, chance: RandomState::new() })))
     }
 
     /// Where the mail of `domain` goes.
@@ -184,9 +191,9 @@ impl Resolver {
             self.0.resolver.lookup(name, kind).await
         };
         match tokio::time::timeout(DNS_PATIENCE, ask).await {
-            Err(_) => Err(DnsError::Temporary("timed out".into())),
+            Err(_) => Err(DnsError::Temporary(format!("the name server {} has not answered in time", self.0.servers))),
             Ok(Ok(answer)) => answers(&answer),
-            Ok(Err(error)) => nothing(&error),
+            Ok(Err(error)) => nothing(&error, &self.0.servers),
         }
     }
 }
@@ -199,12 +206,16 @@ fn answers(answer: &Lookup) -> Result<Vec<RData>, DnsError> {
     Ok(answer.answers().iter().map(|record| record.data.clone()).collect())
 }
 
-fn nothing(error: &NetError) -> Result<Vec<RData>, DnsError> {
+fn nothing(error: &NetError, servers: &str) -> Result<Vec<RData>, DnsError> {
     match error {
         NetError::Dns(HickoryDnsError::NoRecordsFound(none)) => match none.response_code {
             ResponseCode::NXDomain => Err(DnsError::NoSuchName),
             _ => Ok(Vec::new()),
         },
+        NetError::Dns(other) => Err(DnsError::Temporary(other.to_string())),
+        NetError::Timeout | NetError::NoConnections | NetError::Io(_) => {
+            Err(DnsError::Temporary(format!("the name server {servers} does not answer")))
+        }
         other => Err(DnsError::Temporary(other.to_string())),
     }
 }

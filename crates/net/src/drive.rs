@@ -49,7 +49,7 @@ pub enum Gone {
     #[error("TLS: {0}")]
     Untrusted(Untrusted),
     /// The network failed.
-    #[error(transparent)]
+    #[error("{}", crate::plain(.0))]
     Io(io::Error),
 }
 
@@ -59,7 +59,7 @@ impl From<io::Error> for Gone {
         match error.kind() {
             Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::NotConnected => Self::Peer,
             Kind::UnexpectedEof | Kind::WriteZero => Self::Peer,
-            Kind::InvalidData => Self::Tls(error.to_string()),
+            Kind::InvalidData => Self::Tls(crate::plain(&error)),
             _ => Self::Io(error),
         }
     }

@@ -44,7 +44,7 @@ pub enum ConnectError {
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
     /// The network or the peer said no.
-    #[error(transparent)]
+    #[error("{}", crate::plain(.0))]
     Io(#[from] io::Error),
 }
 

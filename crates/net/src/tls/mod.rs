@@ -63,7 +63,7 @@ impl Handshake {
         }
         Gone::Tls(match error.kind() {
             io::ErrorKind::UnexpectedEof => "peer closed during the handshake".into(),
-            _ => error.to_string(),
+            _ => crate::plain(error),
         })
     }
 }

@@ -98,7 +98,11 @@ fn next(next: &Next, now: Timestamp) -> (&'static str, String) {
         Next::Active { .. } => ("active", "it is being tried now".to_owned()),
         Next::Suspended(one) => ("suspended", format!("nothing: {}", suspend::words(one, now))),
         Next::Resting { until, failures } => {
-            let text = format!("its destination rests after {failures} failures, tried again {}", when(*until, now));
+            let text = format!(
+                "its destination rests after {}, tried again {}",
+                count(u64::from(*failures), "failure"),
+                when(*until, now)
+            );
             ("resting", text)
         }
         Next::Turn => ("waiting", "its turn in the queue of its destination".to_owned()),
