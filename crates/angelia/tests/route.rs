@@ -58,7 +58,7 @@ fn what_would_happen_and_why() {
             vec!["x@store.test"],
             vec![
                 "`relay.domains`: anybody",
-                "lmtp:/run/dovecot/lmtp (the first [[route]], line 8)",
+                "lmtp:/run/dovecot/lmtp ([[route]] number 1, line 8)",
                 "3 connections at once",
                 "tried first: /run/dovecot/lmtp",
                 "name one with --from",
@@ -67,7 +67,7 @@ fn what_would_happen_and_why() {
         (
             vec!["x@patras.test", "--from", "letter@news.athens.test"],
             vec![
-                "smtp:192.0.2.1:587 (the second [[route]], line 12)",
+                "smtp:192.0.2.1:587 ([[route]] number 2, line 12)",
                 "sign in   as news",
                 "verifies for the name",
                 "100 letters an hour at most",
@@ -77,7 +77,10 @@ fn what_would_happen_and_why() {
             ],
         ),
         (vec!["x@[192.0.2.7]", "--from", "<>"], vec!["no DNS is asked", "tried first: [192.0.2.7] at 192.0.2.7:25"]),
-        (vec!["x@patras.test", "--from", "a@athens.test"], vec!["none is for it: by MX", "it would wait: 451 4.4.3"]),
+        (
+            vec!["x@patras.test", "--from", "a@athens.test"],
+            vec!["none is for it: by MX", "it would wait: 451 4.4.3", "the name server 127.0.0.1:9"],
+        ),
     ] {
         let said = done(here, &[&["route"], &arguments[..]].concat());
         for part in wanted {

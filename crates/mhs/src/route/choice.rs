@@ -83,11 +83,22 @@ fn no_host(name: &str, survey: &Survey) -> Answer {
 
 /// The operator's route leads nowhere: said in words that he finds it by, and waited for.
 fn misled(survey: &Survey) -> Answer {
+    // The route may be right: it is the DNS that does not answer.
+    let unheard = survey.candidates.iter().find_map(|candidate| match candidate.useless.as_ref()? {
+        Useless::Dns(error @ (DnsError::Temporary(_) | DnsError::Bogus(_))) => Some((&candidate.name, error)),
+        _ => None,
+    });
+    if let Some((name, error)) = unheard {
+        return deferred((4, 4, 3), format!("the address of {name}, to which the route leads: {error}"));
+    }
     let said = survey.candidates.iter().find_map(|candidate| {
         let name = &candidate.name;
         let status = match candidate.useless.as_ref()? {
             Useless::Dns(DnsError::NoSuchName) => return Some(((4, 3, 5), format!("there is no host {name}"))),
-            Useless::Dns(error) => return Some(((4, 4, 3), format!("the address of {name}: {error}"))),
+            Useless::Dns(DnsError::Unusable(why)) => {
+                return Some(((4, 4, 4), format!("the DNS entries of {name} are of no use: {why}")));
+            }
+            Useless::Dns(DnsError::Temporary(_) | DnsError::Bogus(_)) => return None,
             Useless::Us | Useless::BehindUs => format!("{name} is this host itself"),
             Useless::OtherFamily => format!("{name} has no address of the family that `outbound.prefer` allows"),
             Useless::NullMx => format!("{name} takes no mail (null MX)"),

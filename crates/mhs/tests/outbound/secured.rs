@@ -225,10 +225,10 @@ async fn an_operator_who_asks_is_told() {
     let Found::Target(target) = target::find(&world.context, &world.settings, "patras.test").await else { panic!() };
     let mut told = Vec::new();
     for host in &target.hosts {
-        told.push(explain(&world.settings, &target, host).await);
+        told.push(explain(&world.settings, &target, host).await.map_err(|reply| reply.to_string()));
     }
     let fine = "encrypted, with a certificate that verifies for the name; the MTA-STS policy of patras.test demands it";
-    let not = "the MTA-STS policy of patras.test does not name mx2.patras.test as a mail host of it";
+    let not = "451 4.7.5 the MTA-STS policy of patras.test does not name mx2.patras.test as a mail host of it";
     assert_eq!(told, [Ok(fine.to_owned()), Err(not.to_owned())]);
     assert_eq!(web.asked(), 1);
     // Nobody was talked to, so nothing is counted.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use ::queue::Outlook;
-use envelope::{Address, ReversePath};
+use envelope::{Address, Outcome, ReversePath};
 use mhs::mta::outbound::target::{ask, target};
 use mhs::mta::outbound::{Place, Settings as Outbound, Target, tls};
 use mhs::route::{Answer, Candidate, Heard, NextHop, To, choose};
@@ -96,7 +96,10 @@ impl Asker<'_> {
             Answer::Nowhere(outcome) => (Vec::new(), Some(words::outcome(&outcome))),
         };
         let target = target(self.outbound, &next, chosen);
-        let demands = self.demands(&target).await;
+        let (demands, refused) = self.demands(&target).await;
+        let first = target.hosts.iter().find(|host| !refused.iter().any(|(name, _)| *name == host.name));
+        // No host is left that a connection may go to.
+        let nowhere = nowhere.or_else(|| refused.into_iter().next().filter(|_| first.is_none()).map(|(_, why)| why));
         let host = |candidate: &Candidate| Host {
             preference: candidate.preference,
             name: candidate.name.clone(),
@@ -104,7 +107,7 @@ impl Asker<'_> {
             useless: candidate.useless.as_ref().map(words::useless),
             tls: demands.get(&candidate.name).cloned().filter(|_| candidate.useless.is_none()),
         };
-        let first = target.hosts.first().map(|host| match words::place(&host.place) {
+        let first = first.map(|host| match words::place(&host.place) {
             place if place == host.name => place,
             place => format!("{} at {place}", host.name),
         });
@@ -134,20 +137,25 @@ impl Asker<'_> {
         Some(Route { number: index + 1, line, to: next.to.to_string() })
     }
 
-    /// By the host's name.
-    async fn demands(&self, target: &Target) -> HashMap<String, String> {
+    /// By the host's name; and the hosts that are not talked to, with what becomes of a letter that has no other.
+    async fn demands(&self, target: &Target) -> (HashMap<String, String>, Vec<(String, String)>) {
         let mut demands = HashMap::new();
+        let mut refused = Vec::new();
         for host in &target.hosts {
             if !demands.contains_key(&host.name) {
                 let said = match host.place {
                     Place::Tcp(_) => tls::policies::explain(self.outbound, target, host).await,
                     Place::Unix(_) => Ok("none over a socket of this machine".to_owned()),
                 };
-                let said = said.unwrap_or_else(|why| format!("not talked to: {why}"));
+                let said = said.unwrap_or_else(|reply| {
+                    let said = format!("not talked to: {}", reply.text);
+                    refused.push((host.name.clone(), words::outcome(&Outcome::Deferred(reply))));
+                    said
+                });
                 demands.insert(host.name.clone(), said);
             }
         }
-        demands
+        (demands, refused)
     }
 
     /// What keeps a new letter from being tried at once.

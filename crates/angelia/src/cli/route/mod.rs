@@ -51,5 +51,5 @@ pub(super) async fn run(args: Args, config: Option<&Path>) -> anyhow::Result<()>
         return output::print(&(crate::shown::json(&serde_json::to_string_pretty(&report)?) + "\n"));
     }
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    output::print(&words::write(&report, colours))
+    output::print(&words::write(&report, colours, super::table::screen()))
 }

@@ -15,8 +15,8 @@ use crate::cli::output::{clean, count};
 const LABEL: usize = 10;
 
 /// The whole answer.
-pub(super) fn write(report: &Report, colours: bool) -> String {
-    let mut page = Page { out: String::new(), colours };
+pub(super) fn write(report: &Report, colours: bool, screen: Option<usize>) -> String {
+    let mut page = Page { out: String::new(), colours, screen };
     let from = if report.from.is_empty() { "<>" } else { &report.from };
     page.head(&format!("{} from {from}", report.address));
     page.line("who", &report.who);
@@ -41,6 +41,7 @@ pub(super) fn write(report: &Report, colours: bool) -> String {
 struct Page {
     out: String,
     colours: bool,
+    screen: Option<usize>,
 }
 
 impl Page {
@@ -51,7 +52,14 @@ impl Page {
 
     fn line(&mut self, label: &str, text: &str) {
         let (on, off) = if self.colours { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-        let _ = writeln!(self.out, "  {on}{label:<LABEL$}{off}{}", clean(text));
+        let _ = writeln!(self.out, "  {on}{label:<LABEL$}{off}{}", self.wrapped(text));
+    }
+
+    /// In lines that the screen has room for, under each other.
+    fn wrapped(&self, text: &str) -> String {
+        let margin = LABEL + 2;
+        let room = self.screen.map_or(usize::MAX, |screen| screen.saturating_sub(margin).max(LABEL));
+        wrap(&clean(text), room).join(&format!("\n{:margin$}", ""))
     }
 
     fn hop(&mut self, hop: &Hop, is_another: bool) {
@@ -64,7 +72,7 @@ impl Page {
         }
         match &hop.route {
             Some(Route { number, line, to }) => {
-                self.line("route", &format!("{to} (the {} [[route]], line {line})", nth(*number)))
+                self.line("route", &format!("{to} ([[route]] number {number}, line {line})"))
             }
             None => self.line("route", "none is for it: by MX"),
         }
@@ -94,7 +102,8 @@ impl Page {
             self.line("now", &format!("{waiting}; {text}"));
         }
         match (&hop.nowhere, &hop.first) {
-            (Some(nowhere), _) => self.line("so", nowhere),
+            (Some(nowhere), _) if hop.in_the_way.is_empty() => self.line("so", nowhere),
+            (Some(nowhere), _) => self.line("so", &format!("it would wait; then, as things are now: {nowhere}")),
             (None, Some(first)) if hop.in_the_way.is_empty() => self.line("so", &format!("tried first: {first}")),
             (None, Some(first)) => self.line("so", &format!("it would wait; then tried first: {first}")),
             (None, None) => {}
@@ -180,13 +189,21 @@ pub(super) fn rate(rate: &Rate) -> String {
     format!("{} {per}", count(u64::from(rate.letters), "letter"))
 }
 
-fn nth(number: usize) -> String {
-    match number {
-        1 => "first".to_owned(),
-        2 => "second".to_owned(),
-        3 => "third".to_owned(),
-        other => format!("{other}th"),
+/// Lines of so many characters at most, where words are no longer.
+fn wrap(text: &str, room: usize) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some((end, _)) = rest.char_indices().nth(room) {
+        // Blanks at the beginning stand for a column.
+        let begin = rest.len() - rest.trim_start().len();
+        let in_room = rest.get(begin..=end).and_then(|head| head.rfind(' '));
+        let at = in_room.or_else(|| rest.get(begin..).and_then(|tail| tail.find(' ')));
+        let Some((line, after)) = at.and_then(|at| rest.split_at_checked(begin + at)) else { break };
+        lines.push(line.trim_end());
+        rest = after.trim_start();
     }
+    lines.push(rest);
+    lines
 }
 
 /// One step from an address to those who get its letters.
@@ -259,7 +276,7 @@ mod tests {
             waiting_is_exact: true,
             in_the_way: vec!["suspended: they asked\x1b[2J".to_owned()],
         };
-        let report = Report {
+        let mut report = Report {
             address: "kostas@patras.test".to_owned(),
             from: String::new(),
             who: "whoever signs in may".to_owned(),
@@ -282,8 +299,33 @@ kostas@patras.test from <>
   now       1 recipient waits; suspended: they asked\u{fffd}[2J
   so        it would wait; then tried first: mx.patras.test at 192.0.2.1:25
 ";
-        assert_eq!(write(&report, false), wanted);
-        assert!(write(&report, true).starts_with("\x1b[1mkostas@patras.test from <>\x1b[0m\n"));
+        assert_eq!(write(&report, false, None), wanted);
+        assert_eq!(write(&report, false, Some(90)), wanted);
+        let narrow = write(&report, false, Some(60));
+        assert!(
+            narrow.contains("mx.patras.test  192.0.2.1:25\n") && narrow.lines().all(|line| line.chars().count() <= 60),
+            "{narrow}"
+        );
+        report.next_hops[0].nowhere = Some("it would go back to its sender: 550 5.1.2 no".to_owned());
+        let nowhere = write(&report, false, None);
+        assert!(
+            nowhere.ends_with("it would wait; then, as things are now: it would go back to its sender: 550 5.1.2 no\n")
+        );
+        assert!(write(&report, true, None).starts_with("\x1b[1mkostas@patras.test from <>\x1b[0m\n"));
+    }
+
+    #[test]
+    fn lines_have_what_there_is_room_for() {
+        for (text, room, wanted) in [
+            ("one two three", 7, &["one two", "three"][..]),
+            ("one two three", 80, &["one two three"]),
+            ("  10  a b", 6, &["  10", "a b"]),
+            ("longerthanthis a", 5, &["longerthanthis", "a"]),
+            ("κώστας και", 6, &["κώστας", "και"]),
+            ("", 5, &[""]),
+        ] {
+            assert_eq!(wrap(text, room), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -92,7 +92,10 @@ fn what_comes_of_an_operators_slip_is_never_final() {
             Useless::Dns(DnsError::NoSuchName),
             "451 4.3.5 the route that this host has for the mail leads nowhere: there is no host relay.test",
         ),
-        (Useless::Dns(DnsError::Temporary("x".into())), "451 4.4.3"),
+        (
+            Useless::Dns(DnsError::Temporary("x".into())),
+            "451 4.4.3 the address of relay.test, to which the route leads: no answer from the DNS: x",
+        ),
         (
             Useless::Us,
             "451 4.3.5 the route that this host has for the mail leads nowhere: relay.test is this host itself",

@@ -104,9 +104,9 @@ pub(in crate::mta::outbound) async fn demand(
 }
 
 /// The demand in a sentence, for an operator who asks; nothing is counted. `Err` says why no letter goes to the host.
-pub async fn explain(settings: &Settings, target: &Target, host: &Host) -> Result<String, String> {
+pub async fn explain(settings: &Settings, target: &Target, host: &Host) -> Result<String, Reply> {
     let demand = ask(settings, target, host, RequireTls::Unsaid).await;
-    demand.map(|demand| demand.words()).map_err(|refusal| refusal.reply.text)
+    demand.map(|demand| demand.words()).map_err(|refusal| refusal.reply)
 }
 
 async fn ask(settings: &Settings, target: &Target, host: &Host, wish: RequireTls) -> Result<Demand, Refusal> {
