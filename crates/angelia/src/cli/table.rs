@@ -105,13 +105,13 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<String>], screen: Option<usi
 struct Plan {
     /// `None` for those that do not stand in the line.
     widths: Vec<Option<usize>>,
-    /// What goes into a second line, and how wide that is.
-    second: Option<usize>,
+    /// What goes into a second line, and how wide it is there: none when there is no such line.
+    second: Vec<Option<usize>>,
 }
 
 impl Plan {
     fn wide(needs: &[usize]) -> Self {
-        Self { widths: needs.iter().copied().map(Some).collect(), second: None }
+        Self { widths: needs.iter().copied().map(Some).collect(), second: Vec::new() }
     }
 
     /// As much as there is room for: everything, or without what can be spared, or with second lines, or with both.
@@ -129,7 +129,7 @@ impl Plan {
                 Fit::Whole | Fit::Cut => true,
             };
             let cap = cap(columns, needs, screen, stands);
-            let second = folded.then(|| screen.saturating_sub(INDENT));
+            let second = if folded { Self::below(columns, needs, screen) } else { Vec::new() };
             let width = |(column, need): (&Column, &usize)| match column.fit {
                 _ if !stands(column) => None,
                 Fit::Whole | Fit::Spare => Some(*need),
@@ -144,14 +144,21 @@ impl Plan {
         last.unwrap_or_else(|| Self::wide(needs))
     }
 
+    /// The second line: what stands in it stands under each other too, and shares the room.
+    fn below(columns: &[Column], needs: &[usize], screen: usize) -> Vec<Option<usize>> {
+        let is_below = |column: &Column| column.fit == Fit::Fold;
+        let folded = columns.iter().zip(needs).filter(|(column, _)| is_below(column)).map(|(_, need)| *need);
+        let gaps = GAP * folded.clone().count().saturating_sub(1);
+        let most = share(folded.collect(), screen.saturating_sub(INDENT + gaps));
+        columns.iter().zip(needs).map(|(column, need)| is_below(column).then(|| (*need).min(most))).collect()
+    }
+
     fn write(&self, columns: &[Column], row: &[String], out: &mut String) {
         let mut line = String::new();
-        let mut second = Vec::new();
         for ((column, cell), width) in columns.iter().zip(row).zip(&self.widths) {
             match width {
                 Some(width) if column.is_number => line.push_str(&format!("{:>width$}", shorter(cell, *width))),
                 Some(width) => line.push_str(&format!("{:<width$}", shorter(cell, *width))),
-                None if column.fit == Fit::Fold && !cell.is_empty() => second.push(cell.as_str()),
                 None => {}
             }
             if width.is_some() {
@@ -160,10 +167,11 @@ impl Plan {
         }
         out.push_str(line.trim_end());
         out.push('\n');
-        if let Some(width) = self.second
-            && !second.is_empty()
-        {
-            out.push_str(&format!("{:INDENT$}{}\n", "", shorter(&second.join("  "), width)));
+        let below = row.iter().zip(&self.second).filter_map(|(cell, width)| width.map(|width| (cell, width)));
+        let below: Vec<String> = below.map(|(cell, width)| format!("{:<width$}", shorter(cell, width))).collect();
+        let below = below.join(&" ".repeat(GAP));
+        if !below.trim_end().is_empty() {
+            out.push_str(&format!("{:INDENT$}{}\n", "", below.trim_end()));
         }
     }
 }
@@ -180,12 +188,16 @@ fn cap(columns: &[Column], needs: &[usize], screen: usize, stands: impl Fn(&Colu
             Fit::Cut | Fit::Fold => elastic.push(*need),
         }
     }
-    let mut room = screen.saturating_sub(taken + GAP * usize::saturating_sub(count, 1));
+    share(elastic, screen.saturating_sub(taken + GAP * usize::saturating_sub(count, 1))).max(LEAST)
+}
+
+/// The most that each may have, so that all have room.
+fn share(mut elastic: Vec<usize>, mut room: usize) -> usize {
     elastic.sort_unstable();
     let mut left = elastic.len();
     for need in elastic {
         if need * left > room {
-            return (room / left).max(LEAST);
+            return room / left;
         }
         room -= need;
         left -= 1;
@@ -271,7 +283,7 @@ ID          TO                    FROM              REASON
 ";
     const FOLDED: &str = "\
 ID           N  TO
-    FROM  REASON
+    FROM              REASON
 4kz3h8v0c2   7  leonidas@sparta.test
     anna@athens.test  451 4.4.1 connect…
 5kz3h8v0c2  12  b@x.test
@@ -279,17 +291,17 @@ ID           N  TO
 ";
     const BOTH: &str = "\
 ID          TO
-    FROM  REASON
+    FROM          REASON
 4kz3h8v0c2  leonidas@sparta.t…
-    anna@athens.test  451 4.4…
+    anna@athens…  451 4.4.1 c…
 5kz3h8v0c2  b@x.test
     <>
 ";
     const LEAST_OF_ALL: &str = "\
 ID          TO
-    FROM  REASON
+    FROM   REAS…
 4kz3h8v0c2  leonida…
-    anna@athens…
+    anna…  451…
 5kz3h8v0c2  b@x.test
     <>
 ";
