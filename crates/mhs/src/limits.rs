@@ -312,3 +312,7 @@ pub const TLS_HOST_FORGOTTEN: Duration = Duration::from_secs(180 * 86_400);
 
 /// That a host was seen unchanged is written down so often at most.
 pub const TLS_HOST_GRAIN: Duration = Duration::from_secs(86_400);
+
+/// Domains of ours in which VRFY looks for a name that comes without one: each is a lookup. Who has more is asked for the
+/// whole address.
+pub(crate) const NAME_DOMAINS_MAX: usize = 20;

@@ -56,7 +56,9 @@ async fn our_own_people_are_told_where_the_operator_wants_it() {
             ("gone@athens.test", "251 2.1.5 user not local; will forward to <here@far.test>"),
             ("nobody@athens.test", "550 5.1.1"),
             ("somebody@far.test", "252 2.1.5"),
-            ("anna", "553 5.1.3"),
+            ("anna", "250 2.1.5 <anna@athens.test>"),
+            ("nobody", "550 5.1.1"),
+            ("anna@", "553 5.1.3"),
         ] {
             let reply = client.ask(&format!("VRFY {name}")).await;
             assert!(reply.starts_with(answer), "{name}: {reply}");

@@ -4,10 +4,11 @@
 
 use std::str::FromStr;
 
-use directory::Lookup;
+use directory::{DomainEntry, Lookup};
 use envelope::{Address, Reply};
 
 use super::serve::Visit;
+use crate::limits::NAME_DOMAINS_MAX;
 
 /// What VRFY answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,7 +60,10 @@ impl Visit {
     }
 
     async fn verified(&self, name: &str) -> Reply {
-        let Some(address) = asked(name) else { return whole() };
+        let address = match self.meant(name).await {
+            Ok(address) => address,
+            Err(reply) => return reply,
+        };
         match self.context.directory.lookup(&address).await {
             Ok(Lookup::Local(found)) => match found.moved_to {
                 Some(to) => Reply::new(251, (2, 1, 5), format!("user not local; will forward to <{to}>")),
@@ -75,7 +79,10 @@ impl Visit {
     }
 
     async fn expanded(&self, name: &str) -> Reply {
-        let Some(address) = asked(name) else { return whole() };
+        let address = match self.meant(name).await {
+            Ok(address) => address,
+            Err(reply) => return reply,
+        };
         match self.context.directory.members(&address).await {
             Ok(Some(members)) => {
                 let lines: Vec<String> = members.iter().map(|member| format!("<{member}>")).collect();
@@ -84,6 +91,36 @@ impl Visit {
             Ok(None) => Reply::new(550, (5, 1, 1), "there is no list of that name here"),
             Err(error) => self.trouble(&error),
         }
+    }
+
+    /// Whom a name means. One without a domain is one of ours, when there is one only (RFC 5321 section 3.5.1).
+    async fn meant(&self, name: &str) -> Result<Address, Reply> {
+        let text = asked(name);
+        if let Ok(address) = Address::parse(text) {
+            return Ok(address);
+        }
+        if text.contains('@') {
+            return Err(whole());
+        }
+        let directory = &self.context.directory;
+        let domains = directory.domains().await.map_err(|error| self.trouble(&error))?;
+        let at = |entry: &DomainEntry| Address::parse(&format!("{text}@{}", entry.domain)).map_err(|_| whole());
+        match domains.as_slice() {
+            [] => return Err(whole()),
+            [one] => return at(one),
+            many if many.len() > NAME_DOMAINS_MAX => return Err(whole()),
+            _ => {}
+        }
+        let mut found = None;
+        for entry in &domains {
+            let address = at(entry)?;
+            let lookup = directory.lookup(&address).await.map_err(|error| self.trouble(&error))?;
+            let is_here = matches!(lookup, Lookup::Local(_) | Lookup::Moved(_));
+            if is_here && found.replace(address).is_some() {
+                return Err(Reply::new(553, (5, 1, 4), "several people here have this name: say the whole address"));
+            }
+        }
+        found.ok_or_else(nobody)
     }
 
     fn trouble(&self, error: &directory::Error) -> Reply {
@@ -102,14 +139,13 @@ fn whole() -> Reply {
 
 /// `anna@athens.test`, in angle brackets or without, and whatever name stands before them. The parameter SMTPUTF8 may
 /// stand behind it (RFC 6531 section 3.7.4.2).
-fn asked(name: &str) -> Option<Address> {
+fn asked(name: &str) -> &str {
     let text = name.trim();
     let text = match text.rsplit_once(' ') {
         Some((before, last)) if last.eq_ignore_ascii_case("SMTPUTF8") => before.trim_end(),
         _ => text,
     };
-    let inner = text.rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>')).unwrap_or(text);
-    Address::parse(inner).ok()
+    text.rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>')).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -130,7 +166,7 @@ mod tests {
             ("<anna@athens.test", None),
             ("", None),
         ] {
-            assert_eq!(asked(text), address.map(|text| Address::parse(text).unwrap()), "{text:?}");
+            assert_eq!(Address::parse(asked(text)).ok(), address.map(|text| Address::parse(text).unwrap()), "{text:?}");
         }
         assert_eq!("answer".parse(), Ok(Vrfy::Answer));
         assert_eq!("yes".parse::<Vrfy>(), Err(VrfyError));
