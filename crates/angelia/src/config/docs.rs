@@ -44,6 +44,9 @@ pub(crate) fn reference() -> String {
                 writeln!(out, "- Not set: {means}\n- For instance `{example}`")
             }
         };
+        if keys::waits_for_start(key.name) {
+            out.push_str("- Another value holds after the next start; SIGHUP does not change it\n");
+        }
     }
     out
 }

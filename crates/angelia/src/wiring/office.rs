@@ -154,7 +154,7 @@ impl Office {
         ] {
             if changed {
                 let reason = format!("the new `{key}` holds after the next start");
-                self.record(Event::Fault { place: "configuration".to_owned(), reason });
+                self.record(Event::Warning { place: "configuration".to_owned(), reason });
             }
         }
         if let Err(error) = self.take(settings) {
