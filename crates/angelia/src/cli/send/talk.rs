@@ -22,7 +22,36 @@ struct Envelope {
     trouble: Option<std::io::Error>,
 }
 
+/// Line ends of programs that write text: where the first line ends with LF alone, all that do get their CR. Who begins
+/// with CRLF is taken at his word.
+#[derive(Default)]
+struct LineEnds {
+    is_text: Option<bool>,
+    is_behind_cr: bool,
+}
+
+impl LineEnds {
+    fn made_right(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut right = Vec::with_capacity(bytes.len() + bytes.len() / 32);
+        for &octet in bytes {
+            if octet == b'\n' {
+                let is_bare = !self.is_behind_cr;
+                if is_bare && *self.is_text.get_or_insert(is_bare) {
+                    right.push(b'\r');
+                }
+                self.is_text.get_or_insert(is_bare);
+            }
+            self.is_behind_cr = octet == b'\r';
+            right.push(octet);
+        }
+        right
+    }
+}
+
 /// Talks until the other side has enough.
+///
+/// # Errors
+/// No folder, nobody to talk with; or we have broken the talk off, with what we said last.
 pub(super) fn talk(folder: &DropFolder, mut input: impl BufRead, mut output: impl Write) -> Result<(), Failed> {
     let notice = folder.notice();
     if !folder.exists() {
@@ -36,19 +65,27 @@ pub(super) fn talk(folder: &DropFolder, mut input: impl BufRead, mut output: imp
     let mut server = Server::new(config.shared(), Instant::now());
     let mut envelope = Envelope::default();
     let failed = |error: std::io::Error| Failed::new(exit::IO, format!("talking on stdin and stdout: {error}"));
+    let (mut line_ends, mut last, mut is_over) = (LineEnds::default(), String::new(), false);
     loop {
         match server.next() {
-            Step::Send(bytes) => output.write_all(&bytes).and_then(|()| output.flush()).map_err(failed)?,
+            Step::Send(bytes) => {
+                output.write_all(&bytes).and_then(|()| output.flush()).map_err(failed)?;
+                last = String::from_utf8_lossy(&bytes).lines().last().unwrap_or_default().to_owned();
+            }
             Step::Event(event) => envelope.answer(event, &mut server, folder),
             Step::NeedInput => {
                 let bytes = input.fill_buf().map_err(failed)?;
                 let count = bytes.len();
                 if count == 0 {
+                    is_over = true;
                     server.end_of_input();
                 } else {
-                    server.receive(Instant::now(), bytes);
+                    server.receive(Instant::now(), &line_ends.made_right(bytes));
                 }
                 input.consume(count);
+            }
+            Step::Close if !is_over && !last.starts_with("221") => {
+                return Err(Failed::new(exit::DATA, format!("the session was broken off: {last}")));
             }
             Step::Close | Step::StartTls => return Ok(()),
         }
@@ -159,5 +196,25 @@ mod tests {
         assert_eq!(text, wanted);
         let nowhere = talk(&DropFolder::at(&house.path().join("none")), &b""[..], Vec::new()).unwrap_err();
         assert_eq!(nowhere.code, exit::TEMPORARY);
+    }
+    #[test]
+    fn text_with_lf_is_taken_and_a_broken_talk_is_a_failure() {
+        let house = tempfile::tempdir().unwrap();
+        let folder = DropFolder::at(house.path());
+        let said = "EHLO x\nMAIL FROM:<shop@athens.test>\nRCPT TO:<kostas@patras.test>\nDATA\nSubject: x\n\nhello\r\n.\n\
+                    QUIT\n";
+        let mut heard = Vec::new();
+        // Octet by octet, so that a CR and its LF come apart.
+        talk(&folder, std::io::BufReader::with_capacity(1, said.as_bytes()), &mut heard).unwrap();
+        let heard = String::from_utf8(heard).unwrap();
+        assert!(heard.contains(" handed in as ") && heard.contains("\r\n221 "), "{heard}");
+        let files: Vec<_> = std::fs::read_dir(house.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let text = std::fs::read_to_string(&files[0]).unwrap();
+        assert!(files.len() == 1 && text.ends_with("\n\nSubject: x\r\n\r\nhello\r\n"), "{text:?}");
+        // Who began with CRLF and goes on with LF is no program that writes text.
+        let broken = talk(&folder, &b"EHLO x\r\nNOOP\nNOOP\r\n"[..], Vec::new()).unwrap_err();
+        assert_eq!(broken.code, exit::DATA);
+        assert!(broken.text.contains("521"), "{}", broken.text);
+        assert!(talk(&folder, &b"EHLO x\r\n"[..], Vec::new()).is_ok(), "the other side may just go");
     }
 }
