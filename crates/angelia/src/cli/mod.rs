@@ -181,7 +181,7 @@ async fn ground_to_begin(config: Option<&Path>) -> anyhow::Result<Ground> {
 
 /// Somebody else's store.
 #[derive(Debug, thiserror::Error)]
-#[error("{data} belongs to {owner}, and only {owner} and root may do this: ask root, or whoever may run it as {owner}")]
+#[error("{data} belongs to {owner}, and you may not write there: ask root to do this")]
 struct NotOurs {
     data: String,
     owner: String,
