@@ -173,6 +173,10 @@ pub const OUTBOUND_HANDED_OVER_LATE: Duration = Duration::from_secs(5);
 /// no end of them: what was delivered and is not settled goes out twice.
 pub const OUTBOUND_SETTLE_ATTEMPTS: u32 = 10;
 
+/// A start gives back what its predecessor had claimed; while the store cannot write that down it is repeated after so
+/// long, then twice as long each time, up to [`OUTBOUND_SETTLE_PAUSE_MAX`].
+pub const OUTBOUND_RECOVER_PAUSE: Duration = Duration::from_millis(500);
+
 /// Longest pause between two of them: the store is back, and the queue goes on, within this time.
 pub const OUTBOUND_SETTLE_PAUSE_MAX: Duration = Duration::from_secs(10);
 

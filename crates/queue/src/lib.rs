@@ -37,6 +37,7 @@ mod sites;
 mod take;
 mod types;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -75,6 +76,7 @@ struct Inner {
     suspensions: Mutex<sites::Known>,
     clock: Mutex<clock::Clock>,
     first_bucket: Mutex<i64>,
+    recovered: AtomicBool,
     bell: Bell,
 }
 
@@ -90,6 +92,7 @@ impl Queue {
             suspensions: Mutex::default(),
             clock: Mutex::default(),
             first_bucket: Mutex::default(),
+            recovered: AtomicBool::new(false),
             bell: Bell::new(),
         };
         Self { inner: Arc::new(inner) }

@@ -1,5 +1,7 @@
 //! The start of a node that may have died with claims in hand.
 
+use std::sync::atomic::Ordering;
+
 use envelope::{MailId, Timestamp};
 use storage::{Error, Query, Transaction};
 
@@ -20,9 +22,15 @@ impl Queue {
                 recovered += self.inner.store.write(move |tx| give_back(tx, &page, &node, now)).await?.0;
             }
             if keys.len() < RECOVER_MAX {
+                self.inner.recovered.store(true, Ordering::SeqCst);
                 return Ok(recovered);
             }
         }
+    }
+
+    /// Whether [`Queue::recover`] has done so for this queue: nothing stands claimed by a process that is gone.
+    pub fn has_recovered(&self) -> bool {
+        self.inner.recovered.load(Ordering::SeqCst)
     }
 }
 

@@ -122,7 +122,9 @@ pub async fn a_restarted_node_takes_its_leases_back(house: House) {
     let other = Queue::new(house.store.clone(), "two");
     assert_eq!(other.recover(at(1)).await.unwrap(), 0);
     let restarted = Queue::new(house.store.clone(), "one");
+    assert!(!restarted.has_recovered());
     assert_eq!(restarted.recover(at(1)).await.unwrap(), 1);
+    assert!(restarted.has_recovered());
     assert_eq!(house.claim(at(1), 1).await[0].fence, 2);
 }
 

@@ -16,7 +16,9 @@ use super::fill::Fetching;
 use super::settle::{End, Ended, Settler, Waits};
 use super::{Connections, Settings, target, work};
 use crate::Context;
-use crate::limits::{OUTBOUND_HANDED_OVER_LATE, OUTBOUND_LEASE, OUTBOUND_WINDOW};
+use crate::limits::{
+    OUTBOUND_HANDED_OVER_LATE, OUTBOUND_LEASE, OUTBOUND_RECOVER_PAUSE, OUTBOUND_SETTLE_PAUSE_MAX, OUTBOUND_WINDOW,
+};
 
 /// Mail out.
 pub struct Outbound {
@@ -32,14 +34,20 @@ impl Outbound {
     /// Carries mail out until the end of work is called. What is under way then has a while to end; what waits goes
     /// back to the queue.
     pub async fn run(context: Arc<Context>, settings: Settings) {
-        if let Err(error) = context.queue.recover(clock::now()).await {
-            context.fault(None, None, "queue", &error);
+        if taken_back(&context).await {
+            Self::carry_out(context, settings).await;
         }
-        Self::take_over(context, settings).await;
     }
 
     /// The same beside one that was told to end and has letters under way: these stay its own.
     pub async fn take_over(context: Arc<Context>, settings: Settings) {
+        // One that never came so far has nothing under way.
+        if context.queue.has_recovered() || taken_back(&context).await {
+            Self::carry_out(context, settings).await;
+        }
+    }
+
+    async fn carry_out(context: Arc<Context>, settings: Settings) {
         let _busy = context.shutdown.busy();
         let settings = Arc::new(settings);
         let (ended, outcomes) = mpsc::channel(OUTBOUND_WINDOW);
@@ -177,6 +185,33 @@ impl Outbound {
     }
 }
 
+/// Takes back what an earlier process had in hand. Without that its letters would wait for their leases to run out; and a
+/// store that cannot write it down takes no claim either. Answers false when the end of work was called before.
+async fn taken_back(context: &Context) -> bool {
+    let _busy = context.shutdown.busy();
+    let recovering = until_it_succeeds(OUTBOUND_RECOVER_PAUSE, OUTBOUND_SETTLE_PAUSE_MAX, || async {
+        let recovered = context.queue.recover(clock::now()).await;
+        recovered.map(drop).map_err(|error| context.fault(None, None, "queue", &error))
+    });
+    tokio::select! {
+        () = recovering => true,
+        () = context.shutdown.draining() => false,
+    }
+}
+
+/// Pauses between two attempts are twice as long each time.
+async fn until_it_succeeds<F: Future<Output = Result<(), ()>>>(
+    first: Duration,
+    longest: Duration,
+    deed: impl Fn() -> F,
+) {
+    let mut pause = first;
+    while deed().await.is_err() {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(longest);
+    }
+}
+
 /// Waits for the workers, whose leases are renewed meanwhile. Answers false when it took too long.
 async fn drained(
     workers: &mut JoinSet<()>,
@@ -203,6 +238,17 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_start_on_a_full_disk_is_repeated() {
+        let (tries, longest) = (Cell::new(0_u32), Duration::from_millis(4));
+        until_it_succeeds(Duration::from_millis(1), longest, || async {
+            tries.set(tries.get() + 1);
+            if tries.get() < 6 { Err(()) } else { Ok(()) }
+        })
+        .await;
+        assert_eq!(tries.get(), 6);
+    }
 
     #[tokio::test]
     async fn leases_are_renewed_to_the_end() {
