@@ -242,8 +242,18 @@ impl Client {
                     self.since = now;
                     self.reply(reply);
                 }
-                Err(why) => return self.lose(Problem::Malformed(why)),
+                Err(why) => {
+                    self.overlong();
+                    return self.lose(Problem::Malformed(why));
+                }
             }
+        }
+    }
+
+    /// A refusal that does not end is one all the same, of what was asked; nothing more is said on this connection.
+    fn overlong(&mut self) {
+        if let (State::Transaction(transaction), Some(reply)) = (&mut self.state, self.reader.refusal_so_far()) {
+            transaction.reply(reply);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Replies as a client reads them (RFC 5321 section 4.2), with enhanced codes (RFC 2034), bounded in lines and octets.
 //!
 //! Tolerant: a code that changes within a reply (the last one counts), text that is no UTF-8, a missing blank behind
-//! the code. Refused: what has no three digits in front, and replies without end.
+//! the code. Refused: what has no three digits in front, and replies without end; of a refusal without end the first
+//! line's code stands.
 
 use envelope::{EnhancedStatus, Reply};
 
@@ -14,6 +15,8 @@ pub struct ReplyReader {
     text: String,
     enhanced: Option<EnhancedStatus>,
     lines: usize,
+    /// Of the first line.
+    code: u16,
 }
 
 impl ReplyReader {
@@ -29,6 +32,9 @@ impl ReplyReader {
             Some(_) => return Err("something else than a blank behind the code"),
         };
         self.lines += 1;
+        if self.lines == 1 {
+            self.code = code;
+        }
         if self.lines > REPLY_LINES_MAX {
             return Err("a reply without end");
         }
@@ -38,6 +44,14 @@ impl ReplyReader {
         }
         let Self { text, enhanced, .. } = std::mem::take(self);
         Ok(Some(Reply { code, enhanced, text }))
+    }
+
+    /// What was read of a reply that is too long, under the code of its first line, where that refuses something.
+    pub fn refusal_so_far(&mut self) -> Option<Reply> {
+        let Self { text, enhanced, code, lines } = std::mem::take(self);
+        let is_refusal = lines > REPLY_LINES_MAX && matches!(code / 100, 4 | 5);
+        let enhanced = enhanced.filter(|status| u16::from(status.class) == code / 100);
+        is_refusal.then_some(Reply { code, enhanced, text })
     }
 
     fn add(&mut self, code: u16, text: &str) {
@@ -140,6 +154,19 @@ mod tests {
         let outcome = (0..1000).find_map(|_| reader.line(long.as_bytes()).err());
         assert_eq!(outcome, Some("a reply without end"));
         assert!(reader.text.len() <= REPLY_TEXT_OCTETS_MAX);
+        assert_eq!(reader.refusal_so_far(), None);
+    }
+
+    #[test]
+    fn a_refusal_without_end_is_one() {
+        let mut reader = ReplyReader::default();
+        let outcome = (0..REPLY_LINES_MAX + 1).find_map(|_| reader.line(b"550-5.1.1 nobody here of that name").err());
+        assert_eq!(outcome, Some("a reply without end"));
+        let reply = reader.refusal_so_far().unwrap();
+        assert_eq!((reply.code, reply.enhanced.map(|status| status.detail)), (550, Some(1)));
+        assert!(reply.text.starts_with("nobody here") && reply.text.len() <= REPLY_TEXT_OCTETS_MAX);
+        // One that is no longer than allowed is none.
+        assert_eq!((reader.line(b"550-x"), reader.refusal_so_far()), (Ok(None), None));
     }
 
     #[test]

@@ -39,6 +39,24 @@ fn an_old_server() {
     assert_eq!(sender.fates(), ["250 taken", "550 no such user"]);
 }
 
+/// What was refused without end is refused; who was not answered is asked for elsewhere.
+#[test]
+fn a_refusal_without_end() {
+    let mut script = "S: 220 hello
+         C: EHLO athens.test
+         S: 250 hello
+         C: MAIL FROM:<a@b>
+         S: 250 ok
+         C: RCPT TO:<no@y>"
+        .to_owned();
+    (0..=crate::smtp::limits::REPLY_LINES_MAX).for_each(|_| script.push_str("\n         S: 550-5.1.1 nobody"));
+    let sender = talk(one(&["no@y", "x@y"], "text"), &script);
+    assert_eq!(sender.lost.as_ref().map(|(_, problem)| problem), Some(&Problem::Malformed("a reply without end")));
+    let fates = sender.fates();
+    assert!(fates[0].starts_with("550 5.1.1 nobody"), "{fates:?}");
+    assert!(fates[1].starts_with("451 4.5.0"), "{fates:?}");
+}
+
 #[test]
 fn a_pipelining_server() {
     let letters: [(Envelope, &[&str]); 2] =
