@@ -91,6 +91,18 @@ pub const OUTBOUND_ATTEMPTS_SLOW: usize = 500;
 /// An attempt that lasts longer than this waits for a peer that hangs, or for a large letter on a narrow line.
 pub const OUTBOUND_SLOW_AFTER: Duration = Duration::from_secs(5);
 
+/// When so many wait and other destinations want a place, a host that has not greeted for so long is broken off, and
+/// counts as unreachable. Otherwise it has the five minutes of RFC 5321 section 4.5.3.2.1; those who let clients wait for
+/// their greeting on purpose do so for less than this.
+pub const OUTBOUND_SILENCE_CROWDED: Duration = Duration::from_secs(20);
+
+/// Connections that are being opened to one address of a stranger: any number of domains may lead to it. One that answers
+/// needs far fewer at a time.
+pub const OUTBOUND_OPENING_EACH: usize = 50;
+
+/// How long an attempt waits for its turn with such an address.
+pub const OUTBOUND_OPENING_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Connections to a destination that has just talked to us for the first time: as many as Postfix begins with.
 pub const OUTBOUND_WINDOW_FIRST: u64 = 5;
 

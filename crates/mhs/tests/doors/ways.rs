@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use envelope::Recipient;
+use envelope::{Domain, Recipient};
 use journal::Event;
+use mhs::limits::{OUTBOUND_OPENING_EACH, OUTBOUND_OPENING_PATIENCE};
 use mhs::mta::outbound::tls::TlsPolicy;
 use mhs::mta::outbound::{Batch, Connections, Host, Place, Settings, Target, deliver};
 use mhs::route::{Credentials, Options, Protocol, Route, Sources, Table, To};
@@ -274,4 +275,36 @@ async fn a_backup_host_takes_mail_for_its_domains_and_no_others() {
     assert!(stranger.ask("Subject: x\r\n\r\nx\r\n.").await.starts_with("250"));
     let queued: Vec<_> = athens.events("queued");
     assert_eq!(queued.len(), 2, "{queued:?}");
+}
+
+/// Any number of domains may lead to one address that accepts connections and says nothing: some wait for it, the others
+/// go on without, and another address has its letter meanwhile.
+#[tokio::test]
+async fn an_address_that_says_nothing_has_only_so_many_waiting() {
+    let athens = Arc::new(Office::open().await);
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = silent.local_addr().unwrap();
+    let connections = connections();
+    let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let mut attempts = tokio::task::JoinSet::new();
+    for number in 0..OUTBOUND_OPENING_EACH + 5 {
+        let (athens, connections, ended) = (athens.clone(), connections.clone(), ended.clone());
+        let domain = format!("hole{number}.test");
+        let mx_of = Some(Domain::parse(&domain).unwrap());
+        let target = Target::plain(domain, vec![Host { mx_of, ..host("hole.test", Place::Tcp(at)) }]);
+        let letter = batch(&athens, &["x@patras.test"], LETTER).await;
+        attempts.spawn(async move {
+            let attempted = deliver(&athens.context, &connections, &target, &letter).await;
+            ended.send(attempted.site_down.unwrap()).unwrap();
+        });
+    }
+    let good = Peer::start(|_, line| willing(line)).await;
+    let patras = Target::plain("patras.test", vec![host("patras.test", Place::Tcp(good.address))]);
+    let letter = batch(&athens, &["x@patras.test"], LETTER).await;
+    assert_eq!(words(&deliver(&athens.context, &connections, &patras, &letter).await), ["D250"]);
+    for _ in 0..5 {
+        let reply = tokio::time::timeout(OUTBOUND_OPENING_PATIENCE * 3, ends.recv()).await.unwrap().unwrap();
+        assert_eq!((reply.code, reply.enhanced.unwrap().to_string().as_str()), (451, "4.4.1"), "{reply}");
+    }
+    assert!(ends.try_recv().is_err(), "the others have five minutes, while nobody wants their places");
 }

@@ -133,6 +133,7 @@ impl Outbound {
         let (attempts, refused) = {
             let mut book = self.desk.book();
             let attempts = book.start(now());
+            self.connections.make_room(book.crowded_out());
             (attempts, book.take_refused())
         };
         for attempt in attempts {

@@ -1,6 +1,7 @@
 //! One letter to one destination: host after host until each recipient has its outcome.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use envelope::{Envelope, Outcome, Recipient, Reply, RequireTls};
 use journal::Event as Happened;
@@ -31,6 +32,7 @@ struct Hop<'a> {
 struct Progress<'a> {
     context: &'a Context,
     batch: &'a Batch,
+    began: Instant,
     outcomes: Vec<Option<Outcome>>,
     /// What a server said of each recipient.
     said: Vec<Option<Said>>,
@@ -58,6 +60,7 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
     let mut progress = Progress {
         context,
         batch,
+        began: clock::instant(),
         outcomes: vec![None; batch.recipients.len()],
         said: vec![None; batch.recipients.len()],
         host: None,
@@ -144,7 +147,7 @@ impl Progress<'_> {
             let connection = match cached.take() {
                 Some(connection) => connection,
                 None => {
-                    let opening = connections.open(journaled, target, host, &demand, is_last);
+                    let opening = connections.open(journaled, target, host, &demand, is_last, self.began);
                     match while_working(self.context, opening).await {
                         None => return false,
                         Some(Ok(connection)) => connection,

@@ -164,6 +164,18 @@ pub(super) fn unreachable(host: &Host, error: &ConnectError) -> Useless {
     Useless::found(Reply::new(451, (4, 4, 1), text))
 }
 
+/// A host that had not greeted when others wanted its place.
+pub(super) fn silent(host: &Host) -> Useless {
+    let text = format!("{} did not greet in time, and others wait", host.public_name());
+    Useless::found(Reply::new(451, (4, 4, 1), text))
+}
+
+/// An address that so many connections are being opened to that there was no turn for one more.
+pub(super) fn busy(host: &Host) -> Useless {
+    let text = format!("{} does not answer those that are being connected to its address", host.public_name());
+    Useless::found(Reply::new(451, (4, 4, 1), text))
+}
+
 /// A connection that ended while it was being set up.
 pub(super) fn gone(gone: &Gone) -> Useless {
     let detail = if matches!(gone, Gone::Tls(_) | Gone::Untrusted(_)) { (4, 7, 5) } else { (4, 4, 2) };

@@ -130,6 +130,8 @@ pub(super) struct Book {
     hungry: VecDeque<String>,
     slots: Slots,
     attempts: BTreeMap<u64, UnderWay>,
+    /// Those that take long and hold a place all the same: too many wait beside the places.
+    lingering: BTreeSet<u64>,
     attempts_begun: u64,
     refused: Vec<Refused>,
 }
@@ -156,6 +158,7 @@ impl Book {
             hungry: VecDeque::new(),
             slots: Slots::default(),
             attempts: BTreeMap::new(),
+            lingering: BTreeSet::new(),
             attempts_begun: 0,
             refused: Vec::new(),
         }
@@ -255,6 +258,9 @@ impl Book {
         let Some(under_way) = self.attempts.get_mut(&attempt) else { return };
         under_way.slow = true;
         self.slots.slow(&mut under_way.slot);
+        if !under_way.slot.is_slow() {
+            self.lingering.insert(attempt);
+        }
         if let Some(site) = self.sites.get_mut(&under_way.destination) {
             site.slow = true;
             site.used_at = now.instant;
@@ -264,7 +270,7 @@ impl Book {
     /// An attempt has ended. What becomes of its letter is the answer.
     pub(super) fn ended(&mut self, attempt: u64, feedback: Feedback, now: Now) -> Ruling {
         let Some(UnderWay { destination, slot, slow }) = self.attempts.remove(&attempt) else { return Ruling::Settle };
-        self.slots.free(slot);
+        self.free(attempt, slot);
         let Some(site) = self.sites.get_mut(&destination) else { return Ruling::Settle };
         site.under_way = site.under_way.saturating_sub(1);
         site.used_at = now.instant;
@@ -297,10 +303,23 @@ impl Book {
         ruling
     }
 
+    /// An attempt's place is free. Where it waited beside the places, the next one that takes long waits there.
+    fn free(&mut self, attempt: u64, slot: Slot) {
+        self.slots.free(slot);
+        self.lingering.remove(&attempt);
+        while self.slots.may_linger()
+            && let Some(next) = self.lingering.pop_first()
+        {
+            if let Some(under_way) = self.attempts.get_mut(&next) {
+                self.slots.slow(&mut under_way.slot);
+            }
+        }
+    }
+
     /// Whoever had the attempt is gone without a word.
     pub(super) fn vanished(&mut self, attempt: u64, now: Now) {
         if let Some(UnderWay { destination, slot, .. }) = self.attempts.remove(&attempt) {
-            self.slots.free(slot);
+            self.free(attempt, slot);
             if let Some(site) = self.sites.get_mut(&destination) {
                 site.under_way = site.under_way.saturating_sub(1);
             }

@@ -25,6 +25,12 @@ impl Book {
         }
     }
 
+    /// Destinations that could begin, while no place is given up by those that wait, because too many do. For after
+    /// [`Book::start`].
+    pub(in super::super) fn crowded_out(&self) -> usize {
+        if self.slots.may_linger() { 0 } else { self.ready.iter().map(Lanes::len).sum() }
+    }
+
     fn start_one(&mut self, class: Class, now: Instant) -> Option<Attempt> {
         loop {
             if !self.slots.may_any(class) {

@@ -37,6 +37,13 @@ pub(super) struct Slot {
     slow: bool,
 }
 
+impl Slot {
+    /// Whether it is given free.
+    pub(super) fn is_slow(&self) -> bool {
+        self.slow
+    }
+}
+
 /// All places.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
@@ -75,12 +82,17 @@ impl Slots {
 
     /// The attempt takes long: it gives its place free, when not too many have done so already.
     pub(super) fn slow(&mut self, slot: &mut Slot) {
-        if slot.slow || self.slow >= OUTBOUND_ATTEMPTS_SLOW {
+        if slot.slow || !self.may_linger() {
             return;
         }
         self.count(*slot, false);
         slot.slow = true;
         self.slow += 1;
+    }
+
+    /// Whether one more may wait beside the places.
+    pub(super) fn may_linger(&self) -> bool {
+        self.slow < OUTBOUND_ATTEMPTS_SLOW
     }
 
     pub(super) fn free(&mut self, slot: Slot) {

@@ -528,3 +528,32 @@ fn nobody_who_may_begin_is_left_out() {
         assert!(most > OUTBOUND_ATTEMPTS_UNPROVEN / 2, "no sender came to his limit: {most}");
     }
 }
+
+/// However many destinations say nothing, when those that wait are broken off others have their places.
+#[test]
+fn silence_shuts_nobody_out() {
+    let now = Now { instant: Instant::now(), wall: Timestamp(0) };
+    let mut book = book();
+    let mut begun = Vec::new();
+    for number in 0..OUTBOUND_ATTEMPTS_SLOW + 2 * OUTBOUND_ATTEMPTS_UNPROVEN {
+        let mail = MailId::random();
+        let from = format!("s{}@athens.test", number % 50);
+        book.add(vec![claim_of(mail, 0, &format!("a@hole{number}.test"), &from)], now);
+        let attempts = book.start(now);
+        attempts.iter().for_each(|attempt| book.lingers(attempt.id, now));
+        begun.extend(attempts.into_iter().map(|attempt| attempt.id));
+    }
+    let places = OUTBOUND_ATTEMPTS_SLOW + OUTBOUND_ATTEMPTS_UNPROVEN;
+    assert_eq!((begun.len(), book.crowded_out()), (places, OUTBOUND_ATTEMPTS_UNPROVEN));
+    // One that waits beside the places ends, and makes room for one that holds one: another begins.
+    for (gone, hole) in begun.iter().take(OUTBOUND_ATTEMPTS_UNPROVEN).enumerate() {
+        let reply = Reply::new(451, (4, 4, 1), "silent");
+        assert!(matches!(book.ended(*hole, Feedback::Down(reply), now), Ruling::Rest(..)));
+        assert_eq!((book.start(now).len(), book.crowded_out()), (1, OUTBOUND_ATTEMPTS_UNPROVEN - gone - 1));
+    }
+    for attempt in begun.into_iter().skip(OUTBOUND_ATTEMPTS_UNPROVEN) {
+        book.ended(attempt, Feedback::Nothing, now);
+    }
+    assert_eq!(book.crowded_out(), 0);
+    assert!(book.lingering.is_empty());
+}

@@ -5,6 +5,7 @@
 //! same host and place, from the same address, signed in as the same user, under the same demands on TLS ([`Key`]).
 
 mod open;
+mod openings;
 mod sign_in;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use journal::{Event as Happened, Service};
 use net::{Conversation, Stream, clock};
 use protocol::smtp::client::{Client, Extensions};
 
+use self::openings::Openings;
 use super::letter::Converting;
 use super::tls::demand::{Demand, Level};
 use super::tls::{self, TlsPolicy};
@@ -24,7 +26,7 @@ use super::{Host, Place, Settings, Target};
 use crate::Context;
 use crate::limits::{
     OUTBOUND_BLACK_HOLE_MEMORY, OUTBOUND_BLACK_HOLES_MAX, OUTBOUND_IDLE_EACH, OUTBOUND_IDLE_MAX,
-    OUTBOUND_IDLE_PATIENCE, OUTBOUND_MAILS_MAX,
+    OUTBOUND_IDLE_PATIENCE, OUTBOUND_MAILS_MAX, OUTBOUND_SILENCE_CROWDED,
 };
 use crate::route::Protocol;
 
@@ -80,6 +82,7 @@ pub struct Connections {
     pub(super) settings: Arc<Settings>,
     /// Memory for letters that go out in 7 bits.
     pub(super) converting: Converting,
+    openings: Openings,
     idle: Arc<Mutex<Idle>>,
 }
 
@@ -96,7 +99,7 @@ struct Idle {
 impl Connections {
     /// An empty one.
     pub fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, converting: Converting::default(), idle: Arc::default() }
+        Self { settings, converting: Converting::default(), openings: Openings::default(), idle: Arc::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {
@@ -143,6 +146,11 @@ impl Connections {
     /// Something did.
     fn forget_black_hole(&self, place: &Place) {
         self.lock().black_holes.remove(place);
+    }
+
+    /// So many wait for a place, and there is none: as many that have waited long for a greeting give up theirs.
+    pub(super) fn make_room(&self, wanted: usize) {
+        self.openings.break_off(wanted, OUTBOUND_SILENCE_CROWDED, clock::instant());
     }
 
     /// Keeps a connection for the next letter, or says goodbye where that is no use.

@@ -1,12 +1,14 @@
 //! Opening a connection: TCP or a Unix socket, the greeting, TLS as demanded, and signing in where the route wants it.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use envelope::{Host as HostName, SessionId};
 use journal::{Event as Happened, Service};
 use net::{ClientTls, ConnectError, Conversation, Gone, Stream, TlsFault, Untrusted, Upgrade, clock};
 use protocol::smtp::client::{Client, Config, Event, Extensions, Phase};
 
+use super::openings::Opening;
 use super::{Connection, Connections, Journaled, Key, sign_in};
 use crate::limits::OUTBOUND_CONNECT_PATIENCE_OTHERS;
 use crate::mta::outbound::tls;
@@ -25,7 +27,8 @@ pub(super) enum Failure {
 }
 
 impl Connections {
-    /// A connection to the host: a new one. `is_last`: there is no other host to try after it.
+    /// A connection to the host: a new one. `is_last`: there is no other host to try after it. `since`: when the attempt
+    /// began.
     pub(in crate::mta::outbound) async fn open(
         &self,
         context: &Journaled,
@@ -33,8 +36,12 @@ impl Connections {
         host: &Host,
         demand: &Demand,
         is_last: bool,
+        since: Instant,
     ) -> Result<Connection, Useless> {
-        let way = Way { target, host, demand, key: Key::of(&self.settings, target, host, demand), is_last };
+        let stranger = host.mx_of.as_ref().and_then(|_| host.place.ip());
+        let Some(opening) = self.openings.begin(stranger, since).await else { return Err(trouble::busy(host)) };
+        let key = Key::of(&self.settings, target, host, demand);
+        let way = Way { target, host, demand, key, is_last, opening };
         let in_vain = match self.establish(context, &way, demand.level != Level::Never).await {
             Ok(connection) => {
                 let trouble = |count: &Count| {
@@ -92,7 +99,14 @@ impl Connections {
                 return Err(Failure::Tls(untrusted(gone)));
             }
         };
-        let mut outcome = greet(&mut conversation, encrypt, way.demand.level.is_demanding()).await;
+        let greeting = greet(&mut conversation, encrypt, way.demand.level.is_demanding());
+        let mut outcome = match way.opening.unless_broken_off(greeting).await {
+            Some(outcome) => outcome,
+            None => {
+                self.note_black_hole(&host.place);
+                Err(Failure::Other(trouble::silent(host)))
+            }
+        };
         if let (Ok(_), Some(credentials)) = (&outcome, &target.credentials) {
             let signed_in = sign_in::sign_in(context, session, &mut conversation, credentials, way.key.tls).await;
             outcome = signed_in.map(|()| conversation.session().extensions().clone()).map_err(Failure::Other);
@@ -129,9 +143,15 @@ impl Connections {
             true => settings.connect_patience,
             false => settings.connect_patience.min(OUTBOUND_CONNECT_PATIENCE_OTHERS),
         };
-        let connected = match &way.host.place {
-            Place::Tcp(address) => Stream::connect(*address, way.key.source, patience).await,
-            Place::Unix(path) => Stream::connect_unix(path, patience).await,
+        let connecting = async {
+            match &way.host.place {
+                Place::Tcp(address) => Stream::connect(*address, way.key.source, patience).await,
+                Place::Unix(path) => Stream::connect_unix(path, patience).await,
+            }
+        };
+        let Some(connected) = way.opening.unless_broken_off(connecting).await else {
+            self.note_black_hole(&way.host.place);
+            return Err(trouble::silent(way.host));
         };
         match &connected {
             Err(ConnectError::TimedOut(_)) => self.note_black_hole(&way.host.place),
@@ -173,6 +193,7 @@ struct Way<'a> {
     demand: &'a Demand,
     key: Key,
     is_last: bool,
+    opening: Opening,
 }
 
 /// Until the peer is ready for a letter, encrypted where that is wanted and can be had.
