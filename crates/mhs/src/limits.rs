@@ -170,6 +170,12 @@ pub const OUTBOUND_SOON_ATTEMPTS: u32 = 12;
 /// Addresses of a destination that one attempt tries. Each may cost a connect timeout.
 pub const OUTBOUND_HOSTS_MAX: usize = 10;
 
+/// MX hosts of a domain about which no name server has an answer, before the others are not asked for: it is tried later.
+pub const OUTBOUND_EXCHANGES_UNKNOWN: usize = 10;
+
+/// How long all these questions together may take. One that no name server answers takes 30 s by itself.
+pub const OUTBOUND_LOOKUPS_PATIENCE: Duration = Duration::from_secs(45);
+
 /// How long letters of which the next hop has something already have to end in order when the server stops. The others
 /// go back at once.
 pub const OUTBOUND_DRAIN: Duration = Duration::from_secs(20);

@@ -8,12 +8,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use envelope::{Domain, Host as HostName};
 use net::{DnsError, Exchange, MailHosts, Resolver};
 
 use super::{Endpoint, NextHop, Options, Ourselves, Prefer, Protocol, To};
-use crate::limits::OUTBOUND_HOSTS_MAX;
+use crate::limits::{OUTBOUND_EXCHANGES_UNKNOWN, OUTBOUND_HOSTS_MAX, OUTBOUND_LOOKUPS_PATIENCE};
 use crate::mta::outbound::Place;
 
 /// What was found out about a next hop.
@@ -64,7 +65,7 @@ pub struct Candidate {
 /// Why a host is of no use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Useless {
-    /// It is us, by name or by address.
+    /// It is us, by name or by address; an address literal that is unspecified is us as well.
     Us,
     /// It is preferred no more than we are: mail sent there could come back to us.
     BehindUs,
@@ -89,8 +90,12 @@ pub async fn survey(asker: &Asker<'_>, hop: &NextHop) -> Survey {
         (To::Mx, None) => Survey { heard: Heard::Malformed, candidates: Vec::new() },
         (To::Mx, Some(HostName::Literal(address))) => {
             let place = SocketAddr::new(*address, hop.options.port.unwrap_or(asker.port));
-            let name = HostName::Literal(*address).to_string();
-            let candidate = asker.reached(Candidate::named(0, name), vec![place]);
+            let candidate = Candidate::named(0, HostName::Literal(*address).to_string());
+            // A stranger's word, as an MX is.
+            let candidate = match is_nowhere(*address) {
+                true => candidate.useless(Useless::Us),
+                false => asker.reached(candidate, vec![place]),
+            };
             Survey { heard: Heard::Named, candidates: vec![candidate] }
         }
         (To::Mx, Some(HostName::Name(domain))) => asker.by_mx(domain, 0, hop.options.port.unwrap_or(asker.port)).await,
@@ -177,7 +182,7 @@ impl Asker<'_> {
         let named = exchanges.iter().filter(|one| self.ourselves.is_called(&one.host));
         let mut ours = named.map(|one| one.preference).min();
         let mut candidates = Vec::with_capacity(exchanges.len());
-        let mut places = 0;
+        let (mut places, mut unknown, until) = (0, 0, Instant::now() + OUTBOUND_LOOKUPS_PATIENCE);
         for exchange in exchanges {
             let mx_of = Some(domain.clone());
             let preference = Some(exchange.preference);
@@ -189,11 +194,14 @@ impl Asker<'_> {
                 () if is_behind && !self.thorough => candidate.useless(Useless::BehindUs),
                 () if places >= OUTBOUND_HOSTS_MAX && !self.thorough => candidate.useless(Useless::NotAsked),
                 () if exchange.host.as_str().parse::<IpAddr>().is_ok() => candidate.useless(Useless::IsAddress),
-                () => self.addresses(candidate, &exchange.host, port).await,
+                () if unknown >= OUTBOUND_EXCHANGES_UNKNOWN && !self.thorough => candidate.useless(Useless::NotAsked),
+                () => self.addresses_until(until, candidate, &exchange.host, port).await,
             };
             if candidate.useless == Some(Useless::Us) {
                 ours = Some(ours.map_or(exchange.preference, |ours| ours.min(exchange.preference)));
             }
+            let is_unknown = matches!(&candidate.useless, Some(Useless::Dns(error)) if *error != DnsError::NoSuchName);
+            unknown += usize::from(is_unknown);
             places += candidate.places.len();
             candidates.push(candidate);
         }
@@ -207,13 +215,23 @@ impl Asker<'_> {
         candidates
     }
 
+    /// The same within the time that there is for all.
+    async fn addresses_until(&self, until: Instant, candidate: Candidate, host: &Domain, port: u16) -> Candidate {
+        let asking = self.addresses(candidate.clone(), host, port);
+        match tokio::time::timeout_at(until.into(), asking).await {
+            Ok(candidate) => candidate,
+            Err(_) => candidate.useless(Useless::Dns(DnsError::Temporary("no answer in time".to_owned()))),
+        }
+    }
+
     async fn addresses(&self, candidate: Candidate, host: &Domain, port: u16) -> Candidate {
         match self.resolver.addresses(host).await {
-            Ok(addresses) if addresses.is_empty() => candidate.useless(Useless::NoAddress),
-            Ok(addresses) => {
+            Ok(mut addresses) => {
+                addresses.retain(|address| candidate.mx_of.is_none() || !is_nowhere(*address));
                 let ordered = self.prefer.order(&addresses);
                 let all = addresses.iter().map(|address| SocketAddr::new(*address, port));
                 match () {
+                    () if addresses.is_empty() => candidate.useless(Useless::NoAddress),
                     () if all.into_iter().any(|place| self.ourselves.is_at(place)) => candidate.useless(Useless::Us),
                     () if ordered.is_empty() => candidate.useless(Useless::OtherFamily),
                     () => self.reached(candidate, ordered.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
@@ -231,6 +249,11 @@ impl Asker<'_> {
         };
         Candidate { places: places.into_iter().map(Place::Tcp).collect(), useless, ..candidate }
     }
+}
+
+/// An address that leads to this machine itself, whatever stands there: nobody's mail host is there.
+fn is_nowhere(address: IpAddr) -> bool {
+    address.to_canonical().is_unspecified()
 }
 
 fn socket(rank: usize, path: PathBuf) -> Candidate {

@@ -34,6 +34,13 @@ async fn mail_hosts_without_addresses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_unspecified_address_is_no_mail_host() {
+    for literal in ["[0.0.0.0]", "[IPv6:::]", "[IPv6:::ffff:0.0.0.0]"] {
+        fails_with(Wishes::default(), literal, "5.4.6").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mail_that_would_come_back_to_us() {
     let mx = vec![("loop.test.", 10, "mx.athens.test."), ("loop.test.", 20, "mx.patras.test.")];
     fails_with(Wishes { mx, ..Wishes::default() }, "loop.test", "5.4.6").await;
