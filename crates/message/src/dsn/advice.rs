@@ -5,8 +5,8 @@ use envelope::EnhancedStatus;
 /// One row: subject, detail, what it means, what to do.
 type Row = (u16, u16, &'static str, &'static str);
 
-const SPELLING: &str = "Look for a slip in the address, and ask the person for the right one if you can.";
-const ASK: &str = "Ask the person in another way to look into it, for instance by telephone.";
+pub(super) const SPELLING: &str = "Look for a slip in the address, and ask the person for the right one if you can.";
+pub(super) const ASK: &str = "Ask the person in another way to look into it, for instance by telephone.";
 const LATER: &str = "Send it again later.";
 const SMALLER: &str = "Send it in smaller pieces, or put the large files somewhere and send a link to them.";
 const POSTMASTER: &str = "Show this message to whoever looks after your mail: they can find out more.";

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use envelope::Timestamp;
+use envelope::{Address, Timestamp};
 
 use crate::date::DateTime;
 
 use super::report::printable;
-use super::{Action, Reader, RecipientReport, Report, Returned, Said, advice, postmaster};
+use super::{Action, OriginalRecipient, Reader, RecipientReport, Report, Returned, Said, advice, postmaster};
 
 /// Recipients listed in full; of a thousand failures nobody reads more, and the status part has them all.
 const RECIPIENTS_TOLD_MAX: usize = 50;
@@ -93,7 +93,15 @@ fn opening(report: &Report<'_>) -> String {
 impl RecipientReport<'_> {
     /// What it means to people, and what they can do.
     pub(super) fn advice(&self) -> (&'static str, &'static str) {
-        advice::of(self.status, self.said.is_none())
+        let (happened, help) = advice::of(self.status, self.said.is_none());
+        // The address that failed is not the one that the sender wrote.
+        (happened, if help == advice::SPELLING && self.written().is_some() { advice::ASK } else { help })
+    }
+
+    /// The address that the sender wrote, where this one has taken its place: a forward, a group, an alias.
+    fn written(&self) -> Option<Address> {
+        let original = OriginalRecipient::parse(self.original?).ok()?;
+        Address::parse(&original.address).ok().filter(|written| written != self.address)
     }
 
     /// Whoever looks after the system has given it back: X.7.0 of our own, the status of policy (RFC 3463 section 3.8).
@@ -103,7 +111,10 @@ impl RecipientReport<'_> {
 }
 
 fn tell(out: &mut String, recipient: &RecipientReport<'_>) {
-    let _ = writeln!(out, "  To <{}>", recipient.address);
+    let _ = match recipient.written() {
+        None => writeln!(out, "  To <{}>", recipient.address),
+        Some(written) => writeln!(out, "  To <{written}>, whose mail goes on to <{}>", recipient.address),
+    };
     let happened = match recipient.action {
         Action::Failed => format!("It could not be delivered. {}", recipient.advice().0),
         Action::Delayed => format!("It is late. {}", recipient.advice().0),
