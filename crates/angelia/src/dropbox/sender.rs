@@ -4,7 +4,7 @@
 //! whole company. Here the envelope's sender is one that the user has: his login at one of our domains, or an address of
 //! the account that this leads to. Programs that write for others (`drop.trusted_users`: a web server, a list manager)
 //! may name anybody. For all others, an address that is not theirs is replaced by their own, and the journal says so;
-//! where From is not theirs, Sender tells who it was.
+//! where a field of the header names a writer or sender who is not them, Sender tells who it was.
 
 use directory::{Directory, Lookup};
 use envelope::{Address, AddressError, Domain, Host, LocalPart, ReversePath};
@@ -14,6 +14,9 @@ use mhs::msa::hand_in::LocalUser;
 
 use super::submit::Rules;
 use crate::privileges::User;
+
+/// Fields that say who wrote it, or sent it, or sent it once more (RFC 5322 sections 3.6.2 and 3.6.6).
+const WHO: [&str; 4] = ["from", "sender", "resent-from", "resent-sender"];
 
 /// Everybody.
 const ALL: &str = "*";
@@ -64,7 +67,8 @@ pub(super) async fn decide(
         Some(ReversePath::Address(address)) => (own(), Some(address.to_string())),
     };
     let mut sender = None;
-    for field in Header::parse(header).get_all("from") {
+    let given = Header::parse(header);
+    for field in WHO.iter().flat_map(|name| given.get_all(name)) {
         // One that names nobody names nobody of his.
         let named = mailboxes(&field.value());
         let mut is_his = !named.is_empty();

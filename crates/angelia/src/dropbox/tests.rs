@@ -240,6 +240,18 @@ async fn who_may_call_himself_what() {
         assert_eq!(letter.contains("\r\nSender: "), uid != 1, "{letter}");
         assert!(letter.contains(&format!(", uid {uid})")), "{letter}");
     }
+    // Who sent it, or sent it once more, is not the writer's to say either.
+    for (field, told) in [("Sender", true), ("Resent-From", true), ("Resent-Sender", true), ("Reply-To", false)] {
+        let content = format!("From: <bin@athens.test>\n{field}: <boss@sparta.test>\n\nx\n");
+        let name = house.drop_letter(&to("kostas@patras.test"), &content);
+        assert!(house.give(name, 2));
+        assert!(matches!(house.clerk.take(name).await, Fate::Taken(..)));
+        let rows = house.ground.queue.show(letter_id(name, 2), net::clock::now()).await.unwrap();
+        let body = house.ground.store.open(rows[0].mail.body).await.unwrap();
+        let letter = String::from_utf8(body.read(0..body.len()).await.unwrap().to_vec()).unwrap();
+        assert_eq!(letter.contains("\r\nSender: bin@athens.test\r\n"), told, "{field}: {letter}");
+        assert!(!letter.contains("Sender: <boss@"), "{field}: {letter}");
+    }
 }
 
 #[tokio::test]

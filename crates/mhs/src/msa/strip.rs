@@ -14,9 +14,9 @@ pub fn hidden_fields(header: &[u8]) -> Option<Vec<u8>> {
     fields_named(&DROPPED, header)
 }
 
-/// The same for Sender, where another one takes its place.
+/// The same for who says that he sent it, where another takes his place.
 pub fn sender_fields(header: &[u8]) -> Option<Vec<u8>> {
-    fields_named(&[b"Sender"], header)
+    fields_named(&[b"Sender", b"Resent-Sender"], header)
 }
 
 fn fields_named(names: &[&[u8]], header: &[u8]) -> Option<Vec<u8>> {
