@@ -104,20 +104,44 @@ fn names(value: &[u8], charset: &str, out: &mut Lines) {
     }
 }
 
-/// Writes the comment that begins here, and answers how long it is. One in another, or one with escapes, stays as it is.
+/// Writes the comment that begins here, and answers how far that went. One with escapes, or without an end, stays as it
+/// is; of one with others in it, the others are looked at next.
 fn comment(bytes: &[u8], charset: &str, out: &mut Lines) -> usize {
-    let end = bytes.iter().skip(1).position(|b| b"()\\".contains(b)).map(|at| at + 1);
-    let inside = end.filter(|end| bytes.get(*end) == Some(&b')')).and_then(|end| bytes.get(1..end));
-    let Some(inside) = inside else {
-        out.push(bytes.get(..1).unwrap_or_default());
-        return 1;
+    let whole = bytes.get(..comment_octets(bytes)).unwrap_or(bytes);
+    let Some(inside) = whole.strip_prefix(b"(").and_then(|rest| rest.strip_suffix(b")")) else {
+        out.push(whole);
+        return whole.len();
     };
+    if inside.contains(&b'\\') {
+        out.push(whole);
+        return whole.len();
+    }
+    if inside.contains(&b'(') {
+        out.push(b"(");
+        return 1;
+    }
     let (items, rest) = split(inside, |_| false);
     out.push(b"(");
     out.text(&items, charset, true);
     out.push(rest);
     out.push(b")");
-    inside.len() + 2
+    whole.len()
+}
+
+/// How long the comment is that begins here, with those in it; all that is left, where it has no end.
+fn comment_octets(bytes: &[u8]) -> usize {
+    let (mut depth, mut escaped) = (0usize, false);
+    let end = bytes.iter().position(|b| {
+        match b {
+            _ if escaped => {}
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        escaped = *b == b'\\' && !escaped;
+        depth == 0
+    });
+    end.map_or(bytes.len(), |end| end + 1)
 }
 
 /// The words up to one of the octets that `ends` names, and what stands behind them. A quoted string is one word where
