@@ -80,7 +80,7 @@ async fn what_was_in_hand_goes_back_when_the_server_stops() {
         world.send(&[&format!("r{n}@patras.test")]).await;
     }
     world.until("a connection", async || silent.seen.lock().unwrap().connections > 0).await;
-    world.running.take().unwrap().abort();
+    world.kill().await;
     drop(silent);
     // The next life of this node takes its letters up at once, however long the lease.
     let peer = Peer::start(world.at(1), Manner::default()).await;
@@ -99,7 +99,7 @@ async fn what_was_in_hand_goes_back_when_the_server_stops() {
 async fn a_domain_that_has_become_ours_is_delivered_here() {
     let wishes = Wishes { mx: vec![("later.test.", 10, "mx.later.test.")], hosts: vec![], ..Wishes::default() };
     let mut world = World::with(wishes).await;
-    world.running.take().unwrap().abort();
+    world.kill().await;
     let to = |text: &str| Recipient { address: address(text), notify: None, original: None };
     let sender = ReversePath::Address(address("anna@athens.test"));
     world.send_as(sender, vec![to("anna@later.test"), to("nobody@later.test")]).await;
@@ -142,7 +142,7 @@ async fn a_reload_cuts_nothing_off() {
     world.until_empty().await;
     let first: Vec<_> = peer.letters().into_iter().filter(|letter| letter.to[0].contains("first@")).collect();
     assert_eq!((first.len(), peer.letters().len()), (1, 21));
-    world.running.take().unwrap().abort();
+    world.kill().await;
 }
 
 /// Whoever has nothing of a letter yet is left at once, and that was no attempt; one that has some of it takes it whole.

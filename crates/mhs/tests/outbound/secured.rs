@@ -156,7 +156,7 @@ async fn who_blocks_dns_and_web_does_not_turn_a_policy_off() {
     world.until_empty().await;
     assert_eq!(good.letters(), (1, 0));
     // The attacker takes the host's place, the web server's, and says that there is no record.
-    world.running.take().unwrap().abort();
+    world.kill().await;
     drop((good, web));
     let peer = SecuredPeer::start(world.at(1), None).await;
     let forged = Wishes { texts: Vec::new(), ..wishes(&authority) };
@@ -181,7 +181,7 @@ async fn a_new_edition_is_fetched_and_a_withdrawn_policy_is_gone() {
     world.send(&["kostas@patras.test"]).await;
     world.until_attempt().await;
     assert_eq!(peer.letters(), (0, 0));
-    world.running.take().unwrap().abort();
+    world.kill().await;
     web.say(answer("200 OK", "text/plain", "version: STSv1\nmode: none\nmax_age: 86400\n"));
     let edition = Wishes { texts: vec![("_mta-sts.patras.test.", "v=STSv1; id=2;")], ..wishes(&authority) };
     let (_dns, at) = nameserver(&edition, world.net(), world.port).await;

@@ -166,7 +166,7 @@ async fn letters_take_the_way_that_the_routes_say_also_those_that_waited() {
     world.send(&["kostas@patras.test"]).await;
     world.until("an attempt in vain", async || !world.queued().await.is_empty() && world.attempts().len() > 2).await;
     assert_eq!(world.queued().await[0].destination, "patras.test");
-    world.running.take().unwrap().abort();
+    world.kill().await;
     let all = vec![route("", &["smtp://relay.test"], Options::default())];
     let settings = Settings { routes: Arc::new(Table::new(all)), ..world.settings.clone() };
     tokio::spawn(Outbound::run(world.context.clone(), settings));

@@ -210,6 +210,13 @@ impl World {
         Self { context, notes, port, net, running, settings, collecting, _dns: dns, _folder: folder }
     }
 
+    /// Ends mail out at once, wherever it is.
+    pub(crate) async fn kill(&mut self) {
+        let running = self.running.take().unwrap();
+        running.abort();
+        assert!(running.await.is_err_and(|end| end.is_cancelled()));
+    }
+
     /// Where the host with this last octet listens.
     pub(crate) fn at(&self, last: u8) -> SocketAddr {
         let [a, b] = self.net;

@@ -69,7 +69,7 @@ impl Outbound {
         let mut fetching = Fetching::default();
         let mut renewal = tokio::time::interval(OUTBOUND_LEASE / 3);
         renewal.reset();
-        self.context.queue.attach(self.desk.clone());
+        let attached = Attached::new(self);
         while !self.context.shutdown.is_draining() {
             self.fill(&mut fetching).await;
             self.start(&mut workers).await;
@@ -89,13 +89,13 @@ impl Outbound {
                 _ = renewal.tick() => self.renew().await,
             }
         }
+        drop(attached);
         self.finish(workers, renewal).await;
         self.connections.close().await;
     }
 
     /// What waits goes back; what is under way ends as it ends, unless that takes too long. It stays ours meanwhile.
     async fn finish(&self, mut workers: JoinSet<()>, mut renewal: Interval) {
-        self.context.queue.detach(&self.desk);
         self.give_back().await;
         // Whoever has reserved a place at the desk holds it; what he hands over goes back as well.
         let late = clock::instant() + OUTBOUND_HANDED_OVER_LATE;
@@ -183,6 +183,22 @@ impl Outbound {
             Ok(lost) => self.desk.book().renewed(&leases, &lost.into_iter().collect(), asked.instant, until),
             Err(error) => self.context.fault(None, None, "queue", &error),
         }
+    }
+}
+
+/// As long as the loop runs, however it ends: what is handed over to a desk without one would wait for its lease.
+struct Attached(Arc<Outbound>);
+
+impl Attached {
+    fn new(outbound: &Arc<Outbound>) -> Self {
+        outbound.context.queue.attach(outbound.desk.clone());
+        Self(outbound.clone())
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.0.context.queue.detach(&self.0.desk);
     }
 }
 
