@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     }
     let on_ci = std::env::var_os("CI").is_some();
     let missing = tools::provide(!options.no_install);
-    let context = Context { root: root.to_owned(), missing, may_install: !options.no_install };
+    let context = Context { root: root.to_owned(), missing, may_install: !options.no_install, on_ci };
     let mut report = Report::default();
     for suite in &SUITES {
         if !options.only.is_empty() && !options.only.iter().any(|name| name == suite.name) {

@@ -13,6 +13,8 @@ pub(super) struct Context {
     pub(super) missing: Vec<&'static str>,
     /// Whether more may be installed.
     pub(super) may_install: bool,
+    /// On the build server (`CI` is set), where a test has a second try; the summary says which needed it.
+    pub(super) on_ci: bool,
 }
 
 /// How a suite ended, with a word for the table.
@@ -89,6 +91,9 @@ fn run_tests(context: &Context, selection: &[&str], environment: &[(&str, &Path)
     let mut arguments =
         if with_nextest { vec!["nextest", "run", "--no-fail-fast"] } else { vec!["test", "--no-fail-fast"] };
     arguments.extend(selection);
+    if with_nextest && context.on_ci {
+        arguments.extend(["--profile", "ci"]);
+    }
     if !with_nextest {
         arguments.extend(["--lib", "--bins", "--tests"]);
     }
