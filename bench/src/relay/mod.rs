@@ -42,9 +42,12 @@ pub(crate) struct Options {
     /// Domains that the letters go to, in turn.
     #[arg(long, default_value_t = 10)]
     domains: usize,
-    /// Also with letters, one in a hundred of all, for so many domains whose servers hang.
+    /// Also with letters for so many domains whose servers hang.
     #[arg(long, default_value_t = 0)]
     hanging: usize,
+    /// One such letter after so many others.
+    #[arg(long, default_value_t = 100)]
+    hanging_every: usize,
     /// Rounds; the table shows each, the ratio is of the medians.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -77,6 +80,7 @@ fn host(number: usize) -> Ipv4Addr {
 /// All of it.
 pub(crate) async fn run(options: &Options) -> Result<()> {
     ensure!((1..=100).contains(&options.domains) && options.hanging <= 100, "1 to 100 domains, at most 100 hanging");
+    ensure!(options.hanging_every > 0, "--hanging-every is 1 or more");
     let sinks = Sinks::start(options.domains, options.hanging).await?;
     let names = names::Names::start(options.domains + options.hanging).await?;
     let wanted = |name: &str| options.only.as_deref().is_none_or(|only| only == name);
@@ -142,7 +146,7 @@ async fn measure(
     Ok(row)
 }
 
-/// Hands `letters` in, with every hundredth one more for a server that hangs where that is wanted, and waits until all but
+/// Hands `letters` in, with some more for servers that hang where that is wanted, and waits until all but
 /// those have arrived. Answers how long each took to be accepted.
 async fn pour(
     smtp: SocketAddr,
@@ -153,11 +157,11 @@ async fn pour(
 ) -> Result<Vec<Duration>> {
     let before = sinks.arrived();
     let (domains, hangs) = (options.domains, options.hanging);
-    let more = if hanging { letters / 100 } else { 0 };
+    let more = if hanging { letters / options.hanging_every } else { 0 };
     let load = Load { sessions: options.sessions, letters: letters + more, octets: options.octets };
-    let every = if more == 0 { usize::MAX } else { 101 };
+    let every = if more == 0 { usize::MAX } else { options.hanging_every + 1 };
     let to = move |number: usize| {
-        // The last of each hundred and one, so that `letters` go to servers that answer.
+        // The last of each round, so that `letters` go to servers that answer.
         let place = if number % every == every - 1 && number / every < more {
             domains + number / every % hangs
         } else {
