@@ -4,6 +4,7 @@
 //!   letters are handed over, [`fill`] fetches what waits in the store, [`schedule`] is the loop around them, [`work`] carries.
 //! - [`SiteLimits`]: how many connections and letters a destination is asked to bear.
 //! - [`target`] asks [`crate::route`] where a destination's mail goes.
+//! - [`delivery`] asks host after host, [`progress`] keeps what has become of the letter meanwhile.
 //! - [`connection`], [`tls`], [`transaction`] speak with the next hop; connections are used again. [`letter`] is what it
 //!   gets, in 7 bits where it takes no 8.
 //! - [`trouble`] turns each failure into an [`Outcome`] by its blast radius.
@@ -15,11 +16,13 @@
 mod allowance;
 mod book;
 mod connection;
+mod delivery;
 mod desk;
 mod fill;
 mod lease;
 mod letter;
 mod local;
+mod progress;
 mod require_tls;
 mod schedule;
 mod settings;
@@ -38,12 +41,12 @@ use envelope::{Outcome, Recipient, Reply};
 
 pub use allowance::{Rate, SiteLimits};
 pub use connection::Connections;
+pub use delivery::deliver;
 pub use lease::Leases;
 pub use schedule::Outbound;
 pub use settings::Settings;
 pub use target::{Found, Host, Place, Target};
 pub use tls::TlsPolicy;
-pub use transaction::deliver;
 
 /// One letter for some recipients of one destination.
 #[derive(Debug, Clone)]

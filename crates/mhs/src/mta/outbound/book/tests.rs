@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use envelope::{Address, BodyType, ReversePath};
+use envelope::{Address, BodyType, Reply, ReversePath};
 use storage::BodyId;
 
 use super::*;

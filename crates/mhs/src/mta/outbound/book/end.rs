@@ -1,0 +1,154 @@
+//! The ends of attempts: what they say of the destination, and what becomes of the letter and of those behind it.
+
+use envelope::Reply;
+use queue::Lane;
+
+use super::slots::Slot;
+use super::{Book, Group, Job, Now, Rest, UnderWay};
+
+/// How an attempt went, as far as the destination is concerned. See [`super::trouble::feedback`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) enum Feedback {
+    /// Nothing: the trouble was ours.
+    Nothing,
+    /// It talked to us, and answered.
+    Talked,
+    /// It talked to us, and then the connection broke.
+    Broken,
+    /// It talked to us, and asks for fewer letters.
+    Slower(Reply),
+    /// It let us in only to say that we come too often: no letter was spoken of.
+    Busy(Reply),
+    /// Nobody of it talked to us.
+    Down(Reply),
+}
+
+/// What becomes of the letter, and of what waits behind it.
+#[derive(Debug)]
+pub(in super::super) enum Ruling {
+    /// The outcomes stand as they are.
+    Settle,
+    /// The same; and the destination, that has rested, is alive again.
+    Healed,
+    /// That was no attempt: [`Book::put_back`].
+    Again,
+    /// The destination rests: the outcomes stand, and these wait without an attempt.
+    Rest(Rest, Vec<Job>),
+}
+
+impl Book {
+    /// An attempt takes long.
+    pub(in super::super) fn lingers(&mut self, attempt: u64, now: Now) {
+        let Some(under_way) = self.attempts.get_mut(&attempt) else { return };
+        under_way.slow = true;
+        self.slots.slow(&mut under_way.slot);
+        if !under_way.slot.is_slow() {
+            self.lingering.insert(attempt);
+        }
+        if let Some(site) = self.sites.get_mut(&under_way.destination) {
+            site.slow = true;
+            site.used_at = now.instant;
+        }
+    }
+
+    /// An attempt has ended. What becomes of its letter is the answer.
+    pub(in super::super) fn ended(&mut self, attempt: u64, feedback: Feedback, now: Now) -> Ruling {
+        let Some(UnderWay { destination, slot, slow }) = self.attempts.remove(&attempt) else { return Ruling::Settle };
+        self.free(attempt, slot);
+        let Some(site) = self.sites.get_mut(&destination) else { return Ruling::Settle };
+        site.under_way = site.under_way.saturating_sub(1);
+        site.used_at = now.instant;
+        let others = site.under_way;
+        let ruling = match feedback {
+            Feedback::Nothing => Ruling::Settle,
+            Feedback::Talked => {
+                site.slow = slow;
+                site.pace.success();
+                if site.rest.take().is_some() { Ruling::Healed } else { Ruling::Settle }
+            }
+            Feedback::Broken => {
+                site.slow = slow;
+                site.pace.broken(others);
+                Ruling::Settle
+            }
+            Feedback::Slower(reply) if site.pace.slow_down(now.instant) => self.lay_down(&destination, reply, now),
+            Feedback::Slower(_) => Ruling::Settle,
+            Feedback::Busy(reply) if others == 0 && site.pace.slow_down(now.instant) => {
+                self.lay_down(&destination, reply, now)
+            }
+            Feedback::Busy(_) if others == 0 => Ruling::Again,
+            Feedback::Busy(reply) | Feedback::Down(reply) if site.pace.failure(others, now.instant) => {
+                self.lay_down(&destination, reply, now)
+            }
+            Feedback::Busy(_) | Feedback::Down(_) => Ruling::Again,
+        };
+        self.consider(&destination, now.instant);
+        self.feed(&destination, now.instant);
+        ruling
+    }
+
+    /// An attempt's place is free. Where it waited beside the places, the next one that takes long waits there.
+    fn free(&mut self, attempt: u64, slot: Slot) {
+        self.slots.free(slot);
+        self.lingering.remove(&attempt);
+        while self.slots.may_linger()
+            && let Some(next) = self.lingering.pop_first()
+        {
+            if let Some(under_way) = self.attempts.get_mut(&next) {
+                self.slots.slow(&mut under_way.slot);
+            }
+        }
+    }
+
+    /// Whoever had the attempt is gone without a word.
+    pub(in super::super) fn vanished(&mut self, attempt: u64, now: Now) {
+        if let Some(UnderWay { destination, slot, .. }) = self.attempts.remove(&attempt) {
+            self.free(attempt, slot);
+            if let Some(site) = self.sites.get_mut(&destination) {
+                site.under_way = site.under_way.saturating_sub(1);
+            }
+            self.consider(&destination, now.instant);
+        }
+    }
+
+    /// A letter that was taken and not spoken of: it is the first of its lane again.
+    pub(in super::super) fn put_back(&mut self, destination: &str, lane: Lane, group: Group, now: Now) {
+        self.site(destination, now.instant).waiting.push_front(lane, group);
+        self.consider(destination, now.instant);
+    }
+
+    /// A destination rests, longer each time.
+    fn lay_down(&mut self, destination: &str, reply: Reply, now: Now) -> Ruling {
+        let times = self.rests;
+        let Some(site) = self.sites.get_mut(destination) else { return Ruling::Settle };
+        let before = site.rest.take();
+        let failures = before.as_ref().map_or(0, |rest| rest.failures).saturating_add(1);
+        let until = now.instant + times.length(failures, destination);
+        let since = before.map_or(now.wall, |rest| rest.since);
+        let rest = Rest { failures, since, tried_at: now.wall, until, reply };
+        let waiting = self.rest(destination, rest.clone(), now);
+        Ruling::Rest(rest, waiting)
+    }
+
+    /// Lets a destination rest: because nobody answered there, or because the store says so. Everything that waits for it
+    /// is handed back.
+    pub(in super::super) fn rest(&mut self, destination: &str, rest: Rest, now: Now) -> Vec<Job> {
+        let until = rest.until;
+        let site = self.site(destination, now.instant);
+        site.rest = Some(rest);
+        // What waits goes to the store, and is fetched from there when the rest is over.
+        site.parked = Some(now.instant);
+        let waiting = site.take_all();
+        self.set_timer(destination, until);
+        waiting
+    }
+
+    /// Somebody else has found a destination dead. What we know better stands.
+    pub(in super::super) fn learn(&mut self, destination: &str, rest: Rest, now: Now) {
+        let site = self.site(destination, now.instant);
+        let newer = site.rest.as_ref().is_none_or(|known| known.tried_at < rest.tried_at);
+        if newer && site.under_way == 0 && site.waiting.is_empty() {
+            self.rest(destination, rest, now);
+        }
+    }
+}
