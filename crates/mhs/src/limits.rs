@@ -32,7 +32,8 @@ pub const OUTBOUND_WINDOW_EACH: usize = 1000;
 /// store, and leaves the window to those that can be served.
 pub const OUTBOUND_AHEAD: Duration = Duration::from_secs(10);
 
-/// Of these, for one destination after a rest: no more than one letter is risked before it is known to be alive.
+/// Of these, for one destination that has not talked to us yet, or not since a rest: no more than one letter is risked
+/// before it is known to be alive.
 pub const OUTBOUND_PROBE_RECIPIENTS: usize = OUTBOUND_RECIPIENTS_MAX;
 
 /// Of one sender's recipients, at all destinations together and at one: a huge list leaves room for everybody else.

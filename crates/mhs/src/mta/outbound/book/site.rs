@@ -72,13 +72,16 @@ impl Site {
         }
     }
 
-    /// Recipients that it takes more, of all lanes. After a rest no more than one letter is risked.
+    /// Recipients that it has in hand at most, of all lanes. One that has not talked to us, or not since a rest, has one
+    /// probe under way: what waits for that in memory may only have to be written back.
+    fn most(&self) -> usize {
+        let is_known = self.rest.is_none() && self.pace.is_proven();
+        if is_known { OUTBOUND_WINDOW_EACH } else { OUTBOUND_PROBE_RECIPIENTS }
+    }
+
+    /// Recipients that it takes more, of all lanes.
     pub(super) fn room(&self, now: Instant) -> usize {
-        let most = match &self.rest {
-            _ if self.resting(now).is_some() => 0,
-            Some(_) => OUTBOUND_PROBE_RECIPIENTS,
-            None => OUTBOUND_WINDOW_EACH,
-        };
+        let most = if self.resting(now).is_some() { 0 } else { self.most() };
         most.min(self.pace.worth(now)).saturating_sub(self.used_count)
     }
 
@@ -113,7 +116,7 @@ impl Site {
 
     /// So little is in hand that more is fetched.
     pub(super) fn is_low(&self) -> bool {
-        self.used_count <= OUTBOUND_WINDOW_EACH / 2
+        self.used_count <= self.most() / 2
     }
 
     pub(super) fn class(&self) -> Class {

@@ -275,6 +275,17 @@ fn promises_are_kept_and_places_are_counted() {
     assert_eq!((room, book.used()), (100, 100));
     book.give_up("x.test", Lane(7), 100);
     assert_eq!(book.used(), 0);
+    // One that has not talked to us has a little more than its probe takes.
+    let unknown: usize = (0..9).map(|lane| book.room("x.test", Lane(lane), 90, false, now)).sum();
+    assert_eq!(unknown, OUTBOUND_PROBE_RECIPIENTS + 7 * OUTBOUND_LANE_FEW);
+    for (lane, count) in [(0, 90), (1, 10)].into_iter().chain((2..9).map(|lane| (lane, OUTBOUND_LANE_FEW))) {
+        book.give_up("x.test", Lane(lane), count);
+    }
+    assert_eq!(book.used(), 0);
+    let all = (0..9).map(|n| format!("d{n}.test")).chain((0..40).map(|n| format!("e{n}.test")));
+    for destination in all.chain(["x.test".to_owned()]) {
+        prove(&mut book, &destination, now);
+    }
     // One destination, and then one sender, has no more than its part.
     let each: usize = (0..9).map(|lane| book.room("x.test", Lane(lane), 200, false, now)).sum();
     // Those who come last are told from persons only when they have a few.
