@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Timestamp;
+
 macro_rules! unique_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -24,7 +26,7 @@ macro_rules! unique_id {
         }
 
         impl $name {
-            /// A new id, random: it tells nothing of its time, and neighbours in time are no neighbours on disk.
+            /// A new id, random: it tells nothing of its time.
             pub fn random() -> Self {
                 Self(uuid::Uuid::new_v4().as_u128())
             }
@@ -105,6 +107,16 @@ unique_id! {
 }
 
 impl MailId {
+    /// A new id that begins with the time, in milliseconds; its last ten octets are random. Letters of one time are neighbours
+    /// in the store, so that the many that come and go do not touch the pages of those that wait.
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        const RANDOM_BITS: u32 = 80;
+        let random = uuid::Uuid::new_v4().as_u128() & ((1 << RANDOM_BITS) - 1);
+        let time = u128::from(u64::try_from(at.0).unwrap_or(0)) & ((1 << (u128::BITS - RANDOM_BITS)) - 1);
+        Self(time << RANDOM_BITS | random)
+    }
+
     /// One of the letters of the queue that this one becomes when it goes on under several reverse-paths. The same number
     /// gives the same id, so that accepting it stays idempotent; 0 is the letter itself.
     #[must_use]
@@ -136,6 +148,9 @@ mod tests {
         let id = MailId::random();
         assert_eq!((id.branch(0), id.branch(2)), (id, id.branch(1).branch(1)));
         assert_ne!(id.branch(1), id);
+        let (early, late) = (MailId::new(Timestamp(1_000)), MailId::new(Timestamp(1_001)));
+        assert!(early < late && early != MailId::new(Timestamp(1_000)));
+        assert!(MailId::new(Timestamp(-1)) < early && MailId::new(Timestamp(i64::MAX)) > late);
         assert!("8zzzzzzzzzzzzzzzzzzzzzzzzz".parse::<MailId>().is_err());
         assert!("abc".parse::<SessionId>().is_err());
     }

@@ -77,7 +77,7 @@ impl Letter {
     /// A letter without recipients yet.
     pub fn new(service: Service, session: Option<SessionId>, reverse_path: ReversePath, arrived: Timestamp) -> Self {
         Self {
-            id: MailId::random(),
+            id: MailId::new(arrived),
             session,
             service,
             reverse_path,

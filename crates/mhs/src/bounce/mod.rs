@@ -207,7 +207,7 @@ fn write(
     let hostname = &context.settings.hostname;
     let from = Address::parse(&format!("MAILER-DAEMON@{hostname}")).ok()?;
     let recipients: Vec<_> = noticed.iter().map(report).collect();
-    let id = MailId::random();
+    let id = MailId::new(clock::now());
     let mark = if matches!(reader, Reader::Postmaster { .. }) { double::MARK } else { "" };
     let message_id = format!("{mark}{id}@{hostname}");
     let seed = id.to_string();

@@ -49,7 +49,7 @@ pub async fn unsent(context: &Context, letter: &Unsent<'_>) -> Result<Option<Rea
             will_retry_until: None,
         })
         .collect();
-    let id = MailId::random();
+    let id = MailId::new(now);
     let (message_id, seed) = (format!("{id}@{hostname}"), id.to_string());
     let is_ascii = header.bytes().is_ascii();
     let report = Report {

@@ -35,7 +35,7 @@ pub(super) async fn straight(
     let rows = Some((ground.store.clone(), settings.journal_days));
     let sinks = Sinks::start(sinks::Options { lines: None, rows }).map_err(|error| later("the journal", &error))?;
     let context = wiring::transfer(settings, &ground, None, sinks.journal(), net::Shutdown::new());
-    let (mail, bounce_refused, is_header_cut) = (MailId::random(), false, false);
+    let (mail, bounce_refused, is_header_cut) = (MailId::new(net::clock::now()), false, false);
     let submission = Submission { mail, uid, form, header, is_header_cut, bounce_refused };
     let outcome = hand_in(&context, settings, submission, body, verbose).await;
     sinks.stop().await;
