@@ -92,10 +92,18 @@ pub const OUTBOUND_ATTEMPTS_SLOW: usize = 500;
 /// An attempt that lasts longer than this waits for a peer that hangs, or for a large letter on a narrow line.
 pub const OUTBOUND_SLOW_AFTER: Duration = Duration::from_secs(5);
 
-/// When so many wait and other destinations want a place, a host that has not greeted for so long is broken off, and
-/// counts as unreachable. Otherwise it has the five minutes of RFC 5321 section 4.5.3.2.1; those who let clients wait for
-/// their greeting on purpose do so for less than this.
+/// When so many wait and other destinations want a place, a host that has said nothing for so long is broken off, and
+/// counts as unreachable: while a connection is opened, and from MAIL until it wants the letter. Otherwise it has the five
+/// minutes of RFC 5321 section 4.5.3.2; those who let clients wait on purpose do so for less than this.
 pub const OUTBOUND_SILENCE_CROWDED: Duration = Duration::from_secs(20);
+
+/// And so much more for each recipient of the letter: some look each of them up.
+pub const OUTBOUND_SILENCE_RECIPIENT: Duration = Duration::from_secs(1);
+
+/// Connections that are silent for longer than [`OUTBOUND_SLOW_AFTER`] while others want a place: those that wait beside the
+/// places, and half of what unproven destinations share. What is more is broken off at once, though
+/// [`OUTBOUND_SILENCE_CROWDED`] is not over. So any number of destinations that fall silent together leave places to others.
+pub const OUTBOUND_SILENT_MAX: usize = OUTBOUND_ATTEMPTS_SLOW + OUTBOUND_ATTEMPTS_UNPROVEN / 2;
 
 /// Connections that are being opened to one address of a stranger: any number of domains may lead to it. One that answers
 /// needs far fewer at a time.

@@ -45,6 +45,9 @@ pub enum Gone {
     /// TLS did not come to stand, or broke. The text says why.
     #[error("TLS: {0}")]
     Tls(String),
+    /// The peer did not go on with the handshake.
+    #[error("TLS: handshake timed out")]
+    HandshakeTimedOut,
     /// The peer is not, by its certificate, the one that had to be there.
     #[error("TLS: {0}")]
     Untrusted(Untrusted),
@@ -385,7 +388,7 @@ impl<S: Session> Conversation<S> {
             Poll::Ready(outcome) => outcome?,
             Poll::Pending => {
                 ready!(poll_until(&mut self.timer, *deadline, cx));
-                return Poll::Ready(Err(Gone::Tls("handshake timed out".into())));
+                return Poll::Ready(Err(Gone::HandshakeTimedOut));
             }
         }
         self.phase = Phase::Open;

@@ -136,9 +136,7 @@ impl Stream {
     async fn finish(mut self, begin: impl FnOnce(&mut Self) -> Result<Handshake, Gone>) -> Result<Self, Gone> {
         let mut handshake = begin(&mut self)?;
         let shake = std::future::poll_fn(|cx| self.poll_handshake(&mut handshake, cx));
-        tokio::time::timeout(HANDSHAKE_PATIENCE, shake)
-            .await
-            .map_err(|_| Gone::Tls("handshake timed out".into()))??;
+        tokio::time::timeout(HANDSHAKE_PATIENCE, shake).await.map_err(|_| Gone::HandshakeTimedOut)??;
         Ok(self)
     }
 

@@ -30,12 +30,15 @@ pub(crate) struct Seen {
     /// How often each recipient was named.
     named: HashMap<String, usize>,
     pub(crate) commands: Vec<String>,
+    pub(crate) is_well: bool,
 }
 
 /// How it behaves.
 pub(crate) struct Manner {
     /// By the number of the connection, from 1. An empty one is never said.
     pub(crate) greeting: fn(usize) -> &'static str,
+    /// The verb that is not answered, nor anything after it, until [`Seen::is_well`].
+    pub(crate) silent_at: &'static str,
     pub(crate) extensions: &'static [&'static str],
     /// By the recipient and how often it was named before.
     pub(crate) recipient: fn(&str, usize) -> &'static str,
@@ -51,6 +54,7 @@ impl Default for Manner {
     fn default() -> Self {
         Self {
             greeting: |_| "220 peer",
+            silent_at: "",
             extensions: &["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"],
             recipient: |_, _| "250 2.1.5 fine",
             drops_on: 0,
@@ -134,6 +138,11 @@ async fn talk(stream: TcpStream, manner: &Manner, seen: &Mutex<Seen>, number: us
         let line = line.trim_end().to_owned();
         seen.lock().unwrap().commands.push(line.clone());
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+        if verb == manner.silent_at && !seen.lock().unwrap().is_well {
+            // The other side goes away some time.
+            while stream.read_line(&mut String::new()).await? > 0 {}
+            return Ok(());
+        }
         match verb.as_str() {
             "EHLO" => {
                 let mut lines: Vec<&str> = vec!["peer"];

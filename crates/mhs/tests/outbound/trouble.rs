@@ -107,6 +107,52 @@ async fn a_silent_host_is_left_and_another_one_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_falls_silent_is_asked_by_one_letter_at_a_time() {
+    for verb in ["MAIL", "RCPT", "DATA"] {
+        let world = World::with(Wishes { patience: Duration::from_millis(300), ..Wishes::default() }).await;
+        let manner = Manner { silent_at: verb, extensions: &["8BITMIME"], ..Manner::default() };
+        let peer = Peer::start(world.at(1), manner).await;
+        for n in 0..6 {
+            world.send(&[&format!("r{n}@patras.test")]).await;
+        }
+        let names = format!("did not answer {verb} in time");
+        world
+            .until("a rest after the second probe", async || {
+                let sites = world.context.queue.sites(10, net::clock::now()).await.unwrap();
+                let said = |rest: &queue::Rest| rest.last_reply.as_deref().is_some_and(|reply| reply.contains(&names));
+                sites.iter().filter_map(|site| site.rest.as_ref()).any(|rest| rest.failures >= 2 && said(rest))
+            })
+            .await;
+        {
+            let mut seen = peer.seen.lock().unwrap();
+            assert_eq!(seen.most, 1, "{verb}");
+            seen.is_well = true;
+        }
+        world.until_empty().await;
+        assert_eq!(peer.letters().len(), 6, "{verb}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_falls_silent_is_left_for_another_host() {
+    let wishes = Wishes {
+        patience: Duration::from_millis(300),
+        mx: vec![("patras.test.", 10, "mx1.patras.test."), ("patras.test.", 20, "mx2.patras.test.")],
+        hosts: vec![("mx1.patras.test.", 1), ("mx2.patras.test.", 2)],
+        ..Wishes::default()
+    };
+    let world = World::with(wishes).await;
+    let silent = Peer::start(world.at(1), Manner { silent_at: "MAIL", ..Manner::default() }).await;
+    let second = Peer::start(world.at(2), Manner::default()).await;
+    for n in 0..4 {
+        world.send(&[&format!("r{n}@patras.test")]).await;
+        world.until_empty().await;
+    }
+    assert_eq!(silent.seen.lock().unwrap().connections, 1, "it is remembered");
+    assert_eq!(second.letters().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_letter_is_refused_after_its_last_octet() {
     let world = World::new().await;
     let body = |_| "554 5.6.0 this is spam";

@@ -62,6 +62,34 @@ async fn an_mx_must_be_a_name_and_may_be_an_alias() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_never_ends_is_silence() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let way = format!("smtps://{}", listener.local_addr().unwrap());
+    let listening = tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            held.push(listener.accept().await.unwrap());
+        }
+    });
+    let routes = vec![route("patras.test", &[&way], Options::default())];
+    let patience = std::time::Duration::from_millis(300);
+    let world = World::with(Wishes { routes, patience, ..Wishes::default() }).await;
+    for n in 0..4 {
+        world.send(&[&format!("r{n}@patras.test")]).await;
+    }
+    world
+        .until("a rest after the second probe", async || {
+            let sites = world.context.queue.sites(10, net::clock::now()).await.unwrap();
+            let said = |reply: &str| reply.contains("handshake timed out");
+            let mut rests = sites.iter().filter_map(|site| site.rest.as_ref());
+            rests.any(|rest| rest.failures >= 2 && rest.last_reply.as_deref().is_some_and(said))
+        })
+        .await;
+    assert!(world.events("tls-failed").len() >= 2);
+    listening.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_family_before_the_other_or_alone() {
     let hosts_known = vec![("mx.patras.test.", 1), ("mx.patras.test.", 2), ("old.test.", 3)];
     let wishes = Wishes { hosts: hosts_known, v6: vec!["mx.patras.test."], ..Wishes::default() };

@@ -205,6 +205,7 @@ impl World {
             wishes.doors.iter().map(|last| SocketAddr::from(([127, net[0], net[1], *last], settings.port))).collect();
         settings.patience.greeting = wishes.patience;
         settings.patience.command = wishes.patience;
+        settings.patience.data = wishes.patience;
         settings.patience.body_end = wishes.patience;
         let running = Some(tokio::spawn(Outbound::run(context.clone(), settings.clone())));
         Self { context, notes, port, net, running, settings, collecting, _dns: dns, _folder: folder }

@@ -214,6 +214,13 @@ impl Client {
         self.usable()
     }
 
+    /// The service waits no longer for an answer: as if the patience were over. What was under way ends with
+    /// [`Problem::Timeout`].
+    pub fn give_up(&mut self, now: Instant) {
+        self.since = now;
+        self.lose(Problem::Timeout);
+    }
+
     /// Where the dialogue stands.
     pub fn phase(&self) -> Phase {
         match &self.state {

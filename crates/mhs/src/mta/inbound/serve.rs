@@ -95,8 +95,10 @@ impl Visit {
                 Ok(Some(event)) => self.serve_event(event).await,
                 Ok(None) => return self.session().parting().to_owned(),
                 Err(gone) => {
-                    if let Gone::Tls(reason) = &gone {
-                        self.record(Happened::TlsFailed { reason: reason.clone() });
+                    match &gone {
+                        Gone::Tls(reason) => self.record(Happened::TlsFailed { reason: reason.clone() }),
+                        Gone::HandshakeTimedOut => self.record(Happened::TlsFailed { reason: gone.to_string() }),
+                        _ => {}
                     }
                     return gone.to_string();
                 }

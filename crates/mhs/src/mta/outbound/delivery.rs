@@ -34,6 +34,7 @@ pub async fn deliver(context: &Context, connections: &Connections, target: &Targ
         host: None,
         dsn_offered: false,
         broken: false,
+        stalled: None,
         late: false,
         dialogue: None,
         last: Reply::new(451, (4, 4, 1), "no host to ask"),
@@ -119,7 +120,7 @@ impl Progress<'_> {
                 return true;
             }
             self.tell_passed_over();
-            match self.carry(connection, letter).await {
+            match self.carry(connections, connection, letter).await {
                 Carried::Usable(connection) => connections.put(journaled, *connection),
                 Carried::Broken(connection, reason) => {
                     self.broken = true;

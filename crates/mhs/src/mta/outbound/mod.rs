@@ -91,6 +91,8 @@ pub struct Attempted {
     pub site_down: Option<Reply>,
     /// Somebody talked to us, and the connection broke before the letter's end.
     pub broken: bool,
+    /// The last host that was asked was ready for a letter, and then said nothing.
+    pub stalled: Option<Reply>,
     /// The next hop offered DSN, so that telling the sender of success is its business (RFC 3461 section 5.2.2).
     pub dsn_offered: bool,
     /// What was said with the last host that was talked to, 4 KiB at most, secrets masked; none when it

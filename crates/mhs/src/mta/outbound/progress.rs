@@ -25,6 +25,8 @@ pub(super) struct Progress<'a> {
     pub(super) dsn_offered: bool,
     /// A connection broke amid the letter.
     pub(super) broken: bool,
+    /// The last host that was asked let us in, and then said nothing.
+    pub(super) stalled: Option<Reply>,
     /// The leases are over, or the work is: what has no outcome goes back as it was. Nothing that was found says anything
     /// of it.
     pub(super) late: bool,
@@ -160,7 +162,7 @@ impl Progress<'_> {
         let (outcomes, said) =
             each.map(|(outcome, said)| outcome.map_or_else(later, |outcome| (outcome, said))).unzip();
         let site_down = nobody_reached.then_some(last.clone());
-        let (broken, dsn_offered) = (self.broken, self.dsn_offered);
-        Attempted { outcomes, back, said, host: self.host, site_down, broken, dsn_offered, dialogue: self.dialogue }
+        let Self { host, broken, stalled, dsn_offered, dialogue, .. } = self;
+        Attempted { outcomes, back, said, host, site_down, broken, stalled, dsn_offered, dialogue }
     }
 }

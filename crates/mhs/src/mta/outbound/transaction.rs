@@ -5,12 +5,13 @@ use net::clock;
 use protocol::smtp::client::{Event, Phase, Problem, Report};
 use protocol::{Session, Step};
 
-use super::connection::Connection;
+use super::connection::{Connection, Connections};
 use super::desk::now;
 use super::letter::Letter;
 use super::progress::{Progress, too_late};
-use super::{Host, Leases, require_tls};
+use super::{Host, Leases, require_tls, trouble};
 use crate::Context;
+use crate::limits::OUTBOUND_SILENCE_RECIPIENT;
 
 /// What is left of a connection after it carried a letter.
 pub(super) enum Carried {
@@ -21,7 +22,12 @@ pub(super) enum Carried {
 
 impl Progress<'_> {
     /// As many transactions on one connection as it takes.
-    pub(super) async fn carry(&mut self, mut connection: Connection, letter: &Letter) -> Carried {
+    pub(super) async fn carry(
+        &mut self,
+        connections: &Connections,
+        mut connection: Connection,
+        letter: &Letter,
+    ) -> Carried {
         loop {
             let mut open = self.open();
             let at_once = connection.extensions.recipients_max.filter(|max| *max > 0).unwrap_or(u64::MAX);
@@ -33,7 +39,9 @@ impl Progress<'_> {
                 Ok(envelope) => envelope,
                 Err(error) => return self.body_failed(connection, &error),
             };
-            let report = match transact(self.context, &mut connection, envelope, letter, &self.batch.leases).await {
+            let transaction =
+                transact(self.context, connections, &mut connection, envelope, letter, &self.batch.leases);
+            let report = match transaction.await {
                 Ok(Some(report)) => report,
                 Ok(None) => return self.broken_off(connection, &open),
                 Err(error) => return self.body_failed(connection, &error),
@@ -49,6 +57,10 @@ impl Progress<'_> {
             let went_well = report.problem.is_none() && report.recipients.iter().all(Reply::is_positive);
             self.dialogue = (!went_well).then(|| dialogue_with(&mut connection));
             self.note(&connection, &open, &report);
+            self.stalled = trouble::stalled(&connection.host, &report);
+            if self.stalled.is_some() {
+                connections.note_black_hole(&connection.host.place);
+            }
             if let Some(problem) = report.problem {
                 return Carried::Broken(Box::new(connection), problem.to_string());
             }
@@ -136,9 +148,11 @@ pub(super) async fn while_working<T>(context: &Context, answer: impl Future<Outp
 }
 
 /// One transaction; none when the leases ended before the letter's last line, or the work before its first octet: who has
-/// none of it yet loses nothing. An error is our own store's.
+/// none of it yet loses nothing. Until then who is silent is broken off when others want the place. An error is our own
+/// store's.
 async fn transact(
     context: &Context,
+    connections: &Connections,
     connection: &mut Connection,
     envelope: Envelope,
     letter: &Letter,
@@ -148,16 +162,24 @@ async fn transact(
     let octets = letter.octets();
     let conversation = &mut connection.conversation;
     conversation.session().send(clock::instant(), envelope, Some(octets));
-    let (mut at, mut has_begun) = (0, false);
+    let mut at = 0;
+    let more_for_many = OUTBOUND_SILENCE_RECIPIENT.saturating_mul(u32::try_from(recipients).unwrap_or(u32::MAX));
+    let mut waiting = Some(connections.wait(clock::instant() + more_for_many));
     loop {
-        let event = match has_begun {
-            true => Some(conversation.next().await),
-            false => while_working(context, conversation.next()).await,
+        let event = match &waiting {
+            None => conversation.next().await,
+            Some(waiting) => match while_working(context, waiting.unless_broken_off(conversation.next())).await {
+                None => return Ok(None),
+                Some(Some(event)) => event,
+                Some(None) => {
+                    conversation.session().give_up(clock::instant());
+                    continue;
+                }
+            },
         };
-        let Some(event) = event else { return Ok(None) };
         match event {
             Ok(Some(Event::WantBody)) => {
-                has_begun = true;
+                waiting = None;
                 let piece = letter.piece(at).await?;
                 at += piece.len() as u64;
                 let last = at >= octets || piece.is_empty();

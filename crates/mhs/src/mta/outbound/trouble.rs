@@ -17,6 +17,7 @@
 //! |---|---|
 //! | an answer, whatever it is | it is alive: perhaps one connection more |
 //! | a broken connection | one connection fewer |
+//! | silence, once it was ready for a letter | one connection until somebody talks to us; alone: it rests |
 //! | "too many", "slow down" | a pause, and half of the connections |
 //! | nobody talked to us | beside other connections: fewer of them; alone: it rests |
 //!
@@ -93,6 +94,19 @@ pub(super) fn outcome(reply: Reply) -> Outcome {
     }
 }
 
+/// What is said of a host that was ready for a letter and then fell silent before it heard one octet of it. Whoever is silent
+/// afterwards may be at work on the letter.
+pub(super) fn stalled(host: &Host, report: &Report) -> Option<Reply> {
+    let is_stall = report.problem == Some(Problem::Timeout) && report.phase < Phase::Body;
+    let asked = match report.phase {
+        Phase::Recipient => "RCPT",
+        Phase::Data => "DATA",
+        _ => "MAIL",
+    };
+    let text = || format!("{} was ready for mail, and did not answer {asked} in time", host.public_name());
+    is_stall.then(|| Reply::new(451, (4, 4, 2), text()))
+}
+
 /// What an attempt says about the destination.
 pub(super) fn feedback(attempted: &Attempted) -> Feedback {
     // It was broken off by us, and not for anything that the destination did.
@@ -101,6 +115,9 @@ pub(super) fn feedback(attempted: &Attempted) -> Feedback {
     }
     if let Some(reply) = &attempted.site_down {
         return if is_hurried(reply) { Feedback::Busy(reply.clone()) } else { Feedback::Down(reply.clone()) };
+    }
+    if let Some(reply) = &attempted.stalled {
+        return Feedback::Stalled(reply.clone());
     }
     let replies = || attempted.outcomes.iter().map(Outcome::reply);
     match replies().find(|reply| is_hurried(reply)) {
@@ -164,9 +181,9 @@ pub(super) fn unreachable(host: &Host, error: &ConnectError) -> Useless {
     Useless::found(Reply::new(451, (4, 4, 1), text))
 }
 
-/// A host that had not greeted when others wanted its place.
+/// A host that was silent, before it was ready for a letter, when others wanted its place.
 pub(super) fn silent(host: &Host) -> Useless {
-    let text = format!("{} did not greet in time, and others wait", host.public_name());
+    let text = format!("{} was silent for too long, and others wait", host.public_name());
     Useless::found(Reply::new(451, (4, 4, 1), text))
 }
 
@@ -178,7 +195,8 @@ pub(super) fn busy(host: &Host) -> Useless {
 
 /// A connection that ended while it was being set up.
 pub(super) fn gone(gone: &Gone) -> Useless {
-    let detail = if matches!(gone, Gone::Tls(_) | Gone::Untrusted(_)) { (4, 7, 5) } else { (4, 4, 2) };
+    let detail =
+        if matches!(gone, Gone::Tls(_) | Gone::HandshakeTimedOut | Gone::Untrusted(_)) { (4, 7, 5) } else { (4, 4, 2) };
     Useless::found(Reply::new(451, detail, format!("the connection ended: {gone}")))
 }
 
@@ -251,6 +269,7 @@ mod tests {
             back: vec![false, false],
             outcomes: vec![outcome(Reply::plain(250, "ok")), outcome(reply)],
             broken,
+            stalled: None,
             dsn_offered: false,
             dialogue: None,
         }
@@ -277,6 +296,7 @@ mod tests {
                 Feedback::Nothing => "nothing",
                 Feedback::Talked => "talked",
                 Feedback::Broken => "broken",
+                Feedback::Stalled(_) => "stalled",
                 Feedback::Slower(_) => "slower",
                 Feedback::Busy(_) => "busy",
                 Feedback::Down(_) => "down",
@@ -287,6 +307,31 @@ mod tests {
             let late = attempted(Reply::new(451, (4, 3, 0), "it took so long"), false, broken);
             let late = Attempted { back: vec![false, true], ..late };
             assert!(matches!(feedback(&late), Feedback::Nothing));
+        }
+    }
+
+    #[test]
+    fn who_falls_silent_counts_as_hardly_there() {
+        let place = Place::Tcp("192.0.2.1:25".parse().unwrap());
+        let host = Host { name: "mx.x.test".to_owned(), place, mx_of: None };
+        for (problem, phase, asked) in [
+            (Some(Problem::Timeout), Phase::Mail, Some("MAIL")),
+            (Some(Problem::Timeout), Phase::Recipient, Some("RCPT")),
+            (Some(Problem::Timeout), Phase::Data, Some("DATA")),
+            (Some(Problem::Timeout), Phase::Body, None),
+            (Some(Problem::Timeout), Phase::BodyEnd, None),
+            (Some(Problem::Closed), Phase::Mail, None),
+            (None, Phase::Recipient, None),
+        ] {
+            let silence = Reply::new(451, (4, 4, 2), "x");
+            let report = Report { problem, ..report(std::slice::from_ref(&silence), false, phase) };
+            let found = stalled(&host, &report);
+            assert_eq!(found.is_some(), asked.is_some(), "{phase:?}");
+            if let (Some(reply), Some(asked)) = (found, asked) {
+                assert!(reply.text.contains(asked), "{reply}");
+                let attempted = Attempted { stalled: Some(reply.clone()), ..attempted(silence, false, true) };
+                assert_eq!(feedback(&attempted), Feedback::Stalled(reply));
+            }
         }
     }
 

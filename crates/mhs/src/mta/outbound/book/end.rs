@@ -15,6 +15,8 @@ pub(in super::super) enum Feedback {
     Talked,
     /// It talked to us, and then the connection broke.
     Broken,
+    /// It was ready for a letter, and then said nothing.
+    Stalled(Reply),
     /// It talked to us, and asks for fewer letters.
     Slower(Reply),
     /// It let us in only to say that we come too often: no letter was spoken of.
@@ -70,6 +72,10 @@ impl Book {
                 site.slow = slow;
                 site.pace.broken(others);
                 Ruling::Settle
+            }
+            Feedback::Stalled(reply) => {
+                site.slow = slow;
+                if site.pace.stalled(others) { self.lay_down(&destination, reply, now) } else { Ruling::Settle }
             }
             Feedback::Slower(reply) if site.pace.slow_down(now.instant) => self.lay_down(&destination, reply, now),
             Feedback::Slower(_) => Ruling::Settle,

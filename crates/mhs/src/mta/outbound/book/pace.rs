@@ -129,6 +129,13 @@ impl Pace {
         self.shrink(others.max(1));
     }
 
+    /// It let us in and then fell silent: one connection asks whether it will talk again. Answers whether the destination
+    /// counts as dead: nobody else is at work there who knows better.
+    pub(super) fn stalled(&mut self, others: usize) -> bool {
+        self.forget();
+        others == 0
+    }
+
     fn shrink(&mut self, count: usize) {
         self.window = self.window.saturating_sub(WHOLE).min(count as u64 * WHOLE).max(WHOLE);
     }
@@ -195,6 +202,19 @@ mod tests {
         // The last one that fails means death, and what was learned is forgotten.
         assert!(pace.failure(0, now));
         assert!(!pace.is_proven());
+    }
+
+    #[test]
+    fn who_falls_silent_has_one_connection() {
+        let now = Instant::now();
+        let mut pace = Pace::new(SiteLimits::default());
+        (0..100).for_each(|_| pace.success());
+        assert!(pace.connections(now) > 5);
+        assert!(!pace.stalled(7));
+        assert_eq!(pace.connections(now), 1);
+        pace.success();
+        assert_eq!(pace.connections(now), 5, "one of the others had an answer");
+        assert!(pace.stalled(0));
     }
 
     #[test]

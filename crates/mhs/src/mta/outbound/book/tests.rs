@@ -192,6 +192,32 @@ fn a_refusal_beside_others_is_no_death() {
 }
 
 #[test]
+fn who_falls_silent_is_asked_by_one_letter() {
+    let (mut book, now) = (book(), begin());
+    prove(&mut book, "x.test", now);
+    book.add(many("x.test", 50), now);
+    let mut attempts = book.start(now);
+    assert_eq!(attempts.len(), 5);
+    let stalled = || Feedback::Stalled(Reply::new(451, (4, 4, 2), "no answer to MAIL"));
+    // The others may know better; nobody else begins meanwhile.
+    let last = attempts.pop().unwrap();
+    for attempt in attempts {
+        assert!(matches!(book.ended(attempt.id, stalled(), now), Ruling::Settle));
+        assert!(book.start(now).is_empty() && book.follow("x.test", now).is_none());
+    }
+    let Ruling::Rest(rest, waiting) = book.ended(last.id, stalled(), now) else { panic!() };
+    assert_eq!((rest.failures, waiting.len()), (1, 45));
+    assert!(rest.reply.text.contains("MAIL"));
+    drop((last, waiting));
+    let now = Now { instant: rest.until, ..now };
+    book.add(many("x.test", 3), now);
+    let probe = book.start(now);
+    assert_eq!(probe.len(), 1);
+    assert!(matches!(book.ended(probe[0].id, Feedback::Talked, now), Ruling::Healed));
+    assert_eq!(book.start(now).len(), 2);
+}
+
+#[test]
 fn who_is_busy_is_asked_later_and_not_given_up() {
     let (mut book, now) = (book(), begin());
     prove(&mut book, "x.test", now);

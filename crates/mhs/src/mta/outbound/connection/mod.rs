@@ -7,6 +7,7 @@
 mod open;
 mod openings;
 mod sign_in;
+pub(super) mod silences;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,7 +19,7 @@ use journal::{Event as Happened, Service};
 use net::{Conversation, Stream, clock};
 use protocol::smtp::client::{Client, Extensions};
 
-use self::openings::Openings;
+use self::openings::{Openings, Waiting};
 use super::letter::Converting;
 use super::tls::demand::{Demand, Level};
 use super::tls::{self, TlsPolicy};
@@ -26,7 +27,7 @@ use super::{Host, Place, Settings, Target};
 use crate::Context;
 use crate::limits::{
     OUTBOUND_BLACK_HOLE_MEMORY, OUTBOUND_BLACK_HOLES_MAX, OUTBOUND_IDLE_EACH, OUTBOUND_IDLE_MAX,
-    OUTBOUND_IDLE_PATIENCE, OUTBOUND_MAILS_MAX, OUTBOUND_SILENCE_CROWDED,
+    OUTBOUND_IDLE_PATIENCE, OUTBOUND_MAILS_MAX,
 };
 use crate::route::Protocol;
 
@@ -132,7 +133,7 @@ impl Connections {
     }
 
     /// Nothing came back from there.
-    fn note_black_hole(&self, place: &Place) {
+    pub(super) fn note_black_hole(&self, place: &Place) {
         let now = clock::instant();
         let mut idle = self.lock();
         if idle.black_holes.len() >= OUTBOUND_BLACK_HOLES_MAX {
@@ -148,9 +149,14 @@ impl Connections {
         self.lock().black_holes.remove(place);
     }
 
-    /// So many wait for a place, and there is none: as many that have waited long for a greeting give up theirs.
+    /// So many wait for a place, and there is none: as many that have waited long for a word of the other side give up theirs.
     pub(super) fn make_room(&self, wanted: usize) {
-        self.openings.break_off(wanted, OUTBOUND_SILENCE_CROWDED, clock::instant());
+        self.openings.make_room(wanted, clock::instant());
+    }
+
+    /// A letter is begun, and the other side has its say until then.
+    pub(super) fn wait(&self, since: Instant) -> Waiting {
+        self.openings.wait(since)
     }
 
     /// Keeps a connection for the next letter, or says goodbye where that is no use.

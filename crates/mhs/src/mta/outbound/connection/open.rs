@@ -88,9 +88,13 @@ impl Connections {
         let stream = self.stream(way).await.map_err(Failure::Other)?;
         let session = SessionId::random();
         context.connected(session, &stream);
-        let mut conversation = match self.conversation(way, stream, encrypt).await {
+        let beginning = way.opening.unless_broken_off(self.conversation(way, stream, encrypt)).await;
+        let mut conversation = match beginning.unwrap_or(Err(Gone::HandshakeTimedOut)) {
             Ok(conversation) => conversation,
             Err(gone) => {
+                if matches!(gone, Gone::HandshakeTimedOut) {
+                    self.note_black_hole(&host.place);
+                }
                 let reason = gone.to_string();
                 context.record(session, Happened::TlsFailed { reason: reason.clone() });
                 let (bytes_in, bytes_out, service) = (0, 0, Service::Outbound);
@@ -108,7 +112,11 @@ impl Connections {
             }
         };
         if let (Ok(_), Some(credentials)) = (&outcome, &target.credentials) {
-            let signed_in = sign_in::sign_in(context, session, &mut conversation, credentials, way.key.tls).await;
+            let signing_in = sign_in::sign_in(context, session, &mut conversation, credentials, way.key.tls);
+            let signed_in = way.opening.unless_broken_off(signing_in).await.unwrap_or_else(|| {
+                self.note_black_hole(&host.place);
+                Err(trouble::silent(host))
+            });
             outcome = signed_in.map(|()| conversation.session().extensions().clone()).map_err(Failure::Other);
         }
         match outcome {
@@ -174,7 +182,8 @@ impl Connections {
         let name = HostName::parse(&way.host.name);
         if way.target.protocol == Protocol::Smtps {
             let name = name.map_err(|_| Gone::Tls(format!("{} is no name for a certificate", way.host.name)))?;
-            let stream = stream.connect_tls(&client_tls, &name).await?;
+            let shaking = tokio::time::timeout(settings.patience.command, stream.connect_tls(&client_tls, &name));
+            let stream = shaking.await.unwrap_or(Err(Gone::HandshakeTimedOut))?;
             stream.tls().cloned().into_iter().for_each(|tls| client.implicit_tls(tls));
             return Ok(Conversation::new(stream, client, Upgrade::Never));
         }
@@ -216,7 +225,9 @@ async fn greet(conversation: &mut Conversation<Client>, encrypt: bool, demanded:
             Ok(Some(Event::Lost { problem, .. })) => return Err(Failure::Other(trouble::problem(&problem))),
             Ok(Some(_)) => {}
             Ok(None) => return Err(Failure::Other(trouble::gone(&Gone::Peer))),
-            Err(gone @ (Gone::Tls(_) | Gone::Untrusted(_))) => return Err(Failure::Tls(untrusted(gone))),
+            Err(gone @ (Gone::Tls(_) | Gone::HandshakeTimedOut | Gone::Untrusted(_))) => {
+                return Err(Failure::Tls(untrusted(gone)));
+            }
             // Some hang up where they cannot agree.
             Err(gone) if session.phase() == Phase::StartTls => return Err(Failure::Tls(untrusted(gone))),
             Err(gone) => return Err(Failure::Other(trouble::gone(&gone))),
@@ -229,6 +240,7 @@ fn untrusted(gone: Gone) -> Untrusted {
     match gone {
         Gone::Untrusted(why) => why,
         Gone::Tls(reason) => Untrusted { fault: TlsFault::Broken, reason },
+        Gone::HandshakeTimedOut => Untrusted { fault: TlsFault::Broken, reason: "handshake timed out".to_owned() },
         gone => Untrusted { fault: TlsFault::Broken, reason: gone.to_string() },
     }
 }

@@ -1,36 +1,40 @@
-//! Connections that are being opened: how many to one address at once, and which are broken off when others want their
-//! places. A host that accepts a connection and then says nothing would hold a place for five minutes
-//! (RFC 5321 section 4.5.3.2.1).
+//! Connections that are being opened, how many to one address at once; and all who wait for a word of the other side, of
+//! whom some are broken off when others want their places ([`silences`]).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
+use super::silences::{Key, Silences};
 use crate::limits::{OUTBOUND_OPENING_EACH, OUTBOUND_OPENING_PATIENCE};
 
-/// All that are being opened. Cheap to clone; every clone is the same one.
+/// All of them. Cheap to clone; every clone is the same one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Openings(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    begun: u64,
-    /// Those that wait longest first.
-    under_way: BTreeMap<(Instant, u64), Arc<Notify>>,
+    silences: Silences<Arc<Notify>>,
     by_address: HashMap<IpAddr, Weak<Semaphore>>,
 }
 
-/// One of them, until it is dropped.
+/// A connection that is being opened, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Opening {
-    openings: Openings,
-    key: (Instant, u64),
-    broken_off: Arc<Notify>,
+    waiting: Waiting,
     /// None for a socket on this machine, and a host that the operator named.
     _turn: Option<OwnedSemaphorePermit>,
+}
+
+/// Somebody who waits for a word of the other side, until it is dropped.
+#[derive(Debug)]
+pub(in crate::mta::outbound) struct Waiting {
+    openings: Openings,
+    key: Key,
+    broken_off: Arc<Notify>,
 }
 
 impl Openings {
@@ -48,19 +52,19 @@ impl Openings {
             }
             None => None,
         };
-        let broken_off = Arc::new(Notify::new());
-        let mut state = self.lock();
-        state.begun += 1;
-        let key = (since, state.begun);
-        state.under_way.insert(key, broken_off.clone());
-        Some(Opening { openings: self.clone(), key, broken_off, _turn: turn })
+        Some(Opening { waiting: self.wait(since), _turn: turn })
     }
 
-    /// Breaks off so many, of those that have waited for as long at least; the longest first.
-    pub(super) fn break_off(&self, count: usize, waited: Duration, now: Instant) {
-        let state = self.lock();
-        let late = state.under_way.iter().take_while(|((since, _), _)| now.saturating_duration_since(*since) >= waited);
-        late.take(count).for_each(|(_, broken_off)| broken_off.notify_one());
+    /// Somebody waits for a word since then.
+    pub(super) fn wait(&self, since: Instant) -> Waiting {
+        let broken_off = Arc::new(Notify::new());
+        let key = self.lock().silences.begin(since, broken_off.clone());
+        Waiting { openings: self.clone(), key, broken_off }
+    }
+
+    /// So many places are wanted: breaks off those whose time is over.
+    pub(super) fn make_room(&self, wanted: usize, now: Instant) {
+        self.lock().silences.given_up(wanted, now).for_each(|broken_off| broken_off.notify_one());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -74,7 +78,7 @@ impl State {
             return turns;
         }
         // As many as are in use may stand here without use.
-        if self.by_address.len() > 2 * self.under_way.len() {
+        if self.by_address.len() > 2 * self.silences.len() {
             self.by_address.retain(|_, turns| turns.strong_count() > 0);
         }
         let turns = Arc::new(Semaphore::new(OUTBOUND_OPENING_EACH));
@@ -84,8 +88,15 @@ impl State {
 }
 
 impl Opening {
-    /// Waits for something; `None` when it was broken off before.
+    /// As [`Waiting::unless_broken_off`].
     pub(super) async fn unless_broken_off<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.waiting.unless_broken_off(work).await
+    }
+}
+
+impl Waiting {
+    /// Waits for something; `None` when it was broken off before.
+    pub(in crate::mta::outbound) async fn unless_broken_off<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             done = work => Some(done),
@@ -94,9 +105,9 @@ impl Opening {
     }
 }
 
-impl Drop for Opening {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        self.openings.lock().under_way.remove(&self.key);
+        self.openings.lock().silences.end(self.key);
     }
 }
 
@@ -107,25 +118,22 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_waits_longest_is_broken_off() {
+    async fn who_is_given_up_waits_no_more() {
         let (openings, start) = (Openings::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         let young = openings.begin(None, at(15)).await.unwrap();
-        let (old, older) = (openings.begin(None, at(2)).await.unwrap(), openings.begin(None, at(1)).await.unwrap());
-        let is_broken = async |opening: &Opening| opening.unless_broken_off(std::future::ready(())).await.is_none();
-        let waits = async |opening: &Opening| {
-            tokio::time::timeout(Duration::from_millis(20), opening.unless_broken_off(pending::<()>())).await.is_err()
+        let (old, older) = (openings.wait(at(2)), openings.begin(None, at(1)).await.unwrap());
+        let waits = async |waiting: &Waiting| {
+            tokio::time::timeout(Duration::from_millis(20), waiting.unless_broken_off(pending::<()>())).await.is_err()
         };
-        openings.break_off(1, Duration::from_secs(20), at(20));
-        assert!(waits(&older).await, "nobody has waited for so long");
-        openings.break_off(1, Duration::from_secs(10), at(20));
-        assert!(waits(&old).await && waits(&young).await && !waits(&older).await);
+        openings.make_room(1, at(30));
+        assert!(waits(&old).await && waits(&young.waiting).await && !waits(&older.waiting).await);
         drop(older);
-        openings.break_off(9, Duration::from_secs(10), at(20));
-        assert!(!waits(&old).await && waits(&young).await);
+        openings.make_room(9, at(30));
+        assert!(!waits(&old).await && waits(&young.waiting).await);
         // What is done is done.
-        openings.break_off(9, Duration::ZERO, at(20));
-        assert!(!is_broken(&young).await);
+        openings.make_room(9, at(60));
+        assert!(young.unless_broken_off(std::future::ready(())).await.is_some());
     }
 
     #[tokio::test]
@@ -143,6 +151,6 @@ mod tests {
         assert!(begin(address("192.0.2.1")).await.is_some());
         held.clear();
         let state = openings.lock();
-        assert!(state.under_way.is_empty() && state.by_address.len() <= 2);
+        assert!(state.silences.len() == 0 && state.by_address.len() <= 2);
     }
 }

@@ -6,7 +6,7 @@ use envelope::{Outcome, Reply};
 use protocol::smtp::client::{Phase, Problem, Report};
 
 use super::super::trouble::{self, Verdict};
-use super::super::{Attempted, Batch};
+use super::super::{Attempted, Batch, Host, Place};
 use super::Chance;
 
 pub(super) const SECOND: i64 = 1000;
@@ -21,6 +21,8 @@ pub(super) enum Manner {
     Slow(i64),
     /// Takes connections, or not even that, and says nothing.
     Hanging,
+    /// From this moment on it is ready for each letter, and does not answer to MAIL. Before that it is healthy.
+    SilentFrom(i64),
     /// Takes a recipient's letter this long after it first heard of it.
     Greylisting(i64),
     /// Refuses half of the recipients for ever.
@@ -53,6 +55,8 @@ pub(super) struct Server {
     pub(super) manner: Manner,
     pub(super) open: usize,
     pub(super) open_max: usize,
+    /// Attempts in all.
+    pub(super) played: usize,
     /// Attempts that found nobody.
     pub(super) in_vain: usize,
     greeted: BTreeMap<String, i64>,
@@ -66,19 +70,22 @@ pub(super) struct Played {
     pub(super) takes: Vec<(i64, Vec<usize>)>,
     /// We never hear that it did.
     pub(super) unheard: bool,
+    /// The other side says nothing all the while: we may break it off.
+    pub(super) silent: bool,
     pub(super) ends_after: i64,
     pub(super) attempted: Attempted,
 }
 
 impl Server {
     pub(super) fn new(manner: Manner) -> Self {
-        Self { manner, open: 0, open_max: 0, in_vain: 0, greeted: BTreeMap::new(), taken: VecDeque::new() }
+        Self { manner, open: 0, open_max: 0, played: 0, in_vain: 0, greeted: BTreeMap::new(), taken: VecDeque::new() }
     }
 
     /// An attempt begins.
     pub(super) fn play(&mut self, batch: &Batch, at: i64, chance: &mut Chance) -> Played {
         let open = self.open;
         self.open += 1;
+        self.played += 1;
         self.open_max = self.open_max.max(self.open);
         if let Some((reply, after)) = self.turns_away(open, at, chance) {
             self.in_vain += 1;
@@ -88,6 +95,9 @@ impl Server {
         match self.manner {
             Manner::Slow(each) => pace += each,
             Manner::Thorough(each) => pace = each * batch.recipients.len() as i64,
+            Manner::SilentFrom(when) if at >= when => {
+                return broken(batch, Phase::Mail, Problem::Timeout, 300 * SECOND);
+            }
             Manner::Hanging => return broken(batch, Phase::Recipient, Problem::Timeout, 300 * SECOND),
             Manner::Dying if chance.once_in(4) => return dies(batch, pace, chance),
             _ => {}
@@ -126,6 +136,7 @@ impl Server {
                 return Played {
                     takes,
                     unheard: false,
+                    silent: false,
                     ends_after: over + pace / 4,
                     attempted: talked(outcomes, false),
                 };
@@ -190,7 +201,7 @@ impl Server {
 fn down(batch: &Batch, reply: Reply, after: i64) -> Played {
     let outcomes = vec![Outcome::Deferred(reply.clone()); batch.recipients.len()];
     let attempted = Attempted { host: None, site_down: Some(reply), ..talked(outcomes, false) };
-    Played { takes: Vec::new(), unheard: false, ends_after: after, attempted }
+    Played { takes: Vec::new(), unheard: false, silent: after > 5 * SECOND, ends_after: after, attempted }
 }
 
 fn broken(batch: &Batch, phase: Phase, problem: Problem, after: i64) -> Played {
@@ -199,7 +210,11 @@ fn broken(batch: &Batch, phase: Phase, problem: Problem, after: i64) -> Played {
     let (decided, said) = (vec![false; count], vec![false; count]);
     let report = Report { recipients: vec![reply; count], decided, said, phase, problem: Some(problem) };
     let outcomes = judged(&report).into_iter().flatten().collect();
-    Played { takes: Vec::new(), unheard: false, ends_after: after, attempted: talked(outcomes, true) }
+    let place = Place::Tcp("192.0.2.1:25".parse().unwrap());
+    let stalled = trouble::stalled(&Host { name: "mx".to_owned(), place, mx_of: None }, &report);
+    let silent = stalled.is_some();
+    let attempted = Attempted { stalled, ..talked(outcomes, true) };
+    Played { takes: Vec::new(), unheard: false, silent, ends_after: after, attempted }
 }
 
 /// It dies amid the letter, or when it has taken it and not yet said so.
@@ -229,5 +244,5 @@ fn judged(report: &Report) -> Vec<Option<Outcome>> {
 fn talked(outcomes: Vec<Outcome>, broken: bool) -> Attempted {
     let (said, host) = (vec![None; outcomes.len()], Some("mx".to_owned()));
     let back = vec![false; outcomes.len()];
-    Attempted { outcomes, back, host, said, site_down: None, broken, dsn_offered: false, dialogue: None }
+    Attempted { outcomes, back, host, said, site_down: None, broken, stalled: None, dsn_offered: false, dialogue: None }
 }

@@ -9,6 +9,7 @@ use queue::Queue;
 use storage::Store;
 
 use super::super::book::Attempt;
+use super::super::connection::silences::{self, Silences};
 use super::super::desk::Desk;
 use super::super::fill::Fetching;
 use super::super::settle::{End, Ended};
@@ -24,6 +25,8 @@ pub(super) struct UnderWay {
     pub(super) played: Played,
     /// Transactions that the other side has taken.
     pub(super) taken: usize,
+    /// Its place among those who are silent.
+    pub(super) silence: Option<silences::Key>,
 }
 
 /// One server.
@@ -35,6 +38,7 @@ pub(super) struct Node {
     pub(super) desk: Arc<Desk>,
     pub(super) fetching: Fetching,
     pub(super) under_way: BTreeMap<u64, UnderWay>,
+    pub(super) silences: Silences<u64>,
     pub(super) ended: Vec<Ended>,
     pub(super) wakes_at: i64,
     pub(super) settles: bool,
@@ -54,6 +58,7 @@ impl Node {
             desk,
             fetching: Fetching::default(),
             under_way: BTreeMap::new(),
+            silences: Silences::default(),
             ended: Vec::new(),
             wakes_at: i64::MAX,
             settles: false,

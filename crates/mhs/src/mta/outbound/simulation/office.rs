@@ -22,7 +22,7 @@ use super::net::{MINUTE, Manner, SECOND, Server};
 use super::node::{Node, UnderWay, routes};
 use super::post::{Item, Post};
 use super::{Chance, EPOCH, set_clock, virtual_now};
-use crate::limits::OUTBOUND_LEASE;
+use crate::limits::{OUTBOUND_LEASE, OUTBOUND_SILENCE_RECIPIENT};
 
 /// What happens at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -222,6 +222,9 @@ impl Office {
         let mut fetched = Fetched::default();
         self.node().fetching.fetch(&queue, &desk, now, &mut fetched).await.unwrap();
         let attempts = desk.book().start(now);
+        let crowded_out = desk.book().crowded_out();
+        let given_up: Vec<u64> = self.node().silences.given_up(crowded_out, now.instant).copied().collect();
+        given_up.into_iter().for_each(|attempt| self.plan_here(0, Event::Ends(attempt)));
         let refused = desk.book().take_refused();
         for one in fetched.refused.into_iter().chain(refused) {
             self.end(Ended::unspoken(one.job, End::Waits(Waits::Rest(one.rest))));
@@ -281,7 +284,10 @@ impl Office {
             self.plan_here(5 * SECOND, Event::Lingers(id));
         }
         self.plan_here(played.ends_after, Event::Ends(id));
-        self.node().under_way.insert(id, UnderWay { attempt, played, taken: 0 });
+        let more_for_many = OUTBOUND_SILENCE_RECIPIENT * batch.recipients.len() as u32;
+        let since = virtual_now().instant + more_for_many;
+        let silence = played.silent.then(|| self.node().silences.begin(since, id));
+        self.node().under_way.insert(id, UnderWay { attempt, played, taken: 0, silence });
     }
 
     fn takes(&mut self, attempt: u64, transaction: usize) {
@@ -296,7 +302,10 @@ impl Office {
 
     /// As [`super::super::work`] does it.
     async fn ends(&mut self, attempt: u64) {
-        let Some(UnderWay { attempt, played, .. }) = self.node().under_way.remove(&attempt) else { return };
+        let Some(UnderWay { attempt, played, silence, .. }) = self.node().under_way.remove(&attempt) else { return };
+        if let Some(silence) = silence {
+            self.node().silences.end(silence);
+        }
         let Attempt { id, destination, lane, group } = attempt;
         self.servers.get_mut(&destination).unwrap().hang_up();
         let ruling = self.desk().book().ended(id, trouble::feedback(&played.attempted), virtual_now());

@@ -226,6 +226,53 @@ fn simulation_of_lists_beyond_the_window_and_a_person() {
     runtime().block_on(lists_and_a_person(9, 3000, Manner::Thorough(100), 400));
 }
 
+/// Hundreds of servers that took letters a moment ago fall silent together, each with as many connections as it was thought to
+/// bear: more than there are. A person's letters go out all the same, to those who are known and to those who are not, and
+/// the silent ones are asked by one letter now and then.
+#[test]
+fn simulation_of_many_that_fall_silent() {
+    runtime().block_on(async {
+        let names: Vec<String> = (0..210).map(|n| format!("silent{n}.test")).collect();
+        let mut servers = vec![("home.test".to_owned(), Manner::Healthy)];
+        servers.extend((0..6).map(|n| (format!("new{n}.test"), Manner::Healthy)));
+        servers.extend(names.iter().map(|name| (name.clone(), Manner::SilentFrom(10 * MINUTE))));
+        let mut office = Office::new(17, &servers, &[], 1).await;
+        for (at, senders) in [(0, 1), (10 * MINUTE, 6)] {
+            office.run_until(at).await;
+            for sender in 0..senders {
+                let to: Vec<String> = names.iter().map(|name| format!("a{sender}@{name}")).collect();
+                office.write(&format!("sender{sender}@home.test"), &to).await;
+            }
+            office.write("anna@home.test", &["kostas@home.test".to_owned()]).await;
+        }
+        office.run_until(10 * MINUTE + 9 * SECOND).await;
+        assert!(office.node().under_way.len() > 900, "they have {} connections", office.node().under_way.len());
+        let mut longest = 0;
+        for letter in 0..12 {
+            let to =
+                if letter % 2 == 0 { "kostas@home.test".to_owned() } else { format!("eleni@new{}.test", letter / 2) };
+            let mail = office.write("anna@home.test", std::slice::from_ref(&to)).await;
+            let written = office.at;
+            while office.post.item(&(mail, 0)).delivered == 0 {
+                let next = office.at + 100;
+                office.run_until(next).await;
+                longest = longest.max(office.at - written);
+                assert!(office.at - written <= 12 * SECOND, "letter {letter} to {to} waits");
+            }
+            let next = office.at + 10 * SECOND;
+            office.run_until(next).await;
+        }
+        office.check("silent").await;
+        office.run_until(20 * MINUTE).await;
+        for name in &names {
+            let asked = office.servers[name].played;
+            // Five connections stood when it fell silent, and at the end of each rest one letter asks.
+            assert!(asked <= 1 + 5 + 4, "{name} was asked {asked} times");
+        }
+        println!("the longest wait was {longest} ms");
+    });
+}
+
 /// Letters come and go without a pause of a second: one that was put off is tried again all the same.
 #[test]
 fn simulation_of_steady_traffic() {

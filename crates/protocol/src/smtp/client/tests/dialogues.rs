@@ -352,6 +352,20 @@ fn every_phase_has_its_patience() {
 }
 
 #[test]
+fn who_is_given_up_has_not_answered_in_time() {
+    let mut sender = one(&["x@y", "z@y"], "x");
+    for line in ["220 hello\r\n", "250 hello\r\n", "250 ok\r\n", "550 nobody\r\n"] {
+        sender.hear(line.as_bytes());
+    }
+    sender.client.give_up(Instant::now());
+    sender.pump();
+    let report = &sender.reports[0];
+    assert_eq!((report.problem.as_ref(), report.phase), (Some(&Problem::Timeout), Phase::Recipient));
+    assert_eq!((report.decided[0], report.decided[1]), (true, false));
+    assert!(sender.closed);
+}
+
+#[test]
 fn a_peer_that_talks_without_end() {
     let mut sender = one(&["x@y"], "x");
     for _ in 0..100_000 {
