@@ -128,6 +128,7 @@ pub(crate) fn way_out(
     let hello_name = settings.outbound.hello_name.as_ref().unwrap_or(&settings.hostname);
     let own = mhs::mta::outbound::Settings {
         port: settings.outbound.port,
+        loopback: settings.outbound.loopback,
         policies: Some(transport.policies()),
         doors: doors(settings),
         backoff: settings.backoff.clone(),

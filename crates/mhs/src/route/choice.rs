@@ -70,6 +70,15 @@ fn no_host(name: &str, survey: &Survey) -> Answer {
         let text = format!("mail for {name} loops back to this host, and is not for anybody here");
         return failed(554, (5, 4, 6), text);
     }
+    if let Some(Candidate { name: host, useless: Some(Useless::Nobodys(address)), .. }) =
+        because(&|why| matches!(why, Useless::Nobodys(_)))
+    {
+        let of = if host == name { "it".to_owned() } else { format!("its mail host {host}") };
+        let text = format!("no mail for {name} can be brought to {address}, the address that the DNS has for {of}");
+        let literal = format!("no mail can be brought to {name}: no mail host of others is there");
+        let text = if matches!(survey.heard, Heard::Named) { literal } else { text };
+        return failed(550, (5, 4, 4), text);
+    }
     if let Some(host) = because(&|why| *why == Useless::OtherFamily) {
         let text = format!("{} has addresses of that family only which this host does not use", host.name);
         return deferred((4, 4, 4), text);
@@ -103,6 +112,7 @@ fn misled(survey: &Survey) -> Answer {
             Useless::OtherFamily => format!("{name} has no address of the family that `outbound.prefer` allows"),
             Useless::NullMx => format!("{name} takes no mail (null MX)"),
             Useless::IsAddress => format!("{name} is an address where the name of an MX must stand"),
+            Useless::Nobodys(address) => format!("{name} has the address {address}, where no mail host of others is"),
             Useless::NoAddress | Useless::NotAsked => format!("{name} has no address in the DNS"),
         };
         Some(((4, 3, 5), status))

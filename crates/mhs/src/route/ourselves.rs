@@ -27,6 +27,23 @@ impl Ourselves {
     }
 }
 
+/// Whether it is an address where no stranger has a mail host, whatever his DNS says: one of this machine itself (unspecified,
+/// loopback), of whoever is next to it (link-local: 169.254.0.0/16, and RFC 4291 section 2.5.6, without a scope), or of many
+/// at once (multicast, broadcast).
+pub(super) fn nobodys(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            // 0.0.0.0/8 is "this network".
+            v4.octets().first() == Some(&0)
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+        }
+        IpAddr::V6(v6) => v6.is_unspecified() || v6.is_loopback() || v6.is_unicast_link_local() || v6.is_multicast(),
+    }
+}
+
 /// Whether a door on every address is one on this kind of address.
 fn reaches(door: SocketAddr, there: SocketAddr) -> bool {
     door.is_ipv6() || there.is_ipv4()
@@ -47,6 +64,31 @@ fn is_of_this_machine(there: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_no_stranger_is() {
+        for address in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.169.254",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:0.0.0.0",
+        ] {
+            assert!(nobodys(address.parse().unwrap()), "{address}");
+        }
+        // A network of one's own is a place for mail hosts as any other is.
+        for address in ["192.0.2.1", "10.0.0.1", "192.168.1.1", "2001:db8::1", "fd00::1", "::ffff:192.0.2.1"] {
+            assert!(!nobodys(address.parse().unwrap()), "{address}");
+        }
+    }
 
     #[test]
     fn our_own_doors() {

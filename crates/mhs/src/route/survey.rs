@@ -13,6 +13,7 @@ use std::time::Instant;
 use envelope::{Domain, Host as HostName};
 use net::{DnsError, Exchange, MailHosts, Resolver};
 
+use super::ourselves::nobodys;
 use super::{Endpoint, NextHop, Options, Ourselves, Prefer, Protocol, To};
 use crate::limits::{OUTBOUND_EXCHANGES_UNKNOWN, OUTBOUND_HOSTS_MAX, OUTBOUND_LOOKUPS_PATIENCE};
 use crate::mta::outbound::Place;
@@ -65,8 +66,10 @@ pub struct Candidate {
 /// Why a host is of no use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Useless {
-    /// It is us, by name or by address; an address literal that is unspecified is us as well.
+    /// It is us, by name or by address.
     Us,
+    /// A stranger named it, and all its addresses are those where nobody's mail host is ([`super::nobodys`]). This is one.
+    Nobodys(IpAddr),
     /// It is preferred no more than we are: mail sent there could come back to us.
     BehindUs,
     /// Its name is the text of an address.
@@ -92,8 +95,8 @@ pub async fn survey(asker: &Asker<'_>, hop: &NextHop) -> Survey {
             let place = SocketAddr::new(*address, hop.options.port.unwrap_or(asker.port));
             let candidate = Candidate::named(0, HostName::Literal(*address).to_string());
             // A stranger's word, as an MX is.
-            let candidate = match is_nowhere(*address) {
-                true => candidate.useless(Useless::Us),
+            let candidate = match asker.is_nobodys(*address) {
+                true => candidate.useless(Useless::Nobodys(*address)),
                 false => asker.reached(candidate, vec![place]),
             };
             Survey { heard: Heard::Named, candidates: vec![candidate] }
@@ -119,6 +122,8 @@ pub struct Asker<'a> {
     pub ourselves: &'a Ourselves,
     /// That of other mail servers: 25 but in a lab.
     pub port: u16,
+    /// A stranger's DNS may name hosts on loopback: in a lab.
+    pub loopback: bool,
     /// Ask about all hosts, even those that would not be tried.
     pub thorough: bool,
 }
@@ -227,11 +232,14 @@ impl Asker<'_> {
     async fn addresses(&self, candidate: Candidate, host: &Domain, port: u16) -> Candidate {
         match self.resolver.addresses(host).await {
             Ok(mut addresses) => {
-                addresses.retain(|address| candidate.mx_of.is_none() || !is_nowhere(*address));
+                let nobodys = addresses.iter().copied().find(|address| self.is_nobodys(*address));
+                addresses.retain(|address| candidate.mx_of.is_none() || !self.is_nobodys(*address));
                 let ordered = self.prefer.order(&addresses);
                 let all = addresses.iter().map(|address| SocketAddr::new(*address, port));
                 match () {
-                    () if addresses.is_empty() => candidate.useless(Useless::NoAddress),
+                    () if addresses.is_empty() => {
+                        candidate.useless(nobodys.map_or(Useless::NoAddress, Useless::Nobodys))
+                    }
                     () if all.into_iter().any(|place| self.ourselves.is_at(place)) => candidate.useless(Useless::Us),
                     () if ordered.is_empty() => candidate.useless(Useless::OtherFamily),
                     () => self.reached(candidate, ordered.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
@@ -239,6 +247,11 @@ impl Asker<'_> {
             }
             Err(error) => candidate.useless(Useless::Dns(error)),
         }
+    }
+
+    /// Whether it is no address for a stranger's host.
+    fn is_nobodys(&self, address: IpAddr) -> bool {
+        nobodys(address) && !(self.loopback && address.to_canonical().is_loopback())
     }
 
     fn reached(&self, candidate: Candidate, places: Vec<SocketAddr>) -> Candidate {
@@ -249,11 +262,6 @@ impl Asker<'_> {
         };
         Candidate { places: places.into_iter().map(Place::Tcp).collect(), useless, ..candidate }
     }
-}
-
-/// An address that leads to this machine itself, whatever stands there: nobody's mail host is there.
-fn is_nowhere(address: IpAddr) -> bool {
-    address.to_canonical().is_unspecified()
 }
 
 fn socket(rank: usize, path: PathBuf) -> Candidate {

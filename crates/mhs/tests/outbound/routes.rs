@@ -1,7 +1,14 @@
 //! Where mail goes, and where it cannot go.
 
+use std::sync::Arc;
+
+use envelope::ReversePath;
+use mhs::mta::outbound::target::find;
+use mhs::mta::outbound::{Found, Settings};
+use mhs::route::{Options, Route, Table, To};
+
 use crate::peer::{Manner, Peer};
-use crate::world::{Wishes, World};
+use crate::world::{Wishes, World, address};
 
 /// One notice with this code for a letter to `domain`.
 async fn fails_with(wishes: Wishes, domain: &str, code: &str) {
@@ -36,8 +43,26 @@ async fn mail_hosts_without_addresses() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unspecified_address_is_no_mail_host() {
     for literal in ["[0.0.0.0]", "[IPv6:::]", "[IPv6:::ffff:0.0.0.0]"] {
-        fails_with(Wishes::default(), literal, "5.4.6").await;
+        fails_with(Wishes::default(), literal, "5.4.4").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_stranger_has_his_mail_host_on_this_machine() {
+    let wishes = || Wishes { loopback: false, ..Wishes::default() };
+    for there in ["patras.test", "[127.0.0.1]", "[127.9.9.9]", "[IPv6:::1]", "[169.254.169.254]", "[IPv6:ff02::1]"] {
+        fails_with(wishes(), there, "5.4.4").await;
+    }
+    fails_with(Wishes { mx: vec![], hosts: vec![("plain.test.", 9)], ..wishes() }, "plain.test", "5.4.4").await;
+    // What the operator names himself is where he says.
+    let world = World::with(wishes()).await;
+    let to = To::parse([format!("smtp://{}", world.at(1)).as_str()]).unwrap();
+    let domains = directory::DomainSet::new(vec!["patras.test".parse().unwrap()]);
+    let routes = Table::new(vec![Route { domains, senders: Vec::new(), to, options: Options::default() }]);
+    let key = routes.destination(&ReversePath::Null, &address("kostas@patras.test"));
+    let settings = Settings { routes: Arc::new(routes), ..world.settings.clone() };
+    let found = find(&world.context, &settings, &key).await;
+    assert!(matches!(found, Found::Target(_)), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,6 +59,8 @@ pub(crate) struct Wishes {
     pub(crate) aliases: Vec<(&'static str, &'static str)>,
     /// Hosts that have the IPv6 loopback address too.
     pub(crate) v6: Vec<&'static str>,
+    /// The DNS may name hosts on loopback.
+    pub(crate) loopback: bool,
     /// The operator's routes.
     pub(crate) routes: Vec<Route>,
     /// The longest letter that is taken in; 0 leaves it as it is.
@@ -78,6 +80,7 @@ impl Default for Wishes {
             roots: None,
             aliases: Vec::new(),
             v6: Vec::new(),
+            loopback: true,
             routes: Vec::new(),
             letter_octets_max: 0,
         }
@@ -191,6 +194,7 @@ impl World {
         let roots = wishes.roots.clone().unwrap_or_else(Roots::none);
         let mut settings = outbound::Settings::new("mx.athens.test", resolver.clone(), &roots);
         settings.port = port;
+        settings.loopback = wishes.loopback;
         let mut collecting = None;
         if wishes.roots.is_some() {
             let (policies, counted) = policies(&context.store, &resolver, &roots, port);

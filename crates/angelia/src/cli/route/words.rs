@@ -157,6 +157,7 @@ pub(super) fn place(place: &Place) -> String {
 pub(super) fn useless(why: &Useless) -> String {
     match why {
         Useless::Us => "it is this host itself".to_owned(),
+        Useless::Nobodys(address) => format!("no mail host of others is at {address}"),
         Useless::BehindUs => "it is preferred no more than this host, and could send the mail back".to_owned(),
         Useless::IsAddress => "an MX must be a name, and this is an address".to_owned(),
         Useless::NoAddress => "it has no address".to_owned(),

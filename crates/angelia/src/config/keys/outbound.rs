@@ -12,6 +12,17 @@ pub(super) const KEYS: &[Key] = &[
               laboratories only; where we listen says `smtp.listen`.",
     },
     Key {
+        name: "outbound.allow_loopback",
+        kind: Kind::Bool,
+        default: is(
+            "false",
+            "Nobody else's mail host is on this machine; a DNS that says so wants mail to go in circles, or worse.",
+        ),
+        doc: "Bring mail to hosts on loopback (127.0.0.0/8, ::1) where the DNS names them, or an address literal does: for \
+              laboratories. A route of yours that names a host needs no leave. Unspecified, link-local, multicast and \
+              broadcast addresses are never used.",
+    },
+    Key {
         name: "outbound.source",
         kind: Kind::Ips,
         default: unset("[\"192.0.2.25\", \"2001:db8::25\"]", "The machine chooses."),

@@ -18,6 +18,8 @@ pub struct OutboundSettings {
     pub port: u16,
     /// Where connections to them come from.
     pub sources: Sources,
+    /// The DNS may name hosts on loopback.
+    pub loopback: bool,
     /// IPv6 or IPv4 first.
     pub prefer: Prefer,
     /// How we name ourselves, if not by our name.
@@ -36,6 +38,7 @@ impl Reader<'_> {
     pub(super) fn outbound(&mut self) -> OutboundSettings {
         OutboundSettings {
             port: u16::try_from(self.number("outbound.port")).unwrap_or(25),
+            loopback: self.bool("outbound.allow_loopback"),
             sources: self.sources("outbound.source"),
             prefer: match self.choice("outbound.prefer") {
                 Some("ipv4") => Prefer::V4,

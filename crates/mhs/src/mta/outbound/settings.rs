@@ -23,6 +23,8 @@ pub struct Settings {
     pub port: u16,
     /// Where we take mail in from other hosts ourselves: mail out is never brought there.
     pub doors: Vec<SocketAddr>,
+    /// The DNS of strangers may name hosts on loopback: in a lab.
+    pub loopback: bool,
     /// When to try again, and when to give up.
     pub backoff: Backoff,
     /// How long a destination that nobody answered for is left alone: the first time, and at most.
@@ -62,6 +64,7 @@ impl Settings {
             resolver,
             port: 25,
             doors: Vec::new(),
+            loopback: false,
             backoff: Backoff::default(),
             rest_first: OUTBOUND_REST_FIRST,
             rest_longest: OUTBOUND_REST_MAX,

@@ -142,8 +142,8 @@ pub async fn ask(context: &Context, settings: &Settings, hop: &NextHop, thorough
     let mut names = vec![context.settings.hostname.clone()];
     names.extend(Domain::parse(&settings.hello_name).ok().filter(|name| *name != context.settings.hostname));
     let ourselves = Ourselves { names, doors: settings.doors.clone() };
-    let (prefer, port) = (settings.prefer, settings.port);
-    let asker = Asker { resolver: &settings.resolver, prefer, ourselves: &ourselves, port, thorough };
+    let (prefer, port, loopback) = (settings.prefer, settings.port, settings.loopback);
+    let asker = Asker { resolver: &settings.resolver, prefer, ourselves: &ourselves, port, loopback, thorough };
     survey(&asker, hop).await
 }
 

@@ -53,6 +53,16 @@ fn what_a_strangers_dns_says() {
         (Heard::Implicit, vec![candidate("a.test", 0, Some(Useless::NoAddress))], "550 5.4.4 a.test has neither"),
         (Heard::Implicit, vec![candidate("a.test", 1, Some(Useless::Us))], "554 5.4.6"),
         (
+            Heard::Implicit,
+            vec![candidate("a.test", 0, Some(Useless::Nobodys([127, 0, 0, 1].into())))],
+            "550 5.4.4 no mail for a.test can be brought to 127.0.0.1, the address that the DNS has for it",
+        ),
+        (
+            Heard::Exchanges,
+            vec![candidate("mx.test", 0, Some(Useless::Nobodys([169, 254, 0, 1].into())))],
+            "550 5.4.4 no mail for a.test can be brought to 169.254.0.1, the address that the DNS has for its mail host mx.test",
+        ),
+        (
             Heard::Exchanges,
             vec![candidate("mx1.test", 0, Some(Useless::NoAddress)), candidate("mx2.test", 1, None)],
             "mx2.test 192.0.2.1:25",
