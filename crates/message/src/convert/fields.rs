@@ -47,18 +47,21 @@ impl Converter<'_, '_> {
         if bytes.len() > HEADER_OCTETS_MAX || header.fields().count() >= FIELDS_MAX {
             return Err(Inconvertible::HeaderTooLong);
         }
-        let mut line = format!("Content-Transfer-Encoding: {}", encoding.as_str());
+        let label = format!("Content-Transfer-Encoding: {}", encoding.as_str());
+        let mut is_labelled = false;
         for field in header.fields() {
             if !field.is("content-transfer-encoding") {
                 self.in_words(part, &field);
                 continue;
             }
-            let whole = field.whole();
-            let mut text = std::mem::take(&mut line);
-            if !text.is_empty() && line_end_octets(whole) > 0 {
-                text.push_str("\r\n");
-            }
+            let text = match line_end_octets(field.whole()) {
+                // A boundary comes at once: left out, it would leave an empty line behind, which ends a header.
+                0 => label.clone(),
+                _ if is_labelled => String::new(),
+                _ => format!("{label}\r\n"),
+            };
             self.replace(field.span().shifted(part.header.start), text.as_bytes());
+            is_labelled = true;
         }
         let Some(missing) = missing else { return Ok(()) };
         let mut added = String::new();
@@ -70,8 +73,8 @@ impl Converter<'_, '_> {
             let charset = if std::str::from_utf8(missing.body).is_ok() { "utf-8" } else { "unknown-8bit" };
             added.push_str(&format!("Content-Type: text/plain; charset={charset}\r\n"));
         }
-        if !line.is_empty() {
-            added.push_str(&line);
+        if !is_labelled {
+            added.push_str(&label);
             added.push_str("\r\n");
         }
         let blank = if header.is_complete() { line_end_octets(bytes) } else { 0 };

@@ -202,7 +202,13 @@ impl<'a> Converter<'a, '_> {
     /// Writes the body in a transfer encoding, and says so in the header.
     fn encode(&mut self, part: &Part) -> Result<(), Inconvertible> {
         let body = part.body.of(self.letter);
-        let (encoding, octets) = recode::encode(&part.content, body);
+        let (encoding, mut octets) = recode::encode(&part.content, body);
+        let behind = Span::new(part.body.end, self.letter.len()).of(self.letter);
+        if !behind.is_empty() && !behind.starts_with(b"\r\n") && !behind.starts_with(b"\n") {
+            // The body reaches up to the boundary, since the message in it ends with its header. A boundary takes the line
+            // end before it, and would take the last one of the body.
+            octets.extend_from_slice(b"\r\n");
+        }
         let structure = self.structure;
         let inside = part.parent.and_then(|id| structure.part(id));
         let is_message = inside.is_none_or(|outer| outer.kind == Kind::Message);

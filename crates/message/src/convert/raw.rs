@@ -104,32 +104,30 @@ fn names(value: &[u8], charset: &str, out: &mut Lines) {
     }
 }
 
-/// Writes the comment that begins here, and answers how far that went. One with escapes, or without an end, stays as it
-/// is; of one with others in it, the others are looked at next.
+/// Writes the comment that begins here, with those in it, and answers how far that went. One with escapes, or without an
+/// end, stays as it is.
 fn comment(bytes: &[u8], charset: &str, out: &mut Lines) -> usize {
-    let whole = bytes.get(..comment_octets(bytes)).unwrap_or(bytes);
-    let Some(inside) = whole.strip_prefix(b"(").and_then(|rest| rest.strip_suffix(b")")) else {
-        out.push(whole);
-        return whole.len();
-    };
-    if inside.contains(&b'\\') {
+    let end = comment_octets(bytes);
+    let whole = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+    if end.is_none() || whole.contains(&b'\\') {
         out.push(whole);
         return whole.len();
     }
-    if inside.contains(&b'(') {
-        out.push(b"(");
-        return 1;
+    let mut rest = whole;
+    loop {
+        let (items, behind) = split(rest, |b| matches!(b, b'(' | b')'));
+        out.text(&items, charset, true);
+        let (before, later) = behind.split_at(behind.len().min(blanks(behind) + 1));
+        out.push(before);
+        if later.is_empty() {
+            return whole.len();
+        }
+        rest = later;
     }
-    let (items, rest) = split(inside, |_| false);
-    out.push(b"(");
-    out.text(&items, charset, true);
-    out.push(rest);
-    out.push(b")");
-    whole.len()
 }
 
-/// How long the comment is that begins here, with those in it; all that is left, where it has no end.
-fn comment_octets(bytes: &[u8]) -> usize {
+/// How long the comment is that begins here, with those in it; `None` when it has no end.
+fn comment_octets(bytes: &[u8]) -> Option<usize> {
     let (mut depth, mut escaped) = (0usize, false);
     let end = bytes.iter().position(|b| {
         match b {
@@ -141,7 +139,7 @@ fn comment_octets(bytes: &[u8]) -> usize {
         escaped = *b == b'\\' && !escaped;
         depth == 0
     });
-    end.map_or(bytes.len(), |end| end + 1)
+    end.map(|end| end + 1)
 }
 
 /// The words up to one of the octets that `ends` names, and what stands behind them. A quoted string is one word where

@@ -1,7 +1,6 @@
 //! What arrives in 7 bits is what was sent in 8.
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use super::*;
 use crate::limits::LINE_OCTETS_MAX;
@@ -87,6 +86,7 @@ fn raw_fields_become_encoded_words() {
         ("From: \"José, \\\"P\"<j@x.test>", format!("From: {} <j@x.test>", name("José, \"P"))),
         ("To: a@b.test (José), Zoë <é@x.test>", format!("To: a@b.test ({}), {} <é@x.test>", name("José"), name("Zoë"))),
         ("To: ((é) x) a@b.test", format!("To: (({}) x) a@b.test", name("é"))),
+        ("To: (x \"(é)\" <é>) a@b.test", format!("To: (x \"({})\" {}) a@b.test", name("é"), name("<é>"))),
         ("Cc: Frères: a@b.test;", format!("Cc: {} : a@b.test;", name("Frères"))),
         ("Resent-To: Zoë <z@x.test>", format!("Resent-To: {} <z@x.test>", name("Zoë"))),
         ("Content-Description: é", format!("Content-Description: {}", word("é"))),
@@ -208,53 +208,84 @@ fn what_cannot_be_converted_is_refused() {
     }
 }
 
-/// Type and decoded octets of every leaf; line ends of what is text are made one.
-fn leaves(letter: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let structure = Structure::parse(letter);
-    let leaf = |part: &&Part| part.kind == Kind::Leaf;
-    let text = |part: &Part, octets: &[u8]| match part.content.content_type.kind.as_str() {
-        "text" | "message" => lines(octets),
-        _ => octets.to_vec(),
-    };
-    let shown = |part: &Part| (part.content.content_type.to_string(), text(part, &part.decoded(letter)));
-    structure.parts().iter().filter(leaf).map(shown).collect()
-}
+/// A letter and its parts.
+struct Read<'a>(&'a [u8], Structure);
 
-fn lines(octets: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (index, line) in octets.split(|b| *b == b'\n').enumerate() {
-        if index > 0 {
-            out.extend_from_slice(b"\r\n");
-        }
-        let more = out.len() + line.len() < octets.len() + index;
-        out.extend_from_slice(if more { line.strip_suffix(b"\r").unwrap_or(line) } else { line });
+impl<'a> Read<'a> {
+    fn of(letter: &'a [u8]) -> Self {
+        Self(letter, Structure::parse(letter))
     }
-    out
+
+    fn octets(&self, part: &Part) -> String {
+        let octets = part.decoded(self.0);
+        match part.content.content_type.kind.as_str() {
+            "text" | "message" => lines(&octets).escape_ascii().to_string(),
+            _ => octets.escape_ascii().to_string(),
+        }
+    }
 }
 
-fn whole_lines(text: &[u8]) -> &[u8] {
-    text.strip_suffix(b"\r").unwrap_or(text)
+/// Whether a part and those in it are the same, and to the octet, but that in text line ends are made one.
+fn same(before: &Read<'_>, after: &Read<'_>, id: PartId, other: PartId) -> Result<(), String> {
+    let (was, is) = (before.1.part(id).unwrap(), after.1.part(other).unwrap());
+    let kinds = (was.content.content_type.to_string(), is.content.content_type.to_string());
+    // A message/global is a leaf once it is encoded; elsewhere it is no text.
+    let is_encoded_now = kinds.0 == "message/global" && was.kind == Kind::Message && is.kind == Kind::Leaf;
+    if kinds.0 != kinds.1 || was.kind != is.kind && !is_encoded_now {
+        return Err(format!("{id:?}: {} {:?}, {} {:?}", kinds.0, was.kind, kinds.1, is.kind));
+    }
+    if is.kind == Kind::Leaf {
+        let (was, is) = (before.octets(was), after.octets(is));
+        return if was == is { Ok(()) } else { Err(format!("{id:?}: {was}, {is}")) };
+    }
+    if was.children.len() != is.children.len() {
+        return Err(format!("{id:?}: {} parts, {} parts", was.children.len(), is.children.len()));
+    }
+    was.children.iter().zip(&is.children).try_for_each(|(id, other)| same(before, after, *id, *other))
+}
+
+/// The octets with every line end, CRLF or bare LF, written as CRLF.
+fn lines(octets: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), octets);
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        out.extend_from_slice(rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]));
+        out.extend_from_slice(b"\r\n");
+        rest = &rest[end + 1..];
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 /// Converted, it says the same, and there is nothing left to convert.
 fn check(letter: &[u8]) {
     let Ok(once) = to_seven_bit(letter) else { return };
+    let text = |octets: &[u8]| octets.escape_ascii().to_string();
     let again = to_seven_bit(&once).unwrap();
-    assert!(
-        matches!(again, Cow::Borrowed(_)),
-        "{:?}\n{:?}",
-        String::from_utf8_lossy(&once),
-        String::from_utf8_lossy(&again)
-    );
-    let (before, after) = (leaves(letter), leaves(&once));
-    assert_eq!(before.len(), after.len());
-    for (before, after) in before.iter().zip(&after) {
-        // A bare CR at the end of a part passes for half of the line end behind it: that one octet may go.
-        let (before, after) = ((&before.0, whole_lines(&before.1)), (&after.0, whole_lines(&after.1)));
-        // A message/global is a leaf once it is encoded.
-        if after.0 != "message/global" {
-            assert_eq!(before, after, "{:?}\n{:?}", String::from_utf8_lossy(letter), String::from_utf8_lossy(&once));
-        }
+    assert!(matches!(again, Cow::Borrowed(_)), "{}\n{}\n{}", text(letter), text(&once), text(&again));
+    let differs = same(&Read::of(letter), &Read::of(&once), PartId(0), PartId(0)).err();
+    assert_eq!(differs, None, "\n{}\n{}\n", text(letter), text(&once));
+}
+
+/// What random letters were found to lose once.
+#[test]
+fn odd_letters_say_the_same() {
+    let label = "Content-Transfer-Encoding: 8bit\r\n";
+    let mixed = "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n";
+    for letter in [
+        // Of two labels one goes; behind the header there is no empty line.
+        format!("Content-Type: multipart/digest; boundary=y\n\r\n--y\n{label}{label}--y\n"),
+        // And the line that would come first then is no field.
+        format!("{mixed}{label}=\r\n{label}--x\r\n"),
+        format!("{mixed}{label}\rContent-Type: multipart/mixed; boundary=x\r\n{label}--x\r\n"),
+        // The body, a message without one, ends at the boundary itself.
+        "Content-Type: multipart/digest; boundary=y\n\r\n--y\nContent-Type: message/global\r\n\r\n\rjunk é\r\n\r\n--y\n"
+            .to_owned(),
+        "Content-Type: multipart/mixed; boundary=y\n\n--y\nContent-Type: message/global\n\nA: é\n\n--y--\n".to_owned(),
+        // A CR that is no half of a line end.
+        "\r\n\né\r".to_owned(),
+        format!("{mixed}\r\né\r\r\n--x--\r\n"),
+    ] {
+        check(letter.as_bytes());
     }
 }
 
@@ -296,17 +327,13 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn comments_with_escapes_or_without_an_end_stay_whole() {
-    for value in ["a(ß\\<é)", "a (ß (\\é) <ü) <a@b>", "a (ß", "(é\\) <ß> \\", "(\\(é)"] {
+    for value in ["a(ß\\<é)", "a (ß (\\é) <ü) <a@b>", "a (ß", "(é\\) <ß> \\", "(\\(é)", "a(\"(#é\"<é)"] {
         let letter = format!("From: {value}\r\n\r\n");
         assert!(matches!(to_seven_bit(letter.as_bytes()), Ok(Cow::Borrowed(_))), "{value}");
     }
 }
 
 proptest! {
-    // The same letters each time: among tens of thousands of others a few odd ones still differ (a header that ends without
-    // an empty line at a boundary). The fuzz target `convert` looks for those.
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(2045), ..ProptestConfig::default() })]
-
     #[test]
     fn raw_fields_say_the_same(name in "Subject|X-A|From|To", value in "[ -9;-~é=?ß\\t]{0,120}") {
         let given = format!("{name}: a{value}");
@@ -321,6 +348,12 @@ proptest! {
             prop_assert!(once.is_ascii());
             prop_assert_eq!(text(&letter), text(&once));
         }
+    }
+
+    #[test]
+    fn odd_names_are_done_with_in_one_go(value in "[()<>\"\\\\,:;@é=? a]{0,40}") {
+        let once = converted(format!("To: {value}\r\n\r\n").as_bytes());
+        prop_assert!(matches!(to_seven_bit(&once), Ok(Cow::Borrowed(_))), "{:?}", String::from_utf8_lossy(&once));
     }
 
     #[test]
