@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use mailstore::{Mailbox, Role};
 use protocol::imap::encode::{Attribute, Listed, Untagged};
-use protocol::imap::{List, ListSelect};
+use protocol::imap::{List, ListSelect, SpecialUse};
 
 use super::talk::Talk;
 use super::trouble::Trouble;
@@ -169,12 +169,16 @@ fn attributes(mailbox: &Mailbox) -> Vec<Attribute> {
         attributes.push(Attribute::NoSelect);
     }
     attributes.push(if mailbox.has_children { Attribute::HasChildren } else { Attribute::HasNoChildren });
-    attributes.extend(mailbox.role.map(|role| match role {
-        Role::Drafts => Attribute::Drafts,
-        Role::Sent => Attribute::Sent,
-        Role::Junk => Attribute::Junk,
-        Role::Trash => Attribute::Trash,
-        Role::Archive => Attribute::Archive,
-    }));
+    attributes.extend(mailbox.role.map(|role| Attribute::Use(use_of(role))));
     attributes
+}
+
+fn use_of(role: Role) -> SpecialUse {
+    match role {
+        Role::Drafts => SpecialUse::Drafts,
+        Role::Sent => SpecialUse::Sent,
+        Role::Junk => SpecialUse::Junk,
+        Role::Trash => SpecialUse::Trash,
+        Role::Archive => SpecialUse::Archive,
+    }
 }

@@ -27,31 +27,36 @@ impl Talk {
             selected.saved = of_answer.iter().map(|(_, uid)| *uid).collect();
         }
         let modseq = if wants_modseq { highest(selected, of_answer.iter()) } else { None };
-        let told = SearchReturn { save: false, ..returns };
-        if told == SearchReturn::default() {
-            // SAVE alone has nothing to say.
-            return Ok(());
+        self.tell_found(search.uid, returns, &numbers, modseq);
+        Ok(())
+    }
+
+    /// What RETURN asks for of `numbers`, in an ESEARCH response; nothing at all where it asks for SAVE alone.
+    pub(in crate::imap) fn tell_found(
+        &mut self,
+        uid: bool,
+        returns: SearchReturn,
+        numbers: &[u32],
+        modseq: Option<u64>,
+    ) {
+        if (SearchReturn { save: false, ..returns }) == SearchReturn::default() {
+            return;
         }
-        let tag = self.line.session().tag().to_owned();
-        let answer = ESearch {
+        let session = self.line.session();
+        let tag = session.tag().to_owned();
+        let page = |range: PartialRange| (range, numbers.get(range.places(numbers.len())).unwrap_or_default());
+        session.untagged(&Untagged::ESearch(ESearch {
             tag: &tag,
-            uid: search.uid,
+            uid,
             min: numbers.first().copied().filter(|_| returns.min),
             max: numbers.last().copied().filter(|_| returns.max),
             count: returns.count.then(|| u32::try_from(numbers.len()).unwrap_or(u32::MAX)),
-            all: returns.all.then_some(&numbers),
-            partial: page(&numbers, returns),
+            all: returns.all.then_some(numbers),
+            // RFC 9394.
+            partial: returns.partial.map(page),
             modseq,
-        };
-        self.line.session().untagged(&Untagged::ESearch(answer));
-        Ok(())
+        }));
     }
-}
-
-/// The page asked for (RFC 9394).
-pub(in crate::imap) fn page(numbers: &[u32], returns: SearchReturn) -> Option<(PartialRange, &[u32])> {
-    let range = returns.partial?;
-    Some((range, numbers.get(range.places(numbers.len())).unwrap_or_default()))
 }
 
 /// The messages that the answer is about: those of the page asked for; the first and the last, where nothing but MIN and MAX is asked for; otherwise all

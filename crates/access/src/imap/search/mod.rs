@@ -20,7 +20,6 @@ use super::letter::{self, Letter};
 use super::talk::Talk;
 use super::trouble::Trouble;
 use crate::limits::ROWS_BATCH;
-pub(super) use answer::page;
 use keys::{Facts, HeaderText, Question, Words};
 pub(super) use message::text::fold;
 

@@ -6,10 +6,9 @@ mod keys;
 use std::cmp::Ordering;
 
 use mailstore::UidSet;
-use protocol::imap::encode::{Code, ESearch, Untagged};
+use protocol::imap::encode::{Code, Untagged};
 use protocol::imap::{Sort, SortBy, SortCriterion};
 
-use super::search::page;
 use super::talk::Talk;
 use super::trouble::Trouble;
 use crate::limits::{ROWS_BATCH, SORT_MESSAGES_MAX};
@@ -35,21 +34,8 @@ impl Talk {
             let kept = rows.get(page).unwrap_or_default();
             self.selected()?.saved = kept.iter().map(|row| row.uid).collect();
         }
-        if returns.min || returns.max || returns.all || returns.count || returns.partial.is_some() {
-            let modseq = if sort.key.mentions_modseq() { rows.iter().map(|row| row.modseq).max() } else { None };
-            let tag = self.line.session().tag().to_owned();
-            let answer = ESearch {
-                tag: &tag,
-                uid: sort.uid,
-                min: numbers.first().copied().filter(|_| returns.min),
-                max: numbers.last().copied().filter(|_| returns.max),
-                count: returns.count.then(|| u32::try_from(numbers.len()).unwrap_or(u32::MAX)),
-                all: returns.all.then_some(&numbers),
-                partial: page(&numbers, returns),
-                modseq,
-            };
-            self.line.session().untagged(&Untagged::ESearch(answer));
-        }
+        let modseq = if sort.key.mentions_modseq() { rows.iter().map(|row| row.modseq).max() } else { None };
+        self.tell_found(sort.uid, returns, &numbers, modseq);
         self.done(sort.uid, "SORT").await
     }
 

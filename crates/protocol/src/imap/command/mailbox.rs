@@ -126,6 +126,30 @@ pub enum SpecialUse {
     Trash,
 }
 
+impl SpecialUse {
+    /// All uses.
+    pub const ALL: [Self; 7] =
+        [Self::All, Self::Archive, Self::Drafts, Self::Flagged, Self::Junk, Self::Sent, Self::Trash];
+
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "\\All",
+            Self::Archive => "\\Archive",
+            Self::Drafts => "\\Drafts",
+            Self::Flagged => "\\Flagged",
+            Self::Junk => "\\Junk",
+            Self::Sent => "\\Sent",
+            Self::Trash => "\\Trash",
+        }
+    }
+
+    /// The use of that name, in any case.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name().eq_ignore_ascii_case(name))
+    }
+}
+
 /// `CREATE`, with the uses of CREATE-SPECIAL-USE (RFC 6154 section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Create {

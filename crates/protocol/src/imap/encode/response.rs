@@ -2,7 +2,7 @@
 
 use super::code::{Code, condition};
 use super::{list, mailbox, mailbox_in_utf8, number, number_set, ranges, string};
-use crate::imap::command::{Flag, PartialRange, StatusItem};
+use crate::imap::command::{Flag, PartialRange, SpecialUse, StatusItem};
 
 /// `flag-list`
 pub fn flags(out: &mut Vec<u8>, flags: &[Flag]) {
@@ -34,20 +34,8 @@ pub enum Attribute {
     HasChildren,
     /// It has none (RFC 3348).
     HasNoChildren,
-    /// RFC 6154.
-    All,
-    /// RFC 6154.
-    Archive,
-    /// RFC 6154.
-    Drafts,
-    /// RFC 6154.
-    Flagged,
-    /// RFC 6154.
-    Junk,
-    /// RFC 6154.
-    Sent,
-    /// RFC 6154.
-    Trash,
+    /// What it is for (RFC 6154).
+    Use(SpecialUse),
 }
 
 impl Attribute {
@@ -60,13 +48,7 @@ impl Attribute {
             Self::NoInferiors => "\\Noinferiors",
             Self::HasChildren => "\\HasChildren",
             Self::HasNoChildren => "\\HasNoChildren",
-            Self::All => "\\All",
-            Self::Archive => "\\Archive",
-            Self::Drafts => "\\Drafts",
-            Self::Flagged => "\\Flagged",
-            Self::Junk => "\\Junk",
-            Self::Sent => "\\Sent",
-            Self::Trash => "\\Trash",
+            Self::Use(one) => one.name(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::code::condition;
 use super::*;
-use crate::imap::command::{Flag, PartialRange, Section, SectionText, StatusItem};
+use crate::imap::command::{Flag, PartialRange, Section, SectionText, SpecialUse, StatusItem};
 use crate::imap::structure::{Address, BodyStructure, Detail, Envelope, Extension, Multipart, Single};
 use ::envelope::Timestamp;
 
@@ -41,7 +41,7 @@ fn untagged_responses() {
     use Untagged::{Exists, Expunge, Flags, List, Lsub, Namespace, Recent, Status, Vanished};
     let flags = [Flag::Seen, Flag::Keyword("$x".into())];
     let code = Code::PermanentFlags { flags: &flags, new_keywords: true };
-    let attributes = [Attribute::HasNoChildren, Attribute::Sent];
+    let attributes = [Attribute::HasNoChildren, Attribute::Use(SpecialUse::Sent)];
     for (response, wire) in [
         (Exists(3), "* 3 EXISTS"),
         (Recent(0), "* 0 RECENT"),

@@ -82,16 +82,8 @@ pub(super) fn create(input: &mut Input<'_>) -> Result<Create> {
 /// `use-attr`; one that is not known cannot be given.
 fn special_use(input: &mut Input<'_>) -> Result<SpecialUse> {
     input.byte(b'\\', "a use")?;
-    Ok(match input.atom("a use")?.to_ascii_lowercase().as_str() {
-        "all" => SpecialUse::All,
-        "archive" => SpecialUse::Archive,
-        "drafts" => SpecialUse::Drafts,
-        "flagged" => SpecialUse::Flagged,
-        "junk" => SpecialUse::Junk,
-        "sent" => SpecialUse::Sent,
-        "trash" => SpecialUse::Trash,
-        _ => return Err(ParseError::UnknownUse),
-    })
+    let name = format!("\\{}", input.atom("a use")?);
+    SpecialUse::of_name(&name).ok_or(ParseError::UnknownUse)
 }
 
 /// `status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"`

@@ -694,7 +694,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     let bytes = || proptest::collection::vec(1u8.., 0..20);
     let action = prop_oneof![Just(StoreAction::Set), Just(StoreAction::Add), Just(StoreAction::Remove)];
     let modseq = || proptest::option::of(any_modseq());
-    let uses = proptest::collection::vec(prop_oneof![Just(SpecialUse::Junk), Just(SpecialUse::Flagged)], 0..3);
+    let uses = proptest::collection::vec(proptest::sample::select(&SpecialUse::ALL[..]), 0..3);
     let fetch = (
         any::<bool>(),
         any_set(),

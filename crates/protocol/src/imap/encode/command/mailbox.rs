@@ -3,7 +3,7 @@
 use super::super::response::status_name;
 use super::super::{list as listed, number, sequence_set, string};
 use super::{named, word};
-use crate::imap::command::{Create, List, Select, SpecialUse, StatusItem};
+use crate::imap::command::{Create, List, Select, StatusItem};
 use crate::imap::utf7;
 
 /// `SELECT …`, `EXAMINE …`
@@ -39,20 +39,7 @@ pub(super) fn create(out: &mut Vec<u8>, create: &Create) {
     named(out, "CREATE ", &create.mailbox);
     if !create.uses.is_empty() {
         word(out, " (USE ");
-        listed(out, &create.uses, |out, one| {
-            word(
-                out,
-                match one {
-                    SpecialUse::All => "\\All",
-                    SpecialUse::Archive => "\\Archive",
-                    SpecialUse::Drafts => "\\Drafts",
-                    SpecialUse::Flagged => "\\Flagged",
-                    SpecialUse::Junk => "\\Junk",
-                    SpecialUse::Sent => "\\Sent",
-                    SpecialUse::Trash => "\\Trash",
-                },
-            );
-        });
+        listed(out, &create.uses, |out, one| word(out, one.name()));
         word(out, ")");
     }
 }
