@@ -46,6 +46,7 @@ fn serve(server: &mut Server, event: Event) {
         Event::Command(_) | Event::IdleEnd | Event::AppendEnd => server.ok(None, "done"),
         Event::Append(append) if append.message.flags.is_empty() => server.append_go(),
         Event::AppendNext(next) if next.flags.is_empty() => server.append_go(),
+        Event::AppendUrl(_) | Event::AppendText(_) => server.append_go(),
         Event::Append(_) | Event::AppendNext(_) => server.no(None, "no"),
     }
 }

@@ -18,6 +18,9 @@ pub enum Error {
     /// The reader's: the name only holds children and no messages (`\Noselect`).
     #[error("the mailbox holds other mailboxes only")]
     NoSelect,
+    /// The reader's: the message is not there any more (IMAP `EXPUNGEISSUED`).
+    #[error("the message is gone")]
+    NoMessage,
     /// The reader's: what was asked cannot be done to this mailbox (INBOX deleted, moved below itself, …).
     #[error("{0}")]
     Cannot(&'static str),

@@ -11,6 +11,7 @@ use protocol::imap::encode::Code;
 use protocol::imap::{Append, AppendMessage, Mailbox};
 use storage::Stage;
 
+use super::replace::Doomed;
 use super::store::flags_of;
 use super::talk::Talk;
 use super::trouble::Trouble;
@@ -18,16 +19,18 @@ use super::trouble::Trouble;
 /// Messages on their way in.
 pub(super) struct Upload {
     mailbox: Mailbox,
+    /// REPLACE: the message that goes.
+    replaces: Option<Doomed>,
     /// Complete, and not in the mailbox yet.
     ready: Vec<mailstore::Append>,
-    coming: Coming,
+    pub(super) coming: Coming,
 }
 
 /// The message whose octets come.
-struct Coming {
+pub(super) struct Coming {
     flags: Flags,
     date: Option<Timestamp>,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
 impl Coming {
@@ -37,6 +40,10 @@ impl Coming {
 
     async fn complete(self, mailbox: &Mailbox, account: &Account) -> Result<mailstore::Append, Trouble> {
         let Self { flags, date, stage } = self;
+        if stage.is_empty() {
+            // Put together of nothing.
+            return Err(mailstore::Error::Cannot("a message has one octet at least").into());
+        }
         let octets = stage.len();
         let internal_date = Some(date.unwrap_or_else(clock::now));
         let digest = mailstore::digest_of(&stage).map(Arc::new);
@@ -57,8 +64,15 @@ impl Talk {
             }
             Err(error) => return Err(error.into()),
         }
+        let replaces = match append.replaces {
+            None => None,
+            Some(replaced) => match self.doomed(replaced).await? {
+                None => return Ok(()),
+                doomed => doomed,
+            },
+        };
         let coming = Coming::new(&append.message, &account);
-        self.upload = Some(Box::new(Upload { mailbox: append.mailbox, ready: Vec::new(), coming }));
+        self.upload = Some(Box::new(Upload { mailbox: append.mailbox, replaces, ready: Vec::new(), coming }));
         self.line.session().append_go();
         Ok(())
     }
@@ -67,10 +81,10 @@ impl Talk {
     pub(super) async fn append_next(&mut self, message: &AppendMessage) -> Result<(), Trouble> {
         let account = self.account()?;
         let Some(upload) = self.upload.take() else { return Err(storage::Error::StagedTooLong.into()) };
-        let Upload { mailbox, mut ready, coming } = *upload;
+        let Upload { mailbox, replaces, mut ready, coming } = *upload;
         ready.push(coming.complete(&mailbox, &account).await?);
         let coming = Coming::new(message, &account);
-        self.upload = Some(Box::new(Upload { mailbox, ready, coming }));
+        self.upload = Some(Box::new(Upload { mailbox, replaces, ready, coming }));
         self.line.session().append_go();
         Ok(())
     }
@@ -87,8 +101,12 @@ impl Talk {
     pub(super) async fn append_end(&mut self) -> Result<(), Trouble> {
         let account = self.account()?;
         let Some(upload) = self.upload.take() else { return Err(storage::Error::StagedTooLong.into()) };
-        let Upload { mailbox, mut ready, coming } = *upload;
-        ready.push(coming.complete(&mailbox, &account).await?);
+        let Upload { mailbox, replaces, mut ready, coming } = *upload;
+        let last = coming.complete(&mailbox, &account).await?;
+        if let Some(doomed) = replaces {
+            return self.replace(doomed, &mailbox, last).await;
+        }
+        ready.push(last);
         let placed = match account.append(mailbox.as_str(), ready).await {
             Ok(placed) => placed,
             Err(mailstore::Error::NoMailbox) => {

@@ -4,6 +4,7 @@
 //! on both sides; EXPUNGE is told only where RFC 3501 section 7.4.1 allows it.
 
 mod append;
+mod catenate;
 mod convert;
 mod copy;
 mod expunge;
@@ -13,6 +14,7 @@ mod letter;
 mod list;
 mod mailbox;
 mod object_id;
+mod replace;
 mod search;
 mod select;
 mod selected;

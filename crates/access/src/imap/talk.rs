@@ -129,6 +129,8 @@ impl Talk {
             Event::Command(command) => self.command(command).await,
             Event::Append(append) => self.append(append).await,
             Event::AppendNext(message) => self.append_next(&message).await,
+            Event::AppendUrl(url) => self.append_url(&url).await,
+            Event::AppendText(octets) => self.append_text(octets),
             Event::AppendChunk(chunk) => self.append_chunk(chunk).await,
             Event::AppendEnd => self.append_end().await,
             Event::AppendBroken => {

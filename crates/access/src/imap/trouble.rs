@@ -54,6 +54,8 @@ impl Trouble {
                     Error::Role => "USEATTR",
                     Error::Name(_) | Error::NoSelect | Error::Cannot(_) => "CANNOT",
                     Error::Limit { .. } => "LIMIT",
+                    // RFC 5530 section 3.
+                    Error::NoMessage => "EXPUNGEISSUED",
                     Error::Storage(error) => return store_failed(session, error),
                     Error::Directory(_) => "UNAVAILABLE",
                 };

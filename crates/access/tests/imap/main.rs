@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "modules of one test binary")]
 
 mod clients;
+mod composing;
 mod fetching;
 mod finding;
 mod living;

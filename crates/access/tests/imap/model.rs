@@ -105,6 +105,10 @@ impl Side {
                 if let Some(uid) = between(&line.replace(')', " "), "UID ", ' ') {
                     let uid = uid.parse().unwrap();
                     assert!(known.0 == 0 || known.0 == uid, "message {number} was {known:?}: {answer}");
+                    // Of a message that it hears of for the first time it still has to ask for the flags.
+                    if known.0 == 0 && !line.contains("FLAGS (") {
+                        continue;
+                    }
                     known.0 = uid;
                 }
                 if let Some(flags) = between(line, "FLAGS (", ')') {
@@ -178,7 +182,7 @@ impl Play {
         if self.sides[side].selected.is_none() {
             return self.select(side).await;
         }
-        match self.random(20) {
+        match self.random(21) {
             0..=3 => self.append(side).await,
             4..=6 => self.store(side).await,
             7..=9 => self.uid_store(side).await,
@@ -189,6 +193,7 @@ impl Play {
             15 | 16 => self.search(side).await,
             17 => self.conditional_store(side).await,
             18 => self.noop(side).await,
+            19 => self.replace(side).await,
             _ => self.leave(side).await,
         }
     }
@@ -379,6 +384,30 @@ impl Play {
         let command = format!("UID MOVE {first}:{} {}", first + 1, BOXES[target]);
         let answer = self.sides[side].ask(&command, true).await;
         assert!(tagged(&answer).starts_with("OK "), "{command} -> {answer}");
+        self.nothing_is_owed(side, &answer);
+        format!("{command} -> {answer}")
+    }
+
+    /// A new message for one that the client knows of, in either mailbox (RFC 8508).
+    async fn replace(&mut self, side: usize) -> String {
+        let Some(selected) = self.sides[side].selected else { return String::new() };
+        self.noop(side).await;
+        let (target, flag) = (self.random(BOXES.len() as u64) as usize, self.flag());
+        let count = self.sides[side].believes.len() as u64;
+        if count == 0 {
+            return String::new();
+        }
+        let place = self.random(count) as usize;
+        let old = self.sides[side].believes[place].0;
+        self.boxes[selected].letters.remove(&old);
+        let drawer = &mut self.boxes[target];
+        let uid = drawer.next;
+        drawer.next += 1;
+        drawer.letters.insert(uid, Flags::from([flag.to_owned()]));
+        let number = if self.random(2) == 0 { format!("REPLACE {}", place + 1) } else { format!("UID REPLACE {old}") };
+        let command = format!("{number} {} ({flag}) {{8+}}\r\na: b\r\n\r\n", BOXES[target]);
+        let answer = self.sides[side].ask(&command, true).await;
+        assert!(tagged(&answer).starts_with("OK ") && answer.contains(&format!(" {uid}] ")), "{command} -> {answer}");
         self.nothing_is_owed(side, &answer);
         format!("{command} -> {answer}")
     }

@@ -1,6 +1,6 @@
 //! APPEND, and keywords.
 
-use envelope::{AccountId, MailboxId};
+use envelope::{AccountId, MailboxId, Timestamp};
 use storage::Transaction;
 
 use super::Account;
@@ -15,51 +15,60 @@ impl Account {
     pub async fn append(&self, mailbox: &str, messages: Vec<Append>) -> Result<Vec<Placed>, Error> {
         let (account, now) = (self.id, (self.inner.clock)());
         let name = name::canonical(mailbox).map_err(|_| Error::NoMailbox)?;
-        let placed = self.write(move |tx| {
-            let row = rows::selectable_named(tx, account, &name)?;
-            let count = messages.len() as i64;
-            let seen = messages.iter().filter(|message| message.flags.system & SEEN != 0).count() as i64;
-            let octets = messages.iter().map(|message| message.octets as i64).sum();
-            let booking = Booking { uids: count, messages: count, unseen: count - seen, octets, recent: count };
-            let booked = rows::book(tx, account, row.id, booking)?.ok_or(Error::NoMailbox)?;
-            let mut known = rows::keywords(tx, account, row.id)?;
-            let mut placed = Vec::with_capacity(messages.len());
-            for (uid, message) in (booked.uid_next - count..).zip(&messages) {
-                let new = NewMessage {
-                    account,
-                    mailbox: row.id,
-                    uid,
-                    modseq: booked.modseq,
-                    flags: &resolve(tx, account, row.id, &mut known, &message.flags)?,
-                    body: tx.keep(&message.body, 1)?,
-                    octets: message.octets as i64,
-                    internal_date: message.internal_date.unwrap_or(now),
-                    mail: None,
-                    copied: true,
-                    saved: now,
-                };
-                rows::insert(tx, &new)?;
-                if let Some(digest) = &message.digest {
-                    digests::insert(tx, account, row.id, uid, digest)?;
-                }
-                placed.push(Placed {
-                    account,
-                    mailbox: MailboxId(row.id),
-                    name: booked.name.clone(),
-                    uid_validity: narrow(booked.uid_validity),
-                    uid: narrow(uid),
-                    modseq: booked.modseq as u64,
-                    duplicate: false,
-                });
-            }
-            Ok(placed)
-        });
+        let placed = self.write(move |tx| put(tx, account, &name, &messages, now));
         let placed = placed.await?;
         if let Some(first) = placed.first() {
             self.tell(Hint::Mailbox(first.mailbox));
         }
         Ok(placed)
     }
+}
+
+/// Puts messages into a mailbox, which is named as [`name::canonical`] has it.
+pub(super) fn put(
+    tx: &dyn Transaction,
+    account: AccountId,
+    name: &str,
+    messages: &[Append],
+    now: Timestamp,
+) -> Result<Vec<Placed>, Error> {
+    let row = rows::selectable_named(tx, account, name)?;
+    let count = messages.len() as i64;
+    let seen = messages.iter().filter(|message| message.flags.system & SEEN != 0).count() as i64;
+    let octets = messages.iter().map(|message| message.octets as i64).sum();
+    let booking = Booking { uids: count, messages: count, unseen: count - seen, octets, recent: count };
+    let booked = rows::book(tx, account, row.id, booking)?.ok_or(Error::NoMailbox)?;
+    let mut known = rows::keywords(tx, account, row.id)?;
+    let mut placed = Vec::with_capacity(messages.len());
+    for (uid, message) in (booked.uid_next - count..).zip(messages) {
+        let new = NewMessage {
+            account,
+            mailbox: row.id,
+            uid,
+            modseq: booked.modseq,
+            flags: &resolve(tx, account, row.id, &mut known, &message.flags)?,
+            body: tx.keep(&message.body, 1)?,
+            octets: message.octets as i64,
+            internal_date: message.internal_date.unwrap_or(now),
+            mail: None,
+            copied: true,
+            saved: now,
+        };
+        rows::insert(tx, &new)?;
+        if let Some(digest) = &message.digest {
+            digests::insert(tx, account, row.id, uid, digest)?;
+        }
+        placed.push(Placed {
+            account,
+            mailbox: MailboxId(row.id),
+            name: booked.name.clone(),
+            uid_validity: narrow(booked.uid_validity),
+            uid: narrow(uid),
+            modseq: booked.modseq as u64,
+            duplicate: false,
+        });
+    }
+    Ok(placed)
 }
 
 /// Flags as bits. A keyword that the mailbox has not seen gets the next number; the caller holds the mailbox's row lock.

@@ -5,6 +5,7 @@ mod mailboxes;
 mod purge;
 mod read;
 mod remove;
+mod replace;
 mod store_flags;
 mod summaries;
 mod transfer;

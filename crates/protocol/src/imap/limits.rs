@@ -53,6 +53,12 @@ pub const INFLATED_OCTETS_MAX: usize = 16 * 1024;
 /// Messages of one APPEND (RFC 3502): they are put into the mailbox by one transaction.
 pub const APPEND_MESSAGES_MAX: usize = 500;
 
+/// Messages, texts and URLs of one APPEND between two literals (RFC 4469): each URL is a look into the store.
+pub const APPEND_STEPS_MAX: usize = 500;
+
+/// Parts of which the messages of one APPEND are put together (RFC 4469). A letter has tens.
+pub const CATENATE_PARTS_MAX: usize = 2000;
+
 /// Patterns of one LIST (RFC 5258): each is held against every mailbox.
 pub const LIST_PATTERNS_MAX: usize = 32;
 

@@ -7,7 +7,7 @@
 //! CONDSTORE and QRESYNC (7162), ESEARCH (4731), SEARCHRES (5182), WITHIN (5032), LIST-EXTENDED (5258), LIST-STATUS (5819),
 //! STATUS=SIZE (8438), APPENDLIMIT (7889), OBJECTID (8474), UNAUTHENTICATE (8437), MULTIAPPEND (3502), BINARY
 //! (3516), UTF8=ACCEPT (6855), COMPRESS=DEFLATE (4978), PREVIEW (8970), SAVEDATE
-//! (8514), SORT and THREAD (5256), SORT=DISPLAY (5957), ESORT (5267), PARTIAL (9394).
+//! (8514), SORT and THREAD (5256), SORT=DISPLAY (5957), ESORT (5267), PARTIAL (9394), REPLACE (8508), CATENATE (4469), URL-PARTIAL (5550).
 //!
 //! The grammar knows no mailbox and no message; what a command means is the business of `access::imap`.
 
@@ -21,9 +21,9 @@ pub mod structure;
 pub mod utf7;
 
 pub use command::{
-    Append, AppendMessage, Command, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect, Mailbox,
-    Partial, PartialRange, Pattern, QResync, Search, SearchKey, SearchReturn, Section, SectionText, Select, SeqNumber,
-    SequenceSet, Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store, StoreAction, Thread, ThreadAlgorithm,
-    Transfer,
+    Append, AppendMessage, AppendStep, Command, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect,
+    Mailbox, MessageUrl, Partial, PartialRange, Pattern, QResync, Replaced, Search, SearchKey, SearchReturn, Section,
+    SectionText, Select, SeqNumber, SequenceSet, Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store,
+    StoreAction, Thread, ThreadAlgorithm, Transfer,
 };
 pub use server::{Config, Enabled, Event, Server};

@@ -7,7 +7,7 @@
 mod binary;
 mod item;
 mod listed;
-mod section;
+pub(super) mod section;
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use super::super::letter::Letter;
 use crate::limits::HEADER_OCTETS_MAX;
 
 /// What was found.
-pub(super) enum Found {
+pub(in crate::imap) enum Found {
     /// There is no such part.
     Nothing,
     /// A range of the message.
@@ -23,7 +23,7 @@ pub(super) enum Found {
 }
 
 /// Finds a section in a message.
-pub(super) async fn find(letter: &mut Letter, section: &Section) -> Result<Found, Error> {
+pub(in crate::imap) async fn find(letter: &mut Letter, section: &Section) -> Result<Found, Error> {
     if section.part.is_empty() {
         let (end, octets) = (letter.header_end().await?, letter.octets());
         return match &section.text {

@@ -10,7 +10,7 @@ mod search;
 mod sequence;
 mod sort;
 
-pub use append::{Append, AppendMessage};
+pub use append::{Append, AppendMessage, AppendStep, MessageUrl, Replaced};
 pub use fetch::{Fetch, FetchItem, Partial, Section, SectionText};
 pub use flag::{Flag, Store, StoreAction};
 pub use mailbox::{

@@ -55,6 +55,8 @@ pub enum Code<'a> {
     MailboxId(&'a str),
     /// RFC 6851 and 7162: the mailbox was closed.
     Closed,
+    /// RFC 4469 section 4.1: the URL that made CATENATE fail. What the code may not hold is left out.
+    BadUrl(&'a str),
     /// RFC 5530 and others: a word that stands for itself.
     Word(&'static str),
 }
@@ -103,6 +105,10 @@ impl Code<'_> {
                 out.extend_from_slice(b"MAILBOXID (");
                 out.extend_from_slice(id.as_bytes());
                 out.push(b')');
+            }
+            Self::BadUrl(url) => {
+                out.extend_from_slice(b"BADURL ");
+                out.extend(url.bytes().filter(|octet| (0x20..0x7f).contains(octet) && *octet != b']'));
             }
             Self::Closed => out.extend_from_slice(b"CLOSED"),
             Self::Word(word) => out.extend_from_slice(word.as_bytes()),

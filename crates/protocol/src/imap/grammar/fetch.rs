@@ -133,7 +133,7 @@ fn section_binary(input: &mut Input<'_>) -> Result<Vec<u32>> {
 }
 
 /// `section = "[" [section-spec] "]"`
-fn section(input: &mut Input<'_>) -> Result<Section> {
+pub(super) fn section(input: &mut Input<'_>) -> Result<Section> {
     input.byte(b'[', "[")?;
     let mut part = Vec::new();
     while input.peek().is_some_and(|b| b.is_ascii_digit()) {

@@ -14,10 +14,12 @@ mod sequence;
 mod session;
 mod sort;
 mod store;
+mod url;
 
-pub use append::{AppendStart, append, append_next};
+pub use append::{AppendStart, AppendText, AppendThen, Within, append, append_next};
 pub(crate) use date::{MONTHS, date_of_days};
 pub use input::ParseError;
+pub use url::message_url;
 
 use crate::imap::command::Command;
 use crate::imap::limits;
@@ -32,7 +34,7 @@ pub fn tag(bytes: &[u8]) -> Option<&str> {
     (tag.len() <= limits::TAG_OCTETS_MAX).then_some(tag)
 }
 
-/// `command = tag SP (…)`, without its last CRLF. APPEND is read by [`append`] alone. With `utf8`, mailbox names are in
+/// `command = tag SP (…)`, without its last CRLF. APPEND and REPLACE are read by [`append`] alone. With `utf8`, mailbox names are in
 /// UTF-8 instead of modified UTF-7.
 pub fn command(bytes: &[u8], utf8: bool) -> Result<Command> {
     let mut input = Input::new(bytes, utf8);

@@ -22,7 +22,7 @@ pub(super) fn set(input: &mut Input<'_>) -> Result<SequenceSet> {
 }
 
 /// `seq-number = nz-number / "*"`
-fn number(input: &mut Input<'_>) -> Result<SeqNumber> {
+pub(super) fn number(input: &mut Input<'_>) -> Result<SeqNumber> {
     if input.skip(b'*') {
         return Ok(SeqNumber::Last);
     }

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::imap::command::{
-    Append, AppendMessage, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect, Mailbox, MailboxError,
-    Partial, PartialRange, Pattern, QResync, Search, SearchKey, SearchReturn, Section, SectionText, Select, SeqNumber,
-    SequenceSet, Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store, StoreAction, Thread, ThreadAlgorithm,
-    Transfer,
+    Append, AppendMessage, AppendStep, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect, Mailbox,
+    MailboxError, Partial, PartialRange, Pattern, QResync, Replaced, Search, SearchKey, SearchReturn, Section,
+    SectionText, Select, SeqNumber, SequenceSet, Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store,
+    StoreAction, Thread, ThreadAlgorithm, Transfer,
 };
 use crate::imap::encode;
 use crate::sasl::Secret;
@@ -450,24 +450,29 @@ fn append_starts() {
     let message = |flags: &[Flag], date: Option<i64>| {
         let date = date.map(Timestamp::from_seconds);
         let message = AppendMessage { flags: flags.to_vec(), date, octets: 12, ..AppendMessage::default() };
-        Ok(AppendStart::Message(Append { mailbox: name("Sent"), message }))
+        begins(None, "Sent", message)
     };
     assert_eq!(append(b"a append Sent {12}", false), message(&[], None));
     assert_eq!(append(b"a APPEND \"Sent\" (\\Seen \\Draft) {12+}", false), message(&[Flag::Seen, Flag::Draft], None));
     assert_eq!(append(b"a APPEND {4}\r\nSent () \" 1-Jan-1970 01:00:01 +0100\" {12}", false), message(&[], Some(1)));
     assert_eq!(append(b"a APPEND Sent \"31-Dec-1969 18:59:59 -0500\" {12}", false), message(&[], Some(-1)));
-    assert!(matches!(
-        append(b"a APPEND Sent ~{12+}", false),
-        Ok(AppendStart::Message(Append { message: AppendMessage { literal8: true, utf8: false, .. }, .. }))
-    ));
-    assert!(matches!(
-        append(b"a APPEND Sent (\\Seen) UTF8 (~{12}", false),
-        Ok(AppendStart::Message(Append { message: AppendMessage { literal8: true, utf8: true, .. }, .. }))
-    ));
-    assert_eq!(append_next(b") (\\Seen) {3}", true).map(|next| (next.flags, next.octets)), Ok((vec![Flag::Seen], 3)));
+    let binary = AppendMessage { octets: 12, literal8: true, ..AppendMessage::default() };
+    assert_eq!(append(b"a APPEND Sent ~{12+}", false), begins(None, "Sent", binary.clone()));
+    let utf8 = AppendMessage { utf8: true, flags: vec![Flag::Seen], ..binary };
+    assert_eq!(append(b"a APPEND Sent (\\Seen) UTF8 (~{12}", false), begins(None, "Sent", utf8));
+    let plain = AppendMessage { octets: 12, ..AppendMessage::default() };
+    let by_uid = Replaced { uid: true, number: SeqNumber::Number(7) };
+    assert_eq!(append(b"a uid replace 7 Sent {12}", false), begins(Some(by_uid), "Sent", plain.clone()));
+    let last = Replaced { uid: false, number: SeqNumber::Last };
+    assert_eq!(append(b"a REPLACE * {4}\r\nSent {12}", false), begins(Some(last), "Sent", plain));
+    let within = |utf8| Within { utf8, catenate: false };
+    let next = append_next(b") (\\Seen) {3}", within(true), false).map(|text| text.steps);
+    let seen = AppendMessage { flags: vec![Flag::Seen], octets: 3, ..AppendMessage::default() };
+    assert_eq!(next, Ok(vec![AppendStep::Message(seen)]));
     for (next, utf8) in [("{3}", false), (") {3}", false), (" {3}", true), (" UTF8 ({3}", false), ("  {3}", false)] {
-        assert!(append_next(next.as_bytes(), utf8).is_err(), "{next}");
+        assert!(append_next(next.as_bytes(), within(utf8), false).is_err(), "{next}");
     }
+    assert!(append_next(b"", within(false), true).is_ok() && append_next(b" {3}", within(false), true).is_err());
     assert_eq!(append(b"a APPEND {4}", false), Ok(AppendStart::Collect));
     assert_eq!(append(b"a LOGIN {4}", false), Ok(AppendStart::Collect));
     for broken in
@@ -475,6 +480,54 @@ fn append_starts() {
     {
         assert!(append(broken.as_bytes(), false).is_err(), "{broken}");
     }
+    for broken in ["a REPLACE 0 x {1}", "a REPLACE 1:2 x {1}", "a REPLACE x {1}", "a UID REPLACE", "a APPEND x"] {
+        assert!(append(broken.as_bytes(), false).is_err(), "{broken}");
+    }
+    assert_eq!(append(b"a UID APPEND x {1}", false), Ok(AppendStart::Collect));
+}
+
+fn begins(replaces: Option<Replaced>, mailbox: &str, message: AppendMessage) -> Result<AppendStart> {
+    let then = AppendThen::Octets(Within { utf8: message.utf8, catenate: false });
+    let text = AppendText { steps: vec![AppendStep::Message(message)], then };
+    Ok(AppendStart::Begins { replaces, mailbox: name(mailbox), text })
+}
+
+/// RFC 4469 appendix A, and what may stand around it.
+#[test]
+fn messages_put_together() {
+    let catenate = || AppendStep::Message(AppendMessage { catenate: true, ..AppendMessage::default() });
+    let url = |url: &str| AppendStep::Url(url.as_bytes().to_vec());
+    let text = |octets| AppendStep::Text { octets, utf8: false };
+    let in_list = |utf8| AppendThen::Octets(Within { utf8, catenate: true });
+    let start = |bytes: &str| match append(bytes.as_bytes(), false) {
+        Ok(AppendStart::Begins { text, .. }) => Ok((text.steps, text.then)),
+        Ok(AppendStart::Collect) => panic!("{bytes}"),
+        Err(error) => Err(error),
+    };
+    assert_eq!(
+        start("a APPEND D CATENATE (URL \"/D/;UID=1\" URL /D/;UID=2 TEXT {42}"),
+        Ok((vec![catenate(), url("/D/;UID=1"), url("/D/;UID=2"), text(42)], in_list(false)))
+    );
+    assert_eq!(start("a APPEND D CATENATE (URL x)"), Ok((vec![catenate(), url("x")], AppendThen::End)));
+    assert_eq!(
+        start("a APPEND D CATENATE (URL {3}\r\na b) CATENATE (UTF8 (~{1+}"),
+        Ok((vec![catenate(), url("a b"), catenate(), AppendStep::Text { octets: 1, utf8: true }], in_list(true)))
+    );
+    assert_eq!(start("a APPEND D CATENATE (URL {3}"), Ok((vec![catenate()], AppendThen::Collect)));
+    let next = |bytes: &str, utf8| append_next(bytes.as_bytes(), Within { utf8, catenate: true }, false);
+    let next = |bytes: &str, utf8| next(bytes, utf8).map(|text| (text.steps, text.then));
+    assert_eq!(next(")", false), Ok((vec![], AppendThen::End)));
+    assert_eq!(next("))", true), Ok((vec![], AppendThen::End)));
+    assert_eq!(next(" URL x)", false), Ok((vec![url("x")], AppendThen::End)));
+    assert_eq!(next(" TEXT {0}", false), Ok((vec![text(0)], in_list(false))));
+    assert_eq!(next(") CATENATE (TEXT {1}", false), Ok((vec![catenate(), text(1)], in_list(false))));
+    for broken in
+        ["", " )", "URL x)", " URL x", " URL )", " TEXT x)", " TEXT ~{1}", " UTF8 ({1}", " FOO x)", ") )", "))"]
+    {
+        assert!(next(broken, false).is_err(), "{broken}");
+    }
+    let many = "URL x ".repeat(limits::APPEND_STEPS_MAX);
+    assert_eq!(start(&format!("a APPEND D CATENATE ({many}URL x)")), Err(ParseError::Limit("parts of a message")));
 }
 
 #[test]
@@ -762,16 +815,35 @@ proptest! {
 
     #[test]
     fn appends_are_read(mailbox in any_mailbox(), flags in proptest::collection::vec(any_flag(), 0..4),
-                        date in proptest::option::of(-62_135_596_800i64..253_402_300_799), octets in 0u64..1 << 60, literal8: bool, utf8: bool) {
+                        date in proptest::option::of(-62_135_596_800i64..253_402_300_799), octets in 0u64..1 << 60, literal8: bool, utf8: bool,
+                        replaces in proptest::option::of((any::<bool>(), 1u32..))) {
+        let replaces = replaces.map(|(uid, number)| Replaced { uid, number: SeqNumber::Number(number) });
         let date = date.map(Timestamp::from_seconds);
-        let message = AppendMessage { flags, date, octets, literal8: literal8 || utf8, utf8 };
+        let message = AppendMessage { flags, date, octets, catenate: false, literal8: literal8 || utf8, utf8 };
         let mut bytes = Vec::new();
         encode::command::append_message(&mut bytes, &message);
-        prop_assert_eq!(append_next(&bytes, false), Ok(message.clone()));
-        let wanted = Append { mailbox, message };
+        let text = AppendText {
+            steps: vec![AppendStep::Message(message.clone())],
+            then: AppendThen::Octets(Within { utf8, catenate: false }),
+        };
+        prop_assert_eq!(append_next(&bytes, Within::default(), false), Ok(text.clone()));
+        let wanted = Append { replaces, mailbox: mailbox.clone(), message };
         let mut bytes = Vec::new();
         encode::command::append(&mut bytes, "A1", &wanted);
-        prop_assert_eq!(append(&bytes, false), Ok(AppendStart::Message(wanted)));
+        prop_assert_eq!(append(&bytes, false), Ok(AppendStart::Begins { replaces, mailbox, text }));
+    }
+
+    #[test]
+    fn parts_are_read(urls in proptest::collection::vec(proptest::collection::vec(1u8.., 0..12), 1..4), octets in 0u64..1 << 60, utf8: bool) {
+        let mut steps: Vec<AppendStep> = urls.into_iter().map(AppendStep::Url).collect();
+        steps.push(AppendStep::Text { octets, utf8 });
+        let mut bytes = Vec::new();
+        for step in &steps {
+            bytes.push(b' ');
+            encode::command::append_step(&mut bytes, step);
+        }
+        let then = AppendThen::Octets(Within { utf8, catenate: true });
+        prop_assert_eq!(append_next(&bytes, Within { utf8: false, catenate: true }, true), Ok(AppendText { steps, then }));
     }
 
     #[test]
@@ -781,9 +853,12 @@ proptest! {
     }
 
     #[test]
-    fn nothing_near_a_command_panics(verb in "(UID )?(FETCH|SEARCH|STORE|APPEND|LIST|STATUS|ID|LOGIN)", rest in "[ -~\\r\\n]{0,60}") {
+    fn nothing_near_a_command_panics(verb in "(UID )?(FETCH|SEARCH|STORE|APPEND|REPLACE 1|LIST|STATUS|ID|LOGIN)", rest in "[ -~\\r\\n]{0,60}") {
         let text = format!("a {verb} {rest}");
         let _ = command(text.as_bytes(), false);
         let _ = append(text.as_bytes(), false);
+        let _ = append(format!("a APPEND x CATENATE ({rest}").as_bytes(), false);
+        let _ = append_next(rest.as_bytes(), Within { utf8: false, catenate: true }, false);
+        let _ = message_url(rest.as_bytes());
     }
 }

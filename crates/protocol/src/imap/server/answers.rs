@@ -71,11 +71,9 @@ impl Server {
     fn end_command(&mut self) -> bool {
         match std::mem::replace(&mut self.awaiting, Awaiting::Command) {
             Awaiting::Answer => {}
-            Awaiting::AppendGo(announced) => {
-                self.skip_literal(announced);
-                self.answered = !announced.synchronising;
-            }
+            Awaiting::AppendGo => self.append_refused(),
             Awaiting::AppendBody | Awaiting::AppendTail => {
+                self.append = None;
                 self.reader.discard_stream();
                 self.answered = true;
                 self.event = None;
@@ -88,14 +86,10 @@ impl Server {
         true
     }
 
-    /// Answers [`super::Event::Append`]: the message may come.
+    /// Answers [`super::Event::Append`] and the other steps of an APPEND: it may go on.
     pub fn append_go(&mut self) {
-        if let Awaiting::AppendGo(announced) = self.awaiting {
-            self.reader.stream();
-            self.awaiting = Awaiting::AppendBody;
-            if announced.synchronising {
-                self.out.extend_from_slice(b"+ OK\r\n");
-            }
+        if matches!(self.awaiting, Awaiting::AppendGo) {
+            self.next_step();
         }
     }
 

@@ -63,6 +63,10 @@ pub enum Event {
     Append(Append),
     /// Another message of the same APPEND is announced: the one before is complete. Answered as [`Event::Append`].
     AppendNext(AppendMessage),
+    /// Octets that are here already become part of the message (CATENATE, RFC 4469). Answered as [`Event::Append`].
+    AppendUrl(Vec<u8>),
+    /// So many octets that the client sends become part of the message. Answered as [`Event::Append`].
+    AppendText(u64),
     /// A piece of it. No answer: the next piece comes with the next call, unless `no` ends it here.
     AppendChunk(Vec<u8>),
     /// It is complete, and there is none behind it: `ok` or `no`.

@@ -1,9 +1,9 @@
 //! What the client says, in each thing the session may be waiting for.
 
 use super::{Awaiting, Event, Server, State};
-use crate::imap::command::{Append, AppendMessage, Command};
+use crate::imap::command::{Command, Replaced};
 use crate::imap::encode::{Code, Untagged};
-use crate::imap::grammar::{self, AppendStart, ParseError};
+use crate::imap::grammar::{self, AppendStart, AppendThen, ParseError};
 use crate::imap::limits;
 use crate::imap::reader::{Announced, Item};
 
@@ -53,24 +53,11 @@ impl Server {
         self.event = Some(Event::IdleEnd);
     }
 
-    fn append_tail(&mut self, line: &[u8]) {
-        let end: &[u8] = if self.append_utf8 { b")" } else { b"" };
-        if line == end {
-            self.awaiting = Awaiting::Answer;
-            self.event = Some(Event::AppendEnd);
-        } else {
-            self.event = Some(Event::AppendBroken);
-            self.mistake("Nothing but another message may follow a message");
-        }
-    }
-
     /// A literal stands at the line's end.
     fn announced(&mut self, announced: Announced) {
         let so_far = self.reader.so_far().to_vec();
-        if matches!(self.awaiting, Awaiting::AppendTail)
-            && let Ok(message) = grammar::append_next(&so_far, self.append_utf8)
-        {
-            return self.append_next(announced, message);
+        if matches!(self.awaiting, Awaiting::AppendTail) && self.append_announced(announced, &so_far) {
+            return;
         }
         if !matches!(self.awaiting, Awaiting::Command) {
             self.skip_literal(announced);
@@ -85,19 +72,19 @@ impl Server {
             return self.refuse_literal(announced, "BAD", None, "A tag is missing");
         }
         match grammar::append(&so_far, self.enabled.utf8) {
-            Ok(AppendStart::Collect) if !self.reader.fits(announced) => {
-                self.refuse_literal(announced, "BAD", Some(Code::Word("TOOBIG")), "Literal is too long");
-            }
-            Ok(AppendStart::Collect) => {
-                self.reader.collect();
-                if announced.synchronising {
-                    self.out.extend_from_slice(b"+ OK\r\n");
-                }
-            }
-            Ok(AppendStart::Message(_)) if !self.is_signed_in() => {
+            Ok(AppendStart::Begins { .. }) if !self.is_signed_in() => {
                 self.refuse_literal(announced, "BAD", None, "Sign in first");
             }
-            Ok(AppendStart::Message(append)) => self.append(announced, append),
+            Ok(AppendStart::Begins { replaces, mailbox, text }) if text.then != AppendThen::Collect => {
+                match self.may_replace(replaces) {
+                    Ok(()) => self.append_begins(Some(announced), replaces, mailbox, text),
+                    Err(text) => self.refuse_literal(announced, "BAD", None, text),
+                }
+            }
+            Ok(_) if !self.reader.fits(announced) => {
+                self.refuse_literal(announced, "BAD", Some(Code::Word("TOOBIG")), "Literal is too long");
+            }
+            Ok(_) => self.collect(announced),
             Err(ParseError::Mailbox(error)) => {
                 self.refuse_literal(announced, "NO", Some(Code::Word("CANNOT")), &error.to_string());
             }
@@ -108,46 +95,8 @@ impl Server {
         }
     }
 
-    fn append(&mut self, announced: Announced, append: Append) {
-        self.appended = 0;
-        if self.may_append(announced, &append.message) {
-            self.event = Some(Event::Append(append));
-        }
-    }
-
-    /// Another message of the same APPEND.
-    fn append_next(&mut self, announced: Announced, message: AppendMessage) {
-        self.awaiting = Awaiting::Command;
-        self.event = Some(if self.may_append(announced, &message) {
-            Event::AppendNext(message)
-        } else {
-            // All or nothing (RFC 3502 section 6.3.11).
-            Event::AppendBroken
-        });
-    }
-
-    /// Whether a message may come; otherwise the client was told.
-    fn may_append(&mut self, announced: Announced, message: &AppendMessage) -> bool {
-        self.appended += 1;
-        if message.octets > self.config.append_octets_max {
-            // RFC 7889 section 4.
-            self.refuse_literal(announced, "NO", Some(Code::Word("TOOBIG")), "Message is too large");
-        } else if message.octets == 0 {
-            self.refuse_literal(announced, "NO", None, "A message has one octet at least");
-        } else if message.utf8 && !self.enabled.utf8_accept {
-            self.refuse_literal(announced, "BAD", None, "ENABLE UTF8=ACCEPT first");
-        } else if self.appended > limits::APPEND_MESSAGES_MAX {
-            self.refuse_literal(announced, "NO", Some(Code::Word("LIMIT")), "Too many messages at once");
-        } else {
-            self.append_utf8 = message.utf8;
-            self.awaiting = Awaiting::AppendGo(announced);
-            return true;
-        }
-        false
-    }
-
     /// Answers a command whose announced literal is not wanted.
-    fn refuse_literal(&mut self, announced: Announced, word: &str, code: Option<Code<'_>>, text: &str) {
+    pub(super) fn refuse_literal(&mut self, announced: Announced, word: &str, code: Option<Code<'_>>, text: &str) {
         self.skip_literal(announced);
         // What passes unread needs no second answer.
         self.answered = !announced.synchronising;
@@ -181,17 +130,43 @@ impl Server {
         }
         match grammar::command(line, self.enabled.utf8) {
             Ok(command) => self.dispatch(command),
-            Err(ParseError::Mailbox(error)) => {
+            Err(ParseError::Unknown) => self.append_line(line),
+            Err(error) => self.unreadable(&error),
+        }
+    }
+
+    /// An APPEND or a REPLACE without any literal, or no command at all.
+    fn append_line(&mut self, line: &[u8]) {
+        match grammar::append(line, self.enabled.utf8) {
+            Ok(AppendStart::Collect) => self.unreadable(&ParseError::Unknown),
+            Ok(_) if !self.is_signed_in() => self.mistake("Sign in first"),
+            Ok(AppendStart::Begins { replaces, mailbox, text }) => match self.may_replace(replaces) {
+                Ok(()) => self.append_begins(None, replaces, mailbox, text),
+                Err(text) => self.mistake(text),
+            },
+            Err(error) => self.unreadable(&error),
+        }
+    }
+
+    /// REPLACE names a message of the selected mailbox (RFC 8508 section 3.5).
+    fn may_replace(&self, replaces: Option<Replaced>) -> Result<(), &'static str> {
+        if replaces.is_some() && !self.is_selected() { Err("Select a mailbox first") } else { Ok(()) }
+    }
+
+    /// Answers a command that is none, or too much of one.
+    fn unreadable(&mut self, error: &ParseError) {
+        match error {
+            ParseError::Mailbox(error) => {
                 self.tagged_condition("NO", Some(&Code::Word("CANNOT")), &error.to_string());
             }
-            Err(error @ ParseError::UnknownUse) => {
+            ParseError::UnknownUse => {
                 self.tagged_condition("NO", Some(&Code::Word("USEATTR")), &error.to_string());
             }
             // RFC 5530 section 3: the command is right, there is only too much of it.
-            Err(error @ ParseError::Limit(_)) => {
+            ParseError::Limit(_) => {
                 self.tagged_condition("NO", Some(&Code::Word("LIMIT")), &error.to_string());
             }
-            Err(error) => self.mistake(&error.to_string()),
+            ParseError::Unknown | ParseError::Expected(_) => self.mistake(&error.to_string()),
         }
     }
 

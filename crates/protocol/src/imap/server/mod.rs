@@ -6,6 +6,7 @@
 //! limits, and the company of a client that makes too many mistakes.
 
 mod answers;
+mod append;
 mod capability;
 mod deflate;
 mod event;
@@ -22,9 +23,10 @@ use std::time::{Duration, Instant};
 
 use super::encode::{self, Code};
 use super::limits;
-use super::reader::{Announced, Reader};
+use super::reader::Reader;
 use crate::sasl::{Exchange, Reason};
 use crate::{Session, Step, Tls};
+use append::Appending;
 use deflate::Deflate;
 
 /// RFC 3501 section 3. Logout is [`Awaiting::Close`].
@@ -46,8 +48,8 @@ enum Awaiting {
     SignIn(Option<Box<Exchange>>),
     /// The service's tagged answer.
     Answer,
-    /// The service's word on an announced message.
-    AppendGo(Announced),
+    /// The service's word on a step of an APPEND.
+    AppendGo,
     /// The client's message.
     AppendBody,
     /// The end of the APPEND's line.
@@ -80,10 +82,8 @@ pub struct Server {
     deflate_next: bool,
     /// The dropped command that follows was answered already.
     answered: bool,
-    /// Messages of the APPEND on its way.
-    appended: usize,
-    /// The message on its way stands in `UTF8 (…)`.
-    append_utf8: bool,
+    /// The APPEND on its way.
+    append: Option<Box<Appending>>,
     /// IDLE was ended by something else than DONE.
     idle_broken: bool,
     errors: u32,
@@ -111,8 +111,7 @@ impl Server {
             deflate: None,
             deflate_next: false,
             answered: false,
-            appended: 0,
-            append_utf8: false,
+            append: None,
             idle_broken: false,
             errors: 0,
             refusals: 0,
@@ -232,7 +231,7 @@ impl Session for Server {
 
     fn deadline(&self) -> Option<Instant> {
         match self.awaiting {
-            Awaiting::Answer | Awaiting::SignIn(_) | Awaiting::AppendGo(_) => None,
+            Awaiting::Answer | Awaiting::SignIn(_) | Awaiting::AppendGo => None,
             _ => self.progress.checked_add(self.patience()),
         }
     }
@@ -260,7 +259,7 @@ impl Session for Server {
                     self.awaiting = Awaiting::TlsStands;
                     return Step::StartTls;
                 }
-                Awaiting::TlsStands | Awaiting::Answer | Awaiting::SignIn(_) | Awaiting::AppendGo(_) => {
+                Awaiting::TlsStands | Awaiting::Answer | Awaiting::SignIn(_) | Awaiting::AppendGo => {
                     return Step::NeedInput;
                 }
                 _ => match self.reader.next_item() {

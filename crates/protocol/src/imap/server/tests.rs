@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{Config, Event, Server};
 use crate::imap::command::Command;
-use crate::imap::encode::Untagged;
+use crate::imap::encode::{Code, Untagged};
 use crate::imap::limits;
 use crate::sasl::{Refusal, Request};
 use crate::{Session, Step, Tls};
@@ -95,7 +95,12 @@ impl Talk {
             Event::Command(command) => self.command(&command),
             Event::IdleEnd => self.server.ok(None, "IDLE done"),
             Event::Append(append) if append.mailbox.as_str() == "full" => self.server.no(None, "Full"),
-            Event::Append(_) => self.server.append_go(),
+            Event::Append(_) | Event::AppendText(_) => self.server.append_go(),
+            Event::AppendUrl(url) if url == b"bad" => self.server.no(Some(&Code::BadUrl("bad")), "No such URL"),
+            Event::AppendUrl(url) => {
+                self.message.extend_from_slice(&url);
+                self.server.append_go();
+            }
             Event::AppendNext(next) => {
                 self.complete.push(std::mem::take(&mut self.message));
                 if next.flags == [crate::imap::Flag::Draft] {
@@ -305,6 +310,70 @@ fn several_messages_at_once() {
     }
     assert_eq!(talk.says("x {1}\r\n"), "a NO [LIMIT] Too many messages at once\r\n");
     assert_eq!(talk.says("a noop\r\n"), "a OK done\r\n");
+}
+
+const CATENATED: Dialogue = &[
+    ("a append inbox catenate (text {5}", "+ OK\r\n"),
+    ("hello url <1> text {3+}\r\nabc url {3}", "+ OK\r\n"),
+    ("<2>) catenate (url <3>) {1}", "+ OK\r\n"),
+    ("x", "a OK APPEND done\r\n"),
+    ("a append inbox catenate (url x url \"y\")", "a OK APPEND done\r\n"),
+    ("a append inbox catenate (url x text {0}", "+ OK\r\n"),
+    (")", "a OK APPEND done\r\n"),
+    ("a append inbox catenate (url bad text {3}", "a NO [BADURL bad] No such URL\r\n"),
+    (
+        "a append inbox catenate (text {3+}\r\nabc url bad text {3+}\r\nabc)\r\nb noop",
+        "a NO [BADURL bad] No such URL\r\nb OK done\r\n",
+    ),
+    ("a append inbox catenate (url bad)\r\nb noop", "a NO [BADURL bad] No such URL\r\nb OK done\r\n"),
+    ("a append inbox catenate (text {100000000}", "a NO [TOOBIG] Message is too large\r\n"),
+    (
+        "a append inbox catenate (text {3+}\r\nabc utf8 (~{3+}\r\nabc))\r\nb noop",
+        "a BAD ENABLE UTF8=ACCEPT first\r\nb OK done\r\n",
+    ),
+    (
+        "a append inbox catenate (text {3+}\r\nabc foo)\r\nb noop",
+        "a BAD Nothing but another message may follow a message\r\nb OK done\r\n",
+    ),
+    ("a append inbox catenate (url x", "a BAD syntax error: a space expected\r\n"),
+    ("a append inbox catenate (url {1000000}", "a BAD [TOOBIG] Literal is too long\r\n"),
+    ("a append full catenate (url x)", "a NO Full\r\n"),
+    ("a append R&D catenate (url x)", "a NO [CANNOT] mailbox name is not modified UTF-7\r\n"),
+    ("a append inbox", "a BAD syntax error: a space expected\r\n"),
+    ("a replace 1 inbox {3}", "a BAD Select a mailbox first\r\n"),
+    ("a replace 1 inbox catenate (url x)", "a BAD Select a mailbox first\r\n"),
+    ("a select inbox", "a OK done\r\n"),
+    ("a uid replace 7 inbox (\\Seen) {3}", "+ OK\r\n"),
+    ("new", "a OK APPEND done\r\n"),
+    ("a replace 1 inbox catenate (url x text {3+}\r\nabc)", "a OK APPEND done\r\n"),
+    ("a replace 1 inbox {3+}\r\nnew {3}", "a BAD Nothing but another message may follow a message\r\n"),
+    ("a replace 1:2 inbox {3}", "a BAD syntax error: a space expected\r\n"),
+];
+
+#[test]
+fn messages_put_together_and_replaced() {
+    let mut talk = Talk::signed_in();
+    for (client, server) in CATENATED {
+        assert_eq!(talk.says(&format!("{client}\r\n")), *server, "after {client:?}");
+        talk.complete.clear();
+    }
+    let messages: Vec<_> = talk.messages.iter().map(|message| String::from_utf8_lossy(message).into_owned()).collect();
+    assert_eq!(messages, ["x", "xy", "x", "new", "xabc"]);
+    let mut talk = Talk::signed_in();
+    talk.says("a append inbox catenate (text {5}\r\n");
+    talk.says("hello url <1> text {3+}\r\nabc url {3}\r\n");
+    assert_eq!(talk.says("<2>) catenate (url <3>)\r\n"), "a OK APPEND done\r\n");
+    assert_eq!(talk.messages, [&b"hello<1>abc<2>"[..], b"<3>"]);
+    let mut talk = Talk::signed_in();
+    talk.says("a append inbox catenate (text {1}\r\n");
+    for _ in 1..limits::CATENATE_PARTS_MAX {
+        assert_eq!(talk.says("x text {1}\r\n"), "+ OK\r\n");
+    }
+    assert_eq!(talk.says("x text {1}\r\n"), "a NO [LIMIT] Too many parts\r\n");
+    assert_eq!(talk.says("a noop\r\n"), "a OK done\r\n");
+    let mut stranger = Talk::new(|_| ());
+    stranger.said.clear();
+    assert_eq!(stranger.says("a append inbox catenate (url x)\r\n"), "a BAD Sign in first\r\n");
 }
 
 const UTF8: Dialogue = &[

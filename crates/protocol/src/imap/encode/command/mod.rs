@@ -10,7 +10,9 @@ mod search;
 use super::fetch::date_time;
 use super::response::status_name;
 use super::{flags, list, nstring, number, sequence_set, string};
-use crate::imap::command::{Append, AppendMessage, Command, Mailbox, SequenceSet, Store, StoreAction, Transfer};
+use crate::imap::command::{
+    Append, AppendMessage, AppendStep, Command, Mailbox, Replaced, SequenceSet, Store, StoreAction, Transfer,
+};
 
 /// `command`, with its last CRLF.
 pub fn command(out: &mut Vec<u8>, tag: &str, command: &Command) {
@@ -104,15 +106,25 @@ fn transfer(out: &mut Vec<u8>, verb: &str, transfer: &Transfer) {
     named(out, " ", &transfer.mailbox);
 }
 
-/// `APPEND …` up to and with the announcement of its literal, without CRLF.
+/// `APPEND …` or `REPLACE …` up to and with the announcement of its literal, without CRLF. Of a message by CATENATE, up to
+/// its parts, which [`append_step`] writes.
 pub fn append(out: &mut Vec<u8>, tag: &str, append: &Append) {
     out.extend_from_slice(tag.as_bytes());
-    named(out, " APPEND ", &append.mailbox);
+    match append.replaces {
+        None => word(out, " APPEND "),
+        Some(Replaced { uid, number }) => {
+            word(out, if uid { " UID" } else { "" });
+            word(out, " REPLACE ");
+            sequence_set(out, &SequenceSet::Ranges(vec![(number, number)]));
+            out.push(b' ');
+        }
+    }
+    named(out, "", &append.mailbox);
     append_message(out, &append.message);
 }
 
 /// ` (flags) "date" {octets}`: of the first message, or of one behind another. A message before it that was in
-/// `UTF8 (…)` is closed by the caller.
+/// `UTF8 (…)` or `CATENATE (…)` is closed by the caller.
 pub fn append_message(out: &mut Vec<u8>, message: &AppendMessage) {
     out.push(b' ');
     flags(out, &message.flags);
@@ -120,9 +132,31 @@ pub fn append_message(out: &mut Vec<u8>, message: &AppendMessage) {
         out.push(b' ');
         date_time(out, date);
     }
+    if message.catenate {
+        return word(out, " CATENATE (");
+    }
     word(out, if message.utf8 { " UTF8 (" } else { " " });
-    word(out, if message.literal8 { "~{" } else { "{" });
-    number(out, message.octets);
+    announced(out, message.octets, message.literal8);
+}
+
+/// What follows in an APPEND: a message, or a part of the one before (without the space between two parts).
+pub fn append_step(out: &mut Vec<u8>, step: &AppendStep) {
+    match step {
+        AppendStep::Message(message) => append_message(out, message),
+        AppendStep::Url(url) => {
+            word(out, "URL ");
+            string(out, url);
+        }
+        AppendStep::Text { octets, utf8 } => {
+            word(out, if *utf8 { "UTF8 (" } else { "TEXT " });
+            announced(out, *octets, *utf8);
+        }
+    }
+}
+
+fn announced(out: &mut Vec<u8>, octets: u64, literal8: bool) {
+    word(out, if literal8 { "~{" } else { "{" });
+    number(out, octets);
     word(out, "}");
 }
 
