@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use directory::{ClearText, Directory, SignInGuard};
 use envelope::SessionId;
@@ -17,6 +18,12 @@ pub struct Settings {
     pub hostname: String,
     /// Largest message that a reader may append, in octets.
     pub message_octets_max: u64,
+    /// Messages that one IMAP command may be about (MESSAGELIMIT, RFC 9738): it is carried out on the newest of them.
+    pub message_limit: Option<u32>,
+    /// Messages that one COPY may bring (SAVELIMIT, RFC 9738).
+    pub save_limit: Option<u32>,
+    /// How often a client is told that its command goes on (RFC 9585).
+    pub progress_every: Duration,
     /// Our certificates. None: no encryption is offered.
     pub tls: Option<ServerTls>,
     /// From where people may sign in with a password on a channel that is not encrypted.
@@ -31,6 +38,9 @@ impl Settings {
         Self {
             hostname: hostname.into(),
             message_octets_max: 50 * 1024 * 1024,
+            message_limit: None,
+            save_limit: Some(crate::limits::SAVED_MESSAGES_MAX),
+            progress_every: crate::limits::PROGRESS_EVERY,
             tls: None,
             cleartext_sign_in: ClearText::Never,
             sign_ins: SignInGuard::new(),

@@ -1,5 +1,17 @@
 //! The numbers of mailbox access, each with its reason.
 
+use std::time::Duration;
+
+/// Messages of one COPY, where the operator says nothing else: each is a row in one transaction.
+pub const SAVED_MESSAGES_MAX: u32 = 1_000_000;
+
+/// Time between two words about a command that goes on (RFC 9585). Clients that hear nothing for half a minute or more
+/// take a connection for dead.
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+
+/// The same at the least, while one piece of work goes on of which nothing is known before its end.
+pub const PROGRESS_EVERY_MIN: Duration = Duration::from_millis(50);
+
 /// Octets of answers that are gathered before they are sent and the client's reading is waited for: one FETCH holds
 /// this much of a mailbox in memory, whatever the mailbox holds.
 pub const OUTPUT_OCTETS_MAX: usize = 64 * 1024;

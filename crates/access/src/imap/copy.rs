@@ -13,7 +13,7 @@ impl Talk {
         self.catch_up(order.uid, false).await?;
         let (from, to): (Vec<u32>, Vec<u32>) = copied.uids.into_iter().unzip();
         let code = Code::CopyUid { validity: copied.uid_validity, from: &from, to: &to };
-        self.line.session().ok((!from.is_empty()).then_some(&code), "COPY done");
+        self.finish((!from.is_empty()).then_some(&code), "COPY done");
         Ok(())
     }
 
@@ -45,11 +45,17 @@ impl Talk {
             self.some_gone().await?;
             return Ok(None);
         }
+        if !moving && self.is_too_much_to_copy(&named)? {
+            return Ok(None);
+        }
+        let named = self.limited(named)?;
+        let selected = self.selected()?;
         let (mailbox, uids) = (selected.mailbox, selected.uids(&named));
+        let target = order.mailbox.as_str();
         let outcome = if moving {
-            account.move_to(mailbox, &uids, order.mailbox.as_str()).await
+            self.patiently(account.move_to(mailbox, &uids, target)).await?
         } else {
-            account.copy(mailbox, &uids, order.mailbox.as_str()).await
+            self.patiently(account.copy(mailbox, &uids, target)).await?
         };
         match outcome {
             Ok(copied) => Ok(Some(copied)),

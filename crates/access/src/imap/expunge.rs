@@ -16,10 +16,17 @@ impl Talk {
         }
         let mailbox = selected.mailbox;
         let only = match uids {
-            Some(set) => Some(selected.uids(&selected.named(set, true)?)),
+            Some(set) => {
+                let mut named = selected.named(set, true)?;
+                if self.context.settings.message_limit.is_some() {
+                    named = self.selected()?.deleted(&named);
+                    named = self.limited(named)?;
+                }
+                Some(self.selected()?.uids(&named))
+            }
             None => None,
         };
-        let gone = account.expunge(mailbox, only.as_ref()).await?;
+        let gone = self.patiently(account.expunge(mailbox, only.as_ref())).await??;
         self.catch_up(true, true).await?;
         self.expunged(!gone.uids.is_empty(), "EXPUNGE done");
         Ok(())
@@ -30,6 +37,6 @@ impl Talk {
     pub(super) fn expunged(&mut self, any: bool, text: &str) {
         let selected = self.selected.as_ref().filter(|selected| any && selected.enabled.qresync);
         let code = selected.map(|selected| Code::HighestModSeq(selected.modseq()));
-        self.line.session().ok(code.as_ref(), text);
+        self.finish(code.as_ref(), text);
     }
 }

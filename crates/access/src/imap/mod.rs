@@ -4,6 +4,7 @@
 //! on both sides; EXPUNGE is told only where RFC 3501 section 7.4.1 allows it.
 
 mod append;
+mod batches;
 mod catenate;
 mod convert;
 mod copy;
@@ -11,9 +12,11 @@ mod expunge;
 mod fetch;
 mod idle;
 mod letter;
+mod limit;
 mod list;
 mod mailbox;
 mod object_id;
+mod progress;
 mod replace;
 mod search;
 mod select;
@@ -60,6 +63,8 @@ impl Door {
             config.starttls = service == Service::Imap && context.settings.tls.is_some();
             config.cleartext_sign_in = cleartext_sign_in;
             config.append_octets_max = context.settings.message_octets_max;
+            config.message_limit = context.settings.message_limit;
+            config.save_limit = context.settings.save_limit;
             config.shared()
         });
         Arc::new(Self { context, configs, service })

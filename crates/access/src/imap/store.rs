@@ -1,7 +1,7 @@
 //! STORE and UID STORE (RFC 3501 section 6.4.6), on a condition or not (RFC 7162 section 3.1.3).
 
 use mailstore::{ANSWERED, DELETED, DRAFT, Entry, FLAGGED, Flags, SEEN, StoreMode, UidSet};
-use protocol::imap::encode::{Code, FetchLine};
+use protocol::imap::encode::Code;
 use protocol::imap::{Flag, Store, StoreAction};
 
 use super::selected::Named;
@@ -24,7 +24,9 @@ impl Talk {
         let account = self.account()?;
         let selected = self.selected()?;
         let named = selected.named(&store.set, uid)?;
-        if selected.read_only {
+        let read_only = selected.read_only;
+        let named = self.limited(named)?;
+        if read_only {
             self.catch_up(false, false).await?;
             self.line.session().no(Some(&Code::Word("CANNOT")), "The mailbox was opened by EXAMINE");
             return Ok(());
@@ -34,11 +36,13 @@ impl Talk {
             StoreAction::Add => StoreMode::Add,
             StoreAction::Remove => StoreMode::Remove,
         };
+        let selected = self.selected()?;
         let (mailbox, uids) = (selected.mailbox, selected.uids(&named));
         let mut outcome = Outcome::default();
         if !uids.is_empty() {
             let since = store.unchanged_since;
-            let stored = account.store_flags(mailbox, &uids, mode, &flags_of(&store.flags), since).await?;
+            let flags = flags_of(&store.flags);
+            let stored = self.patiently(account.store_flags(mailbox, &uids, mode, &flags, since)).await??;
             let selected = self.selected.as_mut().ok_or(mailstore::Error::NoMailbox)?;
             selected.absorb(&stored, self.line.session().output());
             outcome.modified = stored.modified;
@@ -68,7 +72,7 @@ impl Talk {
         if named.some_gone {
             self.line.session().no(Some(&code), "Some of the messages had changed, and some are gone");
         } else {
-            self.line.session().ok(Some(&code), "Some of the messages had changed");
+            self.finish(Some(&code), "Some of the messages had changed");
         }
         Ok(())
     }
@@ -83,8 +87,8 @@ impl Talk {
                 continue;
             }
             let out = self.line.session().output();
-            let mut line = FetchLine::begin(out, seq);
-            if uid {
+            let mut line = selected.line(seq, entry.uid, out);
+            if uid && !selected.enabled.uidonly {
                 line.uid(out, entry.uid);
             }
             line.modseq(out, entry.modseq);

@@ -1,11 +1,12 @@
 //! One reader's connection: takes the session's events and hands each command to its verb.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use directory::SignIn;
 use mailstore::{Account, Feed, Hint};
 use message::mime::Structure;
-use net::{Conversation, Gone};
+use net::{Conversation, Gone, clock};
 use protocol::imap::{Command, Event, Server};
 use protocol::sasl::{Refusal, Request};
 use storage::BodyId;
@@ -29,6 +30,10 @@ pub(super) struct Talk {
     pub(super) upload: Option<Box<Upload>>,
     /// The parts of the message that was looked into last: clients fetch one part after another.
     pub(super) last_structure: Option<(BodyId, Arc<Structure>)>,
+    /// The lowest UID that a limit has left in the command on its way (RFC 9738).
+    pub(super) cut_at: Option<u32>,
+    /// When the client last heard that its command goes on, or began it (RFC 9585).
+    pub(super) last_heard: Instant,
     /// Between IDLE and DONE.
     pub(super) idling: bool,
     draining: bool,
@@ -48,6 +53,8 @@ impl Talk {
             stale: false,
             upload: None,
             last_structure: None,
+            cut_at: None,
+            last_heard: clock::instant(),
             idling: false,
             draining: false,
             cut_short: false,
@@ -177,6 +184,7 @@ impl Talk {
     }
 
     async fn command(&mut self, command: Command) -> Result<(), Trouble> {
+        (self.cut_at, self.last_heard) = (None, clock::instant());
         if let Some(selected) = &mut self.selected {
             selected.enabled = self.line.session().enabled();
         }
@@ -198,6 +206,7 @@ impl Talk {
             Command::Unselect => self.unselect().await,
             Command::Expunge { uids } => self.expunge(uids.as_ref()).await,
             Command::Search(search) => self.search(search).await,
+            Command::UidBatches(order) => self.uid_batches(&order).await,
             Command::Sort(sort) => self.sort(&sort).await,
             Command::Thread(thread) => self.thread(&thread).await,
             Command::Fetch(fetch) => self.fetch(&fetch).await,
@@ -262,7 +271,7 @@ impl Talk {
     /// `OK`, after telling what happened.
     pub(super) async fn done(&mut self, expunge: bool, verb: &str) -> Result<(), Trouble> {
         self.catch_up(expunge, false).await?;
-        self.line.session().ok(None, &format!("{verb} done"));
+        self.finish(None, &format!("{verb} done"));
         Ok(())
     }
 

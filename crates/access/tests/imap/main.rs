@@ -17,3 +17,4 @@ mod revision2;
 mod sorting;
 mod support;
 mod two_sessions;
+mod uids;

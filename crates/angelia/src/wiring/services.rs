@@ -165,6 +165,8 @@ fn readers(parts: &Parts<'_>) -> Arc<access::Context> {
     let settings = parts.settings;
     let own = access::Settings {
         message_octets_max: settings.message_octets_max,
+        message_limit: settings.imap_messages_max,
+        save_limit: Some(settings.imap_copied_max),
         tls: Some(parts.tls.clone()),
         cleartext_sign_in: cleartext_sign_in(settings),
         sign_ins: Arc::clone(&parts.ground.sign_ins),

@@ -59,6 +59,12 @@ pub const APPEND_STEPS_MAX: usize = 500;
 /// Parts of which the messages of one APPEND are put together (RFC 4469). A letter has tens.
 pub const CATENATE_PARTS_MAX: usize = 2000;
 
+/// Fewest messages in a batch of UIDBATCHES (RFC 10022).
+pub const UID_BATCH_MIN: u32 = 500;
+
+/// Batches in one answer to UIDBATCHES (RFC 10022): five million messages in the smallest batches, 200 KiB.
+pub const UID_BATCHES_MAX: usize = 10_000;
+
 /// Patterns of one LIST (RFC 5258): each is held against every mailbox.
 pub const LIST_PATTERNS_MAX: usize = 32;
 

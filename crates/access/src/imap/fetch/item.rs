@@ -25,7 +25,10 @@ impl Talk {
         source: &mut Source,
         plan: &Plan<'_>,
     ) -> Result<(), Trouble> {
-        let mut line = FetchLine::begin(self.line.session().output(), wanted.seq);
+        let by_uid = self.line.session().enabled().uidonly;
+        let out = self.line.session().output();
+        let mut line =
+            if by_uid { FetchLine::begin_by_uid(out, wanted.uid) } else { FetchLine::begin(out, wanted.seq) };
         if plan.uid {
             line.uid(self.line.session().output(), wanted.uid);
         }

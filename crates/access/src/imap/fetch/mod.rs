@@ -92,7 +92,14 @@ struct Wanted {
 impl Talk {
     pub(super) async fn fetch(&mut self, fetch: &Fetch) -> Result<(), Trouble> {
         let uid = fetch.uid;
-        let mut plan = Plan::of(&fetch.items, uid);
+        if let (Some(limit), Some(page)) = (self.context.settings.message_limit, fetch.page)
+            && page.first.abs_diff(page.last) >= limit
+        {
+            self.too_much(limit, None);
+            return Ok(());
+        }
+        // UIDFETCH leads with the UID (RFC 9586 section 3.3).
+        let mut plan = Plan::of(&fetch.items, uid && !self.line.session().enabled().uidonly);
         plan.modseq |= fetch.changed_since.is_some();
         if plan.wants_flags() || plan.marks_seen {
             self.learn(false, false).await?;
@@ -109,6 +116,8 @@ impl Talk {
         if let Some(page) = fetch.page {
             named = selected.page(&named, page);
         }
+        named = self.limited(named)?;
+        let selected = self.selected()?;
         let mut some_gone = named.some_gone;
         let newly_seen = if plan.marks_seen && !selected.read_only {
             self.mark_seen(&account, &named).await?
@@ -187,7 +196,7 @@ impl Talk {
         }
         for (seq, entry) in selected.iter(named).filter(|(_, entry)| !selected.is_gone(entry.uid)) {
             let out = self.line.session().output();
-            let mut line = protocol::imap::encode::FetchLine::begin(out, seq);
+            let mut line = selected.line(seq, entry.uid, out);
             if plan.uid {
                 line.uid(out, entry.uid);
             }
@@ -224,7 +233,8 @@ impl Talk {
             .filter(|(_, entry)| !selected.is_gone(entry.uid))
             .map(|(seq, entry)| (seq, entry.uid))
             .collect();
-        for batch in all.chunks(ROWS_BATCH) {
+        for (number, batch) in all.chunks(ROWS_BATCH).enumerate() {
+            self.in_progress(number * ROWS_BATCH, all.len()).await?;
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
             if plan.needs_digest {
                 self.fetch_listed(account, batch, &uids, plan, &mut outcome).await?;

@@ -37,6 +37,8 @@ enum Key {
     /// Internal date from then on.
     From(Timestamp),
     EmailId(String),
+    UidAfter(u32),
+    UidBefore(u32),
     SavedBefore(Date),
     SavedOn(Date),
     SavedSince(Date),
@@ -172,7 +174,7 @@ impl<'a> Question<'a> {
             }
             SearchKey::Or(a, b) => Key::Or(Box::new(self.prepare(a, selected)?), Box::new(self.prepare(b, selected)?)),
             SearchKey::Not(key) => Key::Not(Box::new(self.prepare(key, selected)?)),
-            SearchKey::Sequence(set) => named(selected, selected.named(set, false)?),
+            SearchKey::Sequence(set) => named(selected, selected.searched(set)),
             SearchKey::Uid(set) => named(selected, selected.named(set, true)?),
             SearchKey::Flag(flag) => match flag {
                 Flag::Seen => Key::System(SEEN),
@@ -201,6 +203,8 @@ impl<'a> Question<'a> {
             SearchKey::ModSeq(modseq) => Key::ModSeq(*modseq),
             SearchKey::Older(seconds) => Key::Until(self.ago(*seconds)),
             SearchKey::Younger(seconds) => Key::From(self.ago(*seconds)),
+            SearchKey::UidAfter(uid) => Key::UidAfter(*uid),
+            SearchKey::UidBefore(uid) => Key::UidBefore(*uid),
             SearchKey::EmailId(id) => Key::EmailId(id.clone()),
             SearchKey::SavedBefore(day) => Key::SavedBefore(*day),
             SearchKey::SavedOn(day) => Key::SavedOn(*day),
@@ -231,6 +235,21 @@ impl<'a> Question<'a> {
             self.words.len() - 1
         });
         Ok(Key::Text(place, with_header))
+    }
+
+    /// Whether the message is one that the search is about: those that sets of numbers and UIDs leave out, where nothing
+    /// else could bring them in, do not count as searched (RFC 9738 section 3.1).
+    pub(super) fn is_about(&self, uid: u32) -> bool {
+        fn is_about(key: &Key, uid: u32) -> bool {
+            match key {
+                Key::And(keys) => keys.iter().all(|key| is_about(key, uid)),
+                Key::Uids(uids) => uids.contains(uid),
+                Key::UidAfter(after) => uid > *after,
+                Key::UidBefore(before) => uid < *before,
+                _ => true,
+            }
+        }
+        is_about(&self.key, uid)
     }
 
     /// `None`: more has to be known.
@@ -269,6 +288,8 @@ impl<'a> Question<'a> {
             Key::ModSeq(modseq) => Some(entry.modseq >= *modseq),
             Key::Until(then) => facts.row.map(|row| row.internal_date.seconds() <= then.seconds()),
             Key::From(then) => facts.row.map(|row| row.internal_date.seconds() >= then.seconds()),
+            Key::UidAfter(uid) => Some(entry.uid > *uid),
+            Key::UidBefore(uid) => Some(entry.uid < *uid),
             Key::EmailId(id) => facts.row.map(|row| email_id(row) == *id),
             Key::SavedBefore(wanted) => saved().map(|day| day < *wanted),
             Key::SavedOn(wanted) => saved().map(|day| day == *wanted),

@@ -84,10 +84,12 @@ impl Talk {
             let narrowed = account.candidates(mailbox, question.words()).await?;
             question.narrow(narrowed);
         }
+        self.cut_at = self.lowest_searched(&question)?;
+        let lowest = self.cut_at.unwrap_or(0);
         let selected = self.selected()?;
         let mut found = Vec::new();
         let mut open = Vec::new();
-        for (seq, entry) in (1u32..).zip(selected.entries().iter()) {
+        for (seq, entry) in (1u32..).zip(selected.entries().iter()).filter(|(_, entry)| entry.uid >= lowest) {
             let facts = Facts { entry: &entry, row: None, header: None, texts: None };
             match question.answer(selected, &facts) {
                 _ if selected.is_gone(entry.uid) => {}
@@ -103,6 +105,15 @@ impl Talk {
         Ok(Some(found))
     }
 
+    /// Where a search of more messages than one command may be about begins (RFC 9738).
+    fn lowest_searched(&mut self, question: &Question<'_>) -> Result<Option<u32>, Trouble> {
+        let Some(limit) = self.context.settings.message_limit else { return Ok(None) };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let entries = self.selected()?.entries();
+        let about: Vec<u32> = entries.uids().filter(|uid| question.is_about(*uid)).collect();
+        Ok(about.len().checked_sub(limit).filter(|extra| *extra > 0).and_then(|extra| about.get(extra).copied()))
+    }
+
     /// The messages that what is known in the session does not decide.
     async fn search_rows(
         &mut self,
@@ -114,7 +125,8 @@ impl Talk {
         let selected = self.selected()?;
         let (mailbox, entries) = (selected.mailbox, selected.entries());
         let entry_of = |uid: u32| entries.find(uid);
-        for batch in open.chunks(ROWS_BATCH) {
+        for (number, batch) in open.chunks(ROWS_BATCH).enumerate() {
+            self.in_progress(number * ROWS_BATCH, open.len()).await?;
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
             let seq_of = |uid: u32| batch.binary_search_by_key(&uid, |(_, uid)| *uid).ok().and_then(|at| batch.get(at));
             // What rows and digests decide is decided; the others are looked into.

@@ -1,6 +1,6 @@
 //! Which messages a command means: sets of sequence numbers or UIDs, and `$`, against the mailbox as the client knows it.
 
-use mailstore::{Entry, UidSet};
+use mailstore::{DELETED, Entry, UidSet};
 use protocol::imap::{PartialRange, SequenceSet};
 
 use super::Selected;
@@ -40,6 +40,17 @@ impl Selected {
         Ok(named)
     }
 
+    /// The messages that a set in a search names. A number that there is none of is no error there (RFC 7377 section 2).
+    pub(in crate::imap) fn searched(&self, set: &SequenceSet) -> Named {
+        let count = sequence(self.entries.len()).saturating_sub(1);
+        let mut ranges = match set {
+            SequenceSet::Saved => self.places_of(&self.saved),
+            set => set.ranges(count).iter().map(|(low, high)| (place(*low), place(*high.min(&count)) + 1)).collect(),
+        };
+        ranges.retain(|(start, end)| count > 0 && start < end);
+        Named { ranges, some_gone: false }
+    }
+
     fn places_of(&self, uids: &UidSet) -> Vec<(usize, usize)> {
         let of = |(low, high): &(u32, u32)| {
             let end = high.checked_add(1).map_or(self.entries.len(), |next| self.entries.before(next));
@@ -58,6 +69,27 @@ impl Selected {
                 _ => ranges.push((at, at + 1)),
             }
         }
+        Named { ranges, some_gone: named.some_gone }
+    }
+
+    /// Of these, the newest, and the lowest UID of them, where there are more of them than so many.
+    pub(in crate::imap) fn newest(&self, named: &Named, limit: u32) -> Option<(Named, u32)> {
+        let count: usize = named.ranges.iter().map(|(start, end)| end - start).sum();
+        let mut extra = count.checked_sub(usize::try_from(limit).unwrap_or(usize::MAX)).filter(|extra| *extra > 0)?;
+        let mut ranges = Vec::new();
+        for (start, end) in &named.ranges {
+            let left_out = extra.min(end - start);
+            extra -= left_out;
+            ranges.extend((start + left_out < *end).then_some((start + left_out, *end)));
+        }
+        let lowest = ranges.first().and_then(|(start, _)| self.entries.uid(*start))?;
+        Some((Named { ranges, some_gone: named.some_gone }, lowest))
+    }
+
+    /// Of these, those with `\Deleted`.
+    pub(in crate::imap) fn deleted(&self, named: &Named) -> Named {
+        let found = self.iter(named).filter(|(_, entry)| entry.flags.has(DELETED));
+        let ranges = found.map(|(seq, _)| (place(seq), place(seq) + 1)).collect();
         Named { ranges, some_gone: named.some_gone }
     }
 

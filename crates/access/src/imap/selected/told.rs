@@ -19,6 +19,7 @@ impl Selected {
         self.count(out);
         // IMAP4rev2 has none (RFC 9051 appendix E).
         if !self.enabled.rev2
+            && !self.enabled.uidonly
             && let Some(first) = self.entries.iter().position(|entry| !entry.flags.has(SEEN))
         {
             Untagged::Ok(Some(Code::Unseen(sequence(first))), "First unseen").encode(out);
@@ -148,7 +149,7 @@ impl Selected {
             return;
         }
         let gone = std::mem::take(&mut self.gone);
-        let vanished = self.enabled.qresync;
+        let vanished = self.enabled.qresync || self.enabled.uidonly;
         if vanished {
             Untagged::Vanished { earlier: false, uids: gone.ranges() }.encode(out);
         }
@@ -191,10 +192,15 @@ impl Selected {
         }
     }
 
+    /// A FETCH response, or a UIDFETCH response for a client that wants no numbers (RFC 9586).
+    pub(in crate::imap) fn line(&self, seq: u32, uid: u32, out: &mut Vec<u8>) -> FetchLine {
+        if self.enabled.uidonly { FetchLine::begin_by_uid(out, uid) } else { FetchLine::begin(out, seq) }
+    }
+
     /// `* n FETCH (UID u FLAGS (…))`, with MODSEQ for a client that knows of it.
     pub(in crate::imap) fn show_flags(&self, seq: u32, entry: &Entry, uid: bool, out: &mut Vec<u8>) {
-        let mut line = FetchLine::begin(out, seq);
-        if uid {
+        let mut line = self.line(seq, entry.uid, out);
+        if uid && !self.enabled.uidonly {
             line.uid(out, entry.uid);
         }
         line.flags(out, &self.flags(entry.uid, &entry.flags));

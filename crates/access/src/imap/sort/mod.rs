@@ -22,6 +22,9 @@ impl Talk {
             selected.saved = UidSet::EMPTY;
         }
         let Some(found) = self.find(&sort.key, Some(&sort.charset)).await? else { return Ok(()) };
+        if self.is_cut() {
+            return Ok(());
+        }
         let Some(mut rows) = self.sortables(&found).await? else { return Ok(()) };
         rows.sort_by(|a, b| order(a, b, &sort.criteria));
         let numbers: Vec<u32> = rows.iter().map(|row| if sort.uid { row.uid } else { row.seq }).collect();
@@ -48,7 +51,8 @@ impl Talk {
         let account = self.account()?;
         let mailbox = self.selected()?.mailbox;
         let mut rows = Vec::with_capacity(found.len());
-        for batch in found.chunks(ROWS_BATCH) {
+        for (number, batch) in found.chunks(ROWS_BATCH).enumerate() {
+            self.in_progress(number * ROWS_BATCH, found.len()).await?;
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
             for summary in account.summaries(mailbox, &uids, batch.len()).await? {
                 let at = batch.binary_search_by_key(&summary.message.uid, |(_, uid)| *uid).ok();

@@ -32,6 +32,9 @@ pub(super) struct Letter {
 impl Talk {
     pub(super) async fn thread(&mut self, thread: &Thread) -> Result<(), Trouble> {
         let Some(found) = self.find(&thread.key, Some(&thread.charset)).await? else { return Ok(()) };
+        if self.is_cut() {
+            return Ok(());
+        }
         let Some(rows) = self.sortables(&found).await? else { return Ok(()) };
         let letters: Vec<Letter> = rows.into_iter().map(|row| letter(row, thread.uid)).collect();
         let forest = match thread.algorithm {

@@ -68,6 +68,10 @@ pub struct Settings {
     pub message_octets_max: u64,
     /// Recipients of one message.
     pub recipients_max: usize,
+    /// Messages that one IMAP command may be about.
+    pub imap_messages_max: Option<u32>,
+    /// Messages that one COPY of IMAP may bring.
+    pub imap_copied_max: u32,
     /// Connections to one group of doors.
     pub connections_max: usize,
     /// Connections from one address.
@@ -120,6 +124,8 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         expn: reader.choice("smtp.expn") == Some("answer"),
         message_octets_max: reader.size("limits.message_size"),
         recipients_max: reader.count("limits.recipients"),
+        imap_messages_max: reader.number_if_set("limits.imap_messages"),
+        imap_copied_max: u32::try_from(reader.number("limits.imap_copied")).unwrap_or(u32::MAX),
         connections_max: reader.count("limits.connections"),
         connections_per_address_max: reader.count("limits.connections_per_address"),
         dns_server,

@@ -102,6 +102,17 @@ impl Reader<'_> {
         self.read(name, read).unwrap_or_default()
     }
 
+    /// A number where there is one.
+    pub(super) fn number_if_set(&mut self, name: &'static str) -> Option<u32> {
+        let read = |value: &Value| match (value, keys::find(name).map(|key| key.kind)) {
+            (Value::Number(number), Some(Kind::Number { min, max })) if (min..=max).contains(number) => {
+                u32::try_from(*number).map_err(|_| wanted(name))
+            }
+            _ => Err(wanted(name)),
+        };
+        self.read(name, read)
+    }
+
     pub(super) fn count(&mut self, name: &'static str) -> usize {
         usize::try_from(self.number(name)).unwrap_or_default()
     }

@@ -3,6 +3,7 @@
 //! Made by [`super::grammar`] and, for a client, turned back into bytes by [`super::encode::command`]. One file a family.
 
 mod append;
+mod batches;
 mod fetch;
 mod flag;
 mod mailbox;
@@ -11,6 +12,7 @@ mod sequence;
 mod sort;
 
 pub use append::{Append, AppendMessage, AppendStep, MessageUrl, Replaced};
+pub use batches::UidBatches;
 pub use fetch::{Fetch, FetchItem, Partial, Section, SectionText};
 pub use flag::{Flag, Store, StoreAction};
 pub use mailbox::{
@@ -100,6 +102,8 @@ pub enum Command {
     },
     /// `SEARCH`, `UID SEARCH`.
     Search(Search),
+    /// `UIDBATCHES` (RFC 10022).
+    UidBatches(UidBatches),
     /// `SORT`, `UID SORT` (RFC 5256).
     Sort(Sort),
     /// `THREAD`, `UID THREAD` (RFC 5256).
@@ -124,6 +128,21 @@ impl Command {
             Self::Store(store) => store.unchanged_since.is_some(),
             Self::Search(search) => search.key.mentions_modseq(),
             Self::Sort(sort) => sort.key.mentions_modseq(),
+            _ => false,
+        }
+    }
+
+    /// Whether message sequence numbers stand in it, or would stand in its answer: what UIDONLY forbids (RFC 9586 section
+    /// 3).
+    pub fn uses_numbers(&self) -> bool {
+        match self {
+            Self::Select(select) => select.qresync.as_ref().is_some_and(|known| known.matches.is_some()),
+            Self::Search(search) => !search.uid || search.key.mentions_numbers(),
+            Self::Sort(sort) => !sort.uid || sort.key.mentions_numbers(),
+            Self::Thread(thread) => !thread.uid || thread.key.mentions_numbers(),
+            Self::Fetch(fetch) => !fetch.uid,
+            Self::Store(store) => !store.uid,
+            Self::Copy(transfer) | Self::Move(transfer) => !transfer.uid,
             _ => false,
         }
     }

@@ -60,6 +60,10 @@ pub enum SearchKey {
     EmailId(String),
     /// `THREADID` (RFC 8474 section 5.3).
     ThreadId(String),
+    /// `UIDAFTER`: a higher UID (RFC 9738 section 3.2).
+    UidAfter(u32),
+    /// `UIDBEFORE`: a lower UID (RFC 9738 section 3.2).
+    UidBefore(u32),
 }
 
 impl SearchKey {
@@ -70,13 +74,22 @@ impl SearchKey {
 
     /// Whether MODSEQ stands in it anywhere: the answer then tells the highest one (RFC 7162 section 3.1.6).
     pub fn mentions_modseq(&self) -> bool {
-        match self {
-            Self::ModSeq(_) => true,
-            Self::And(keys) => keys.iter().any(Self::mentions_modseq),
-            Self::Or(a, b) => a.mentions_modseq() || b.mentions_modseq(),
-            Self::Not(key) => key.mentions_modseq(),
-            _ => false,
-        }
+        self.mentions(&|key| matches!(key, Self::ModSeq(_)))
+    }
+
+    /// Whether sequence numbers stand in it anywhere.
+    pub fn mentions_numbers(&self) -> bool {
+        self.mentions(&|key| matches!(key, Self::Sequence(SequenceSet::Ranges(_))))
+    }
+
+    fn mentions(&self, is: &dyn Fn(&Self) -> bool) -> bool {
+        is(self)
+            || match self {
+                Self::And(keys) => keys.iter().any(|key| key.mentions(is)),
+                Self::Or(a, b) => a.mentions(is) || b.mentions(is),
+                Self::Not(key) => key.mentions(is),
+                _ => false,
+            }
     }
 
     /// The `UN…` forms.

@@ -1,6 +1,6 @@
 //! Response codes, and the lines that carry them (RFC 3501 section 7.1; RFC 4315, 5530, 7162, 8474).
 
-use super::{flags, list, number, number_set};
+use super::{flags, list, number, number_set, string};
 use crate::imap::command::Flag;
 
 /// A response code, in brackets behind OK, NO, BAD, BYE.
@@ -57,6 +57,22 @@ pub enum Code<'a> {
     Closed,
     /// RFC 4469 section 4.1: the URL that made CATENATE fail. What the code may not hold is left out.
     BadUrl(&'a str),
+    /// RFC 9738 section 3.1: a command was carried out on so many messages only, or on none.
+    MessageLimit {
+        /// The limit.
+        max: u32,
+        /// The lowest UID that the limit left in.
+        lowest: Option<u32>,
+    },
+    /// RFC 9585: a command goes on.
+    InProgress {
+        /// Whose tag it is.
+        tag: &'a str,
+        /// How many messages are done.
+        done: Option<u32>,
+        /// Of how many; only where it is known how many are done.
+        goal: Option<u32>,
+    },
     /// RFC 5530 and others: a word that stands for itself.
     Word(&'static str),
 }
@@ -110,10 +126,36 @@ impl Code<'_> {
                 out.extend_from_slice(b"BADURL ");
                 out.extend(url.bytes().filter(|octet| (0x20..0x7f).contains(octet) && *octet != b']'));
             }
+            Self::MessageLimit { max, lowest } => {
+                numbered(out, "MESSAGELIMIT ", *max);
+                if let Some(lowest) = lowest {
+                    numbered(out, " ", *lowest);
+                }
+            }
+            Self::InProgress { tag, done, goal } => in_progress(out, tag, *done, *goal),
             Self::Closed => out.extend_from_slice(b"CLOSED"),
             Self::Word(word) => out.extend_from_slice(word.as_bytes()),
         }
     }
+}
+
+/// `"INPROGRESS" SP "(" (quoted / "NIL") SP (number / "NIL") SP (nz-number / "NIL") ")"` (RFC 9585 section 5)
+fn in_progress(out: &mut Vec<u8>, tag: &str, done: Option<u32>, goal: Option<u32>) {
+    out.extend_from_slice(b"INPROGRESS (");
+    // The text of a code ends at `]`, whatever is quoted.
+    if tag.is_empty() || tag.contains(']') {
+        out.extend_from_slice(b"NIL")
+    } else {
+        string(out, tag.as_bytes())
+    }
+    let goal = goal.filter(|goal| done.is_some_and(|done| *goal > 0 && done <= *goal));
+    for value in [done, goal] {
+        match value {
+            Some(value) => numbered(out, " ", value),
+            None => out.extend_from_slice(b" NIL"),
+        }
+    }
+    out.push(b')');
 }
 
 fn numbered(out: &mut Vec<u8>, name: &str, value: u32) {

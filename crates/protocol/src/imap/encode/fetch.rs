@@ -22,6 +22,14 @@ impl FetchLine {
         Self { empty: true }
     }
 
+    /// `* uid UIDFETCH (`: instead of it where numbers have no place (RFC 9586 section 3.3).
+    pub fn begin_by_uid(out: &mut Vec<u8>, uid: u32) -> Self {
+        out.extend_from_slice(b"* ");
+        number(out, uid.into());
+        out.extend_from_slice(b" UIDFETCH (");
+        Self { empty: true }
+    }
+
     fn item(&mut self, out: &mut Vec<u8>, name: &str) {
         if !self.empty {
             out.push(b' ');

@@ -96,6 +96,13 @@ pub enum Untagged<'a> {
         /// Ascending, both ends included.
         uids: &'a [(u32, u32)],
     },
+    /// `* UIDBATCHES (TAG "…") n:n,n:n` (RFC 10022): each from the higher UID to the lower one.
+    UidBatches {
+        /// Of the command.
+        tag: &'a str,
+        /// Descending.
+        batches: &'a [(u32, u32)],
+    },
     /// `* STATUS name (…)`
     Status {
         /// In UTF-8.
@@ -140,6 +147,17 @@ impl Untagged<'_> {
             Self::Vanished { earlier, uids } => {
                 out.extend_from_slice(if *earlier { b"VANISHED (EARLIER) " } else { b"VANISHED " });
                 ranges(out, uids);
+            }
+            Self::UidBatches { tag, batches } => {
+                out.extend_from_slice(b"UIDBATCHES (TAG ");
+                string(out, tag.as_bytes());
+                out.push(b')');
+                for (index, (high, low)) in batches.iter().enumerate() {
+                    out.push(if index == 0 { b' ' } else { b',' });
+                    number(out, (*high).into());
+                    out.push(b':');
+                    number(out, (*low).into());
+                }
             }
             Self::Status { mailbox: name, items } => {
                 out.extend_from_slice(b"STATUS ");

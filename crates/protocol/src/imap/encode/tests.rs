@@ -145,6 +145,31 @@ fn codes() {
 }
 
 #[test]
+fn limits_progress_and_batches() {
+    let code = |code: Code<'_>| text(|out| code.encode(out));
+    assert_eq!(code(Code::MessageLimit { max: 1000, lowest: Some(23221) }), "MESSAGELIMIT 1000 23221");
+    assert_eq!(code(Code::MessageLimit { max: 1000, lowest: None }), "MESSAGELIMIT 1000");
+    for (tag, done, goal, wanted) in [
+        ("A1", Some(175), Some(1000), "INPROGRESS (\"A1\" 175 1000)"),
+        ("A1", Some(175), None, "INPROGRESS (\"A1\" 175 NIL)"),
+        ("A1", None, Some(9), "INPROGRESS (\"A1\" NIL NIL)"),
+        ("A1", Some(0), Some(0), "INPROGRESS (\"A1\" 0 NIL)"),
+        ("a]b", None, None, "INPROGRESS (NIL NIL NIL)"),
+    ] {
+        assert_eq!(code(Code::InProgress { tag, done, goal }), wanted);
+    }
+    let batches = |batches: &[(u32, u32)]| text(|out| Untagged::UidBatches { tag: "A1", batches }.encode(out));
+    assert_eq!(batches(&[]), "* UIDBATCHES (TAG \"A1\")\r\n");
+    assert_eq!(batches(&[(9, 5), (4, 4)]), "* UIDBATCHES (TAG \"A1\") 9:5,4:4\r\n");
+    let line = text(|out| {
+        let mut line = FetchLine::begin_by_uid(out, 7);
+        line.flags(out, &[]);
+        line.end(out);
+    });
+    assert_eq!(line, "* 7 UIDFETCH (FLAGS ())\r\n");
+}
+
+#[test]
 fn a_fetch_response() {
     let line = text(|out| {
         let mut line = FetchLine::begin(out, 12);

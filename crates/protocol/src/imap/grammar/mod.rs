@@ -4,6 +4,7 @@
 //! verb, one function; a new extension is a new verb here, or one more case in its own file.
 
 mod append;
+mod batches;
 mod date;
 mod fetch;
 mod input;
@@ -82,6 +83,7 @@ fn plain(verb: &str, input: &mut Input<'_>) -> Result<Command> {
         "LSUB" => Command::Lsub(list::lsub(input)?),
         "STATUS" => mailbox::status(input)?,
         "SEARCH" => Command::Search(search::search(input, false)?),
+        "UIDBATCHES" => Command::UidBatches(batches::uid_batches(input)?),
         "SORT" => Command::Sort(sort::sort(input, false)?),
         "THREAD" => Command::Thread(sort::thread(input, false)?),
         "FETCH" => Command::Fetch(fetch::fetch(input, false)?),

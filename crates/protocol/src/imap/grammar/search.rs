@@ -145,7 +145,7 @@ fn word(name: &str) -> Option<SearchKey> {
     })
 }
 
-const WITH_ARGUMENT: [&str; 27] = [
+const WITH_ARGUMENT: [&str; 29] = [
     "BCC",
     "BEFORE",
     "BODY",
@@ -171,6 +171,8 @@ const WITH_ARGUMENT: [&str; 27] = [
     "THREADID",
     "TO",
     "UID",
+    "UIDAFTER",
+    "UIDBEFORE",
     "UNKEYWORD",
     "YOUNGER",
 ];
@@ -203,6 +205,8 @@ fn with_argument(input: &mut Input<'_>, name: &str) -> Result<SearchKey> {
         // `nz-number` (RFC 5032 section 4)
         "OLDER" => SearchKey::Older(input.nz_number()?),
         "YOUNGER" => SearchKey::Younger(input.nz_number()?),
+        "UIDAFTER" => SearchKey::UidAfter(input.nz_number()?),
+        "UIDBEFORE" => SearchKey::UidBefore(input.nz_number()?),
         "EMAILID" => SearchKey::EmailId(object_id(input)?),
         "THREADID" => SearchKey::ThreadId(object_id(input)?),
         _ => SearchKey::Uid(sequence::set(input)?),

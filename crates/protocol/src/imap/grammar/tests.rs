@@ -7,7 +7,7 @@ use crate::imap::command::{
     Append, AppendMessage, AppendStep, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect, Mailbox,
     MailboxError, Partial, PartialRange, Pattern, QResync, Replaced, Search, SearchKey, SearchReturn, Section,
     SectionText, Select, SeqNumber, SequenceSet, Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store,
-    StoreAction, Thread, ThreadAlgorithm, Transfer,
+    StoreAction, Thread, ThreadAlgorithm, Transfer, UidBatches,
 };
 use crate::imap::encode;
 use crate::sasl::Secret;
@@ -486,6 +486,22 @@ fn append_starts() {
     assert_eq!(append(b"a UID APPEND x {1}", false), Ok(AppendStart::Collect));
 }
 
+#[test]
+fn batches_of_uids() {
+    assert_eq!(parse("uidbatches 500"), Ok(Command::UidBatches(UidBatches { size: 500, range: None })));
+    assert_eq!(parse("UIDBATCHES 7 2:1"), Ok(Command::UidBatches(UidBatches { size: 7, range: Some((2, 1)) })));
+    for broken in [
+        "UIDBATCHES",
+        "UIDBATCHES 0",
+        "UIDBATCHES 500 1",
+        "UIDBATCHES 500 1:*",
+        "UIDBATCHES 500 0:1",
+        "UID UIDBATCHES 5",
+    ] {
+        assert!(parse(broken).is_err(), "{broken}");
+    }
+}
+
 fn begins(replaces: Option<Replaced>, mailbox: &str, message: AppendMessage) -> Result<AppendStart> {
     let then = AppendThen::Octets(Within { utf8: message.utf8, catenate: false });
     let text = AppendText { steps: vec![AppendStep::Message(message)], then };
@@ -645,6 +661,8 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
         date().prop_map(SearchKey::SavedOn),
         date().prop_map(SearchKey::SavedSince),
         Just(SearchKey::SaveDateSupported),
+        (1u32..).prop_map(SearchKey::UidAfter),
+        (1u32..).prop_map(SearchKey::UidBefore),
         (1u32..).prop_map(SearchKey::Older),
         (1u32..).prop_map(SearchKey::Younger),
         "[A-Za-z0-9_-]{1,20}".prop_map(SearchKey::EmailId),
@@ -801,6 +819,8 @@ fn any_command() -> impl Strategy<Value = Command> {
             key: search.key,
         })),
         any_list().prop_map(Command::List),
+        (1u32.., proptest::option::of((1u32.., 1u32..)))
+            .prop_map(|(size, range)| Command::UidBatches(UidBatches { size, range })),
     ]
 }
 

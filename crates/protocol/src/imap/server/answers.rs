@@ -55,9 +55,14 @@ impl Server {
 
     /// `tag BAD text`: it made no sense here.
     pub fn bad(&mut self, text: &str) {
+        self.bad_as(None, text);
+    }
+
+    /// `tag BAD [code] text`.
+    pub fn bad_as(&mut self, code: Option<&Code<'_>>, text: &str) {
         self.idle_broken = false;
         if self.end_command() {
-            self.mistake(text);
+            self.mistake_as(code, text);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::sasl::Mechanism;
 pub(super) const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS CHILDREN UNSELECT MOVE \
      SPECIAL-USE CREATE-SPECIAL-USE CONDSTORE QRESYNC ESEARCH SEARCHRES WITHIN LIST-EXTENDED LIST-STATUS STATUS=SIZE \
      OBJECTID UNAUTHENTICATE MULTIAPPEND BINARY UTF8=ACCEPT PREVIEW SAVEDATE PARTIAL \
-     REPLACE CATENATE URL-PARTIAL SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES";
+     REPLACE CATENATE URL-PARTIAL UIDONLY UIDBATCHES INPROGRESS SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES";
 
 /// What the client has switched on. Never off again but by UNAUTHENTICATE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +22,8 @@ pub struct Enabled {
     pub utf8: bool,
     /// UTF8=ACCEPT (RFC 6855 section 3).
     pub utf8_accept: bool,
+    /// UIDONLY (RFC 9586): no sequence numbers in either direction.
+    pub uidonly: bool,
 }
 
 impl Server {
@@ -33,6 +35,11 @@ impl Server {
     /// What CAPABILITY says now. The extensions stand in it from the start: many clients never ask again.
     pub(super) fn capabilities(&self) -> String {
         let mut all = format!("{ALWAYS} APPENDLIMIT={}", self.config.append_octets_max);
+        match (self.config.message_limit, self.config.save_limit) {
+            (Some(limit), _) => all.push_str(&format!(" MESSAGELIMIT={limit}")),
+            (None, Some(limit)) => all.push_str(&format!(" SAVELIMIT={limit}")),
+            (None, None) => {}
+        }
         if self.is_signed_in() {
             if self.deflate.is_none() {
                 all.push_str(" COMPRESS=DEFLATE");
@@ -62,6 +69,7 @@ impl Server {
                     self.enabled.condstore = true;
                     !std::mem::replace(&mut self.enabled.qresync, true)
                 }
+                "UIDONLY" => !std::mem::replace(&mut self.enabled.uidonly, true),
                 "IMAP4REV2" => {
                     self.enabled.utf8 = true;
                     !std::mem::replace(&mut self.enabled.rev2, true)

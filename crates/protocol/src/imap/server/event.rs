@@ -17,6 +17,10 @@ pub struct Config {
     pub cleartext_sign_in: bool,
     /// Largest APPEND in octets.
     pub append_octets_max: u64,
+    /// Messages that one command may be about (MESSAGELIMIT, RFC 9738).
+    pub message_limit: Option<u32>,
+    /// Messages that COPY and APPEND may bring at once (SAVELIMIT, RFC 9738); told where there is no limit for all.
+    pub save_limit: Option<u32>,
     /// `name` and `version` in the answer to ID (RFC 2971).
     pub product: (String, String),
 }
@@ -29,6 +33,8 @@ impl Config {
             starttls: false,
             cleartext_sign_in: false,
             append_octets_max: 50 * 1024 * 1024,
+            message_limit: None,
+            save_limit: None,
             product: ("Angelia".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         }
     }

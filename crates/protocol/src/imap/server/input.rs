@@ -7,6 +7,10 @@ use crate::imap::grammar::{self, AppendStart, AppendThen, ParseError};
 use crate::imap::limits;
 use crate::imap::reader::{Announced, Item};
 
+/// RFC 9586 section 3.
+const UID_REQUIRED: Code<'static> = Code::Word("UIDREQUIRED");
+const NUMBERS: &str = "UIDONLY leaves no sequence numbers";
+
 impl Server {
     pub(super) fn take_item(&mut self, item: Item) {
         match item {
@@ -78,7 +82,7 @@ impl Server {
             Ok(AppendStart::Begins { replaces, mailbox, text }) if text.then != AppendThen::Collect => {
                 match self.may_replace(replaces) {
                     Ok(()) => self.append_begins(Some(announced), replaces, mailbox, text),
-                    Err(text) => self.refuse_literal(announced, "BAD", None, text),
+                    Err((code, text)) => self.refuse_literal(announced, "BAD", code, text),
                 }
             }
             Ok(_) if !self.reader.fits(announced) => {
@@ -142,15 +146,19 @@ impl Server {
             Ok(_) if !self.is_signed_in() => self.mistake("Sign in first"),
             Ok(AppendStart::Begins { replaces, mailbox, text }) => match self.may_replace(replaces) {
                 Ok(()) => self.append_begins(None, replaces, mailbox, text),
-                Err(text) => self.mistake(text),
+                Err((code, text)) => self.mistake_as(code.as_ref(), text),
             },
             Err(error) => self.unreadable(&error),
         }
     }
 
     /// REPLACE names a message of the selected mailbox (RFC 8508 section 3.5).
-    fn may_replace(&self, replaces: Option<Replaced>) -> Result<(), &'static str> {
-        if replaces.is_some() && !self.is_selected() { Err("Select a mailbox first") } else { Ok(()) }
+    fn may_replace(&self, replaces: Option<Replaced>) -> Result<(), (Option<Code<'static>>, &'static str)> {
+        let Some(replaced) = replaces else { return Ok(()) };
+        if self.enabled.uidonly && !replaced.uid {
+            return Err((Some(UID_REQUIRED), NUMBERS));
+        }
+        if self.is_selected() { Ok(()) } else { Err((None, "Select a mailbox first")) }
     }
 
     /// Answers a command that is none, or too much of one.
@@ -185,11 +193,13 @@ impl Server {
             Command::Namespace => self.namespace(),
             Command::Compress => self.compress(),
             Command::Idle => self.idle(),
+            command if self.enabled.uidonly && command.uses_numbers() => self.mistake_as(Some(&UID_REQUIRED), NUMBERS),
             Command::Check
             | Command::Close
             | Command::Unselect
             | Command::Expunge { .. }
             | Command::Search(_)
+            | Command::UidBatches(_)
             | Command::Sort(_)
             | Command::Thread(_)
             | Command::Fetch(_)

@@ -167,7 +167,11 @@ impl Server {
 
     /// A command that could not be understood.
     fn mistake(&mut self, text: &str) {
-        self.tagged_condition("BAD", None, text);
+        self.mistake_as(None, text);
+    }
+
+    fn mistake_as(&mut self, code: Option<&Code<'_>>, text: &str) {
+        self.tagged_condition("BAD", code, text);
         self.errors += 1;
         let max = if self.is_signed_in() { limits::ERRORS_MAX } else { limits::ERRORS_BEFORE_SIGN_IN_MAX };
         if self.errors >= max {

@@ -238,6 +238,48 @@ const APPENDS: Dialogue = &[
     ("a noop", "a OK done\r\n"),
 ];
 
+const BY_UID_ONLY: Dialogue = &[
+    ("a enable uidonly", "* ENABLED UIDONLY\r\na OK ENABLE done\r\n"),
+    ("a enable qresync", "* ENABLED QRESYNC\r\na OK ENABLE done\r\n"),
+    ("a select inbox (qresync (1 1 1 (1 1)))", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a select inbox (qresync (1 1 1))", "a OK done\r\n"),
+    ("a fetch 1 flags", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a search all", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a sort (date) utf-8 all", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a thread references utf-8 all", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a store 1 flags ()", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a copy 1 x", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a move 1 x", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a uid search or seen not 1", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a replace 1 inbox {3}", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    (
+        "a replace 1 inbox {3+}\r\nxyz\r\nb noop",
+        "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\nb OK done\r\n",
+    ),
+    ("a replace 1 inbox catenate (url x)", "a BAD [UIDREQUIRED] UIDONLY leaves no sequence numbers\r\n"),
+    ("a uid search uid 1 $", "a OK done\r\n"),
+    ("a uid fetch 1:* flags", "a OK done\r\n"),
+    ("a expunge", "a OK done\r\n"),
+    ("a uidbatches 500", "a OK done\r\n"),
+];
+
+#[test]
+fn nothing_but_uids() {
+    check(Talk::signed_in(), BY_UID_ONLY);
+}
+
+#[test]
+fn limits_are_told() {
+    let limits = |message_limit, save_limit| {
+        let mut talk = Talk::new(|config| (config.message_limit, config.save_limit) = (message_limit, save_limit));
+        talk.says("a capability\r\n")
+    };
+    let told = limits(Some(1000), Some(5000));
+    assert!(told.contains(" MESSAGELIMIT=1000 ") && !told.contains("SAVELIMIT"), "{told}");
+    let told = limits(None, Some(5000));
+    assert!(told.contains(" SAVELIMIT=5000 ") && !told.contains("MESSAGELIMIT"), "{told}");
+}
+
 #[test]
 fn before_sign_in() {
     check(Talk::new(|_| ()), BEFORE_SIGN_IN);

@@ -12,6 +12,7 @@ use super::response::status_name;
 use super::{flags, list, nstring, number, sequence_set, string};
 use crate::imap::command::{
     Append, AppendMessage, AppendStep, Command, Mailbox, Replaced, SequenceSet, Store, StoreAction, Transfer,
+    UidBatches,
 };
 
 /// `command`, with its last CRLF.
@@ -72,6 +73,13 @@ fn with_sequence_set(out: &mut Vec<u8>, command: &Command) {
         Command::Expunge { uids: None } => word(out, "EXPUNGE"),
         Command::Expunge { uids: Some(set) } => numbered(out, true, "EXPUNGE ", set),
         Command::Search(search) => search::search(out, search),
+        Command::UidBatches(UidBatches { size, range }) => {
+            word(out, "UIDBATCHES ");
+            number(out, (*size).into());
+            if let Some((first, last)) = range {
+                word(out, &format!(" {first}:{last}"));
+            }
+        }
         Command::Sort(sort) => search::sort(out, sort),
         Command::Thread(thread) => search::thread(out, thread),
         Command::Fetch(fetch) => fetch::fetch(out, fetch),

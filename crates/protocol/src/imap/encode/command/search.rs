@@ -129,6 +129,8 @@ fn search_key(out: &mut Vec<u8>, key: &SearchKey) {
         SearchKey::Older(seconds) => size_key(out, "OLDER ", *seconds),
         SearchKey::Younger(seconds) => size_key(out, "YOUNGER ", *seconds),
         SearchKey::EmailId(id) => word(out, &format!("EMAILID {id}")),
+        SearchKey::UidAfter(uid) => size_key(out, "UIDAFTER ", *uid),
+        SearchKey::UidBefore(uid) => size_key(out, "UIDBEFORE ", *uid),
         SearchKey::ThreadId(id) => word(out, &format!("THREADID {id}")),
     }
 }
