@@ -31,8 +31,7 @@ impl Angelia {
             format!(
                 "hostname = \"mx.{DOMAIN}\"\ndata = {data:?}\nsmtp.listen = [\"{smtp}\"]\nimap.listen = []\n\
                  submission.listen = []\nsubmissions.listen = []\nimaps.listen = []\npop3.listen = []\npop3s.listen = []\n\
-                 relay.networks = [\"127.0.0.0/8\"]\ndns.server = \"{names}\"\noutbound.port = {port}\n\
-                 outbound.allow_loopback = true\n"
+                 relay.networks = [\"127.0.0.0/8\"]\ndns.server = \"{names}\"\noutbound.port = {port}\n"
             ),
         )?;
         command(&binary, &config, &["domain", "add", DOMAIN], "")?;

@@ -34,7 +34,7 @@ impl Server {
             "hostname = \"mail.patras.test\"\ndata = \"data\"\nsmtp.listen = [\"{smtp}\"]\n\
              submission.listen = [\"{submission}\"]\nsubmissions.listen = []\nimap.listen = [\"{imap}\"]\n\
              imaps.listen = []\npop3.listen = [\"{pop3}\"]\npop3s.listen = []\n\
-             dns.server = \"{dns}\"\noutbound.allow_loopback = true\njournal.format = \"text\"\n{more}\n"
+             dns.server = \"{dns}\"\njournal.format = \"text\"\n{more}\n"
         );
         std::fs::write(folder.path().join("angelia.toml"), config).unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();

@@ -104,6 +104,26 @@ fn a_problem_says_what_and_where() {
 }
 
 #[test]
+fn a_laboratory_is_known_by_its_ports() {
+    const ON_LOOPBACK: &str = "smtp.listen = [\"127.0.0.1:25\"]\nsubmission.listen = []\nsubmissions.listen = []\n\
+                               imap.listen = []\nimaps.listen = [\"[::1]:993\"]\npop3.listen = []\npop3s.listen = []\n";
+    let table = [
+        ("", false),
+        ("dns.server = \"127.0.0.1\"\n", false),
+        ("dns.server = \"127.0.0.1:5353\"\n", true),
+        ("outbound.port = 2525\n", true),
+        ("outbound.port = 2525\noutbound.allow_loopback = false\n", false),
+        ("outbound.allow_loopback = true\n", true),
+        (ON_LOOPBACK, true),
+    ];
+    for (text, wanted) in table {
+        let settings =
+            read(&format!("hostname = \"a.test\"\n{text}")).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert_eq!(settings.outbound.loopback, wanted, "{text:?}");
+    }
+}
+
+#[test]
 fn routes_stand_one_below_the_other() {
     let text = "hostname = \"a.test\"\n[outbound]\nsource = [\"192.0.2.1\", \"2001:db8::1\"]\nprefer = \"ipv4\"\n\
                 hello_name = \"out.a.test\"\n[relay]\ndomains = [\"b.test\", \".c.test\"]\n\

@@ -149,7 +149,7 @@ impl OfficePlan {
             "tls.certificate = \"certificate.pem\"\ntls.key = \"key.pem\"\ntls.authorities = \"../ca.pem\"\n\
              dns.server = \"{}\"\n\
              # The MX hosts of the lab are on loopback, where port 25 is not ours.\n\
-             outbound.port = {}\noutbound.allow_loopback = true\n\
+             outbound.port = {}\n\
              # Impatient, so that a letter that waits can be watched.\n\
              queue.retry_first = \"2s\"\nqueue.retry_longest = \"10s\"\n\
              journal.format = \"auto\"\n",

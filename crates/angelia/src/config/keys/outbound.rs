@@ -14,12 +14,13 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "outbound.allow_loopback",
         kind: Kind::Bool,
-        default: is(
-            "false",
-            "Nobody else's mail host is on this machine; a DNS that says so wants mail to go in circles, or worse.",
+        default: unset(
+            "true",
+            "Only in a laboratory: where `outbound.port` is not 25, `dns.server` names a port that is not 53, or all doors \
+             are on loopback.",
         ),
-        doc: "Bring mail to hosts on loopback (127.0.0.0/8, ::1) where the DNS names them, or an address literal does: for \
-              laboratories. A route of yours that names a host needs no leave. Unspecified, link-local, multicast and \
+        doc: "Bring mail to hosts on loopback (127.0.0.0/8, ::1) where the DNS names them, or an address literal does. \
+              Nobody else's mail host is on this machine. A route of yours that names a host needs no leave. Unspecified, link-local, multicast and \
               broadcast addresses are never used.",
     },
     Key {

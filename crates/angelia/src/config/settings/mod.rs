@@ -107,8 +107,8 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
     let storage = reader.storage();
     let listen = reader.doors();
     let backoff = reader.backoff();
-    let outbound = reader.outbound();
     let dns_server = reader.socket_address("dns.server");
+    let outbound = reader.outbound(dns_server, &listen);
     let drop = reader.drop_box(data.as_deref());
     Some(Settings {
         user: reader.text("user"),

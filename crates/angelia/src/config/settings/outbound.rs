@@ -1,5 +1,6 @@
 //! Mail out: connections to other mail servers.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use envelope::Domain;
@@ -8,6 +9,7 @@ use mhs::mta::outbound::SiteLimits;
 use mhs::mta::outbound::tls::TlsPolicy;
 use mhs::route::{Prefer, Sources};
 
+use super::doors::ListenSettings;
 use super::reader::{Reader, as_text};
 use crate::config::kind;
 
@@ -35,10 +37,15 @@ pub struct OutboundSettings {
 }
 
 impl Reader<'_> {
-    pub(super) fn outbound(&mut self) -> OutboundSettings {
+    pub(super) fn outbound(&mut self, dns_server: Option<SocketAddr>, listen: &[ListenSettings]) -> OutboundSettings {
+        let port = u16::try_from(self.number("outbound.port")).unwrap_or(25);
+        // Nobody on the Internet takes mail, or answers questions, at other ports; nor can he reach doors on loopback.
+        let is_laboratory = port != 25
+            || dns_server.is_some_and(|server| server.port() != 53)
+            || listen.iter().all(|door| door.address.ip().is_loopback());
         OutboundSettings {
-            port: u16::try_from(self.number("outbound.port")).unwrap_or(25),
-            loopback: self.bool("outbound.allow_loopback"),
+            port,
+            loopback: self.bool_if_said("outbound.allow_loopback").unwrap_or(is_laboratory),
             sources: self.sources("outbound.source"),
             prefer: match self.choice("outbound.prefer") {
                 Some("ipv4") => Prefer::V4,

@@ -87,11 +87,15 @@ impl Reader<'_> {
     }
 
     pub(super) fn bool(&mut self, name: &'static str) -> bool {
+        self.bool_if_said(name).unwrap_or_default()
+    }
+
+    pub(super) fn bool_if_said(&mut self, name: &'static str) -> Option<bool> {
         let read = |value: &Value| match value {
             Value::Bool(value) => Ok(*value),
             _ => Err(wanted(name)),
         };
-        self.read(name, read).unwrap_or_default()
+        self.read(name, read)
     }
 
     pub(super) fn number(&mut self, name: &'static str) -> i64 {
