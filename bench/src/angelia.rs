@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{Tree, stop};
 use crate::rival::{folder, free_port, wait_for};
-use crate::subject::{DOMAIN, PASSWORD, Subject, address};
+use crate::subject::{DOMAIN, PASSWORD, Store, Subject, address};
 use crate::{Inbound, Place};
 
 /// The server, running.
@@ -96,11 +96,14 @@ impl Subject for Angelia {
     fn smtp(&self) -> SocketAddr {
         self.smtp
     }
-    fn imap(&self) -> SocketAddr {
-        self.imap
-    }
     fn processes(&self) -> Tree {
         Tree::of(&[self.child.id()])
+    }
+}
+
+impl Store for Angelia {
+    fn imap(&self) -> SocketAddr {
+        self.imap
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use tokio::io::AsyncWriteExt;
 
-use crate::subject::{PASSWORD, Subject, address};
+use crate::figures::share_of;
+use crate::subject::{PASSWORD, Store, address};
 use crate::table::Row;
 use crate::talk::Lines;
 use crate::{Inbound, letter, strace};
 
 /// One round against one server.
-pub(crate) async fn measure(subject: &mut dyn Subject, options: &Inbound, letters: usize, round: usize) -> Result<Row> {
+pub(crate) async fn measure(subject: &mut dyn Store, options: &Inbound, letters: usize, round: usize) -> Result<Row> {
     eprintln!("{}: round {round}, {letters} letters of {} octets …", subject.name(), options.octets);
     // A first few letters, so that both have opened what they open once.
     pour(subject.smtp(), options, options.sessions * 4).await?;
@@ -29,15 +30,14 @@ pub(crate) async fn measure(subject: &mut dyn Subject, options: &Inbound, letter
     let tree = subject.processes();
     let cpu = tree.cpu_seconds() - cpu_before;
     waits.sort_unstable();
-    let at = |share: f64| waits.get(((waits.len() - 1) as f64 * share) as usize).copied().unwrap_or_default();
     let mut row = Row {
         name: subject.name(),
         round,
         rate: letters as f64 / seconds,
         rate_accepted: letters as f64 / accepted_seconds,
         cpu_per_1000: cpu * 1000.0 / letters as f64,
-        p50: at(0.50),
-        p99: at(0.99),
+        p50: share_of(&waits, 0.50),
+        p99: share_of(&waits, 0.99),
         pss_mib: tree.pss_mib(),
         processes: tree.pids.len(),
         syncs: None,
@@ -122,7 +122,7 @@ impl Load {
 }
 
 /// Waits until the mailboxes hold `letters` in all.
-async fn settle(subject: &dyn Subject, options: &Inbound, letters: usize) -> Result<()> {
+async fn settle(subject: &dyn Store, options: &Inbound, letters: usize) -> Result<()> {
     let patience = Instant::now() + Duration::from_secs(600);
     loop {
         let mut found = 0;

@@ -7,6 +7,7 @@
 //! shared machine wander, so compare ratios of one run, and CPU per letter.
 
 mod angelia;
+mod figures;
 mod imap;
 mod letter;
 mod load;

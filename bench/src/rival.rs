@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{Tree, stop};
-use crate::subject::{DOMAIN, PASSWORD, Subject};
+use crate::subject::{DOMAIN, PASSWORD, Store, Subject};
 use crate::{Inbound, Place};
 
 /// The pair, running.
@@ -83,11 +83,14 @@ impl Subject for PostfixDovecot {
     fn smtp(&self) -> SocketAddr {
         self.smtp
     }
-    fn imap(&self) -> SocketAddr {
-        self.imap
-    }
     fn processes(&self) -> Tree {
         Tree::of(&[self.dovecot.id(), self.postfix.id()])
+    }
+}
+
+impl Store for PostfixDovecot {
+    fn imap(&self) -> SocketAddr {
+        self.imap
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can be measured: a server with an SMTP door and an IMAP door, and the processes behind it.
+//! What can be measured: a server with an SMTP door, and the processes behind it; where letters end there, with an IMAP door.
 
 use std::net::SocketAddr;
 
@@ -10,10 +10,14 @@ pub(crate) trait Subject {
     fn name(&self) -> &'static str;
     /// Where letters go in.
     fn smtp(&self) -> SocketAddr;
-    /// Where they are counted.
-    fn imap(&self) -> SocketAddr;
     /// Its processes, now.
     fn processes(&self) -> Tree;
+}
+
+/// One that keeps mailboxes.
+pub(crate) trait Store: Subject {
+    /// Where letters are counted.
+    fn imap(&self) -> SocketAddr;
 }
 
 /// The one domain of the bench.

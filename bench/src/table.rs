@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Inbound;
+use crate::{Inbound, figures};
 
 /// One round of one server.
 pub(crate) struct Row {
@@ -45,11 +45,8 @@ pub(crate) fn print(options: &Inbound, rows: &[Row]) {
             row.processes
         );
     }
-    let median = |name: &str, figure: fn(&Row) -> f64| {
-        let mut figures: Vec<f64> = rows.iter().filter(|row| row.name == name).map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied()
-    };
+    let median =
+        |name: &str, figure: fn(&Row) -> f64| figures::median(rows.iter().filter(|row| row.name == name).map(figure));
     let names = ("Angelia", "Postfix + Dovecot");
     if let (Some(ours), Some(theirs)) = (median(names.0, |r| r.rate), median(names.1, |r| r.rate)) {
         println!("\nRate, {} to {}: {:.1} to 1", names.0, names.1, ours / theirs);

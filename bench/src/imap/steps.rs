@@ -8,6 +8,7 @@ use super::client::Client;
 use super::fill::{NEEDLE, literal, message};
 use super::server::Server;
 use super::{Figure, LARGE, OTHER, Options, WORKED};
+use crate::figures::median;
 
 /// Gathers figures in milliseconds.
 struct Watch {
@@ -15,9 +16,8 @@ struct Watch {
 }
 
 impl Watch {
-    fn note(&mut self, row: &str, mut times: Vec<f64>) {
-        times.sort_by(f64::total_cmp);
-        let value = times.get(times.len() / 2).copied().unwrap_or_default();
+    fn note(&mut self, row: &str, times: Vec<f64>) {
+        let value = median(times).unwrap_or_default();
         eprintln!("  {row}: {value:.2} ms");
         self.figures.push(Figure { row: row.to_owned(), value, unit: "ms" });
     }

@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::{Options, Relay};
+use super::Options;
 use crate::angelia::{binary, command};
 use crate::process::{Tree, stop};
 use crate::rival::{folder, free_port, wait_for};
-use crate::subject::DOMAIN;
+use crate::subject::{DOMAIN, Subject};
 
 /// The relay, running.
 pub(super) struct Angelia {
@@ -45,7 +45,7 @@ impl Angelia {
     }
 }
 
-impl Relay for Angelia {
+impl Subject for Angelia {
     fn name(&self) -> &'static str {
         "Angelia"
     }

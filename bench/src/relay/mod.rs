@@ -18,9 +18,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use crate::Place;
+use crate::figures::share_of;
 use crate::load::Load;
-use crate::process::Tree;
 use crate::strace::Strace;
+use crate::subject::Subject;
 use sink::Sinks;
 use table::Row;
 
@@ -61,13 +62,6 @@ pub(crate) struct Options {
     place: Place,
 }
 
-/// A relay under test. Dropped, it stops what it started.
-trait Relay {
-    fn name(&self) -> &'static str;
-    fn smtp(&self) -> SocketAddr;
-    fn processes(&self) -> Tree;
-}
-
 /// The name of a domain, and the address of its mail host.
 fn domain(number: usize) -> String {
     format!("d{number}.test")
@@ -106,7 +100,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 }
 
 async fn measure(
-    relay: &mut dyn Relay,
+    relay: &mut dyn Subject,
     sinks: &Sinks,
     options: &Options,
     letters: usize,
@@ -124,15 +118,14 @@ async fn measure(
     let tree = relay.processes();
     let cpu = tree.cpu_seconds() - cpu_before;
     waits.sort_unstable();
-    let at = |share: f64| waits.get(((waits.len() - 1) as f64 * share) as usize).copied().unwrap_or_default();
     let mut row = Row {
         name: relay.name(),
         round,
         hanging,
         rate: letters as f64 / seconds,
         cpu_per_1000: cpu * 1000.0 / letters as f64,
-        p50: at(0.50),
-        p99: at(0.99),
+        p50: share_of(&waits, 0.50),
+        p99: share_of(&waits, 0.99),
         pss_mib: tree.pss_mib(),
         processes: tree.pids.len(),
         syncs: None,

@@ -5,9 +5,10 @@ use std::process::Child;
 
 use anyhow::Result;
 
-use super::{Options, Relay, domain, host};
+use super::{Options, domain, host};
 use crate::process::{Tree, stop};
 use crate::rival::{folder, free_port, postfix, wait_for};
+use crate::subject::Subject;
 
 /// The relay, running.
 pub(super) struct Postfix {
@@ -37,7 +38,7 @@ impl Postfix {
     }
 }
 
-impl Relay for Postfix {
+impl Subject for Postfix {
     fn name(&self) -> &'static str {
         "Postfix"
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Options;
+use crate::figures;
 
 /// One round of one relay.
 pub(super) struct Row {
@@ -47,9 +48,7 @@ pub(super) fn print(options: &Options, rows: &[Row]) {
     }
     let median = |name: &str, hanging: bool, figure: fn(&Row) -> f64| {
         let chosen = rows.iter().filter(|row| row.name == name && row.hanging == hanging);
-        let mut figures: Vec<f64> = chosen.map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied()
+        figures::median(chosen.map(figure))
     };
     let pair = |figure: fn(&Row) -> f64| median("Angelia", false, figure).zip(median("Postfix", false, figure));
     if let Some((ours, theirs)) = pair(|row| row.rate) {
