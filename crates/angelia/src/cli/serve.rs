@@ -12,6 +12,10 @@ use crate::wiring::{Doors, Office};
 /// off then has no 250, so nothing is lost.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long the end may take in all: `TimeoutStopSec=40` in docs/queue.md leaves a moment beside it. A store that does not
+/// answer must not make somebody kill us before the last line of the journal.
+const STOP_PATIENCE: Duration = Duration::from_secs(38);
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  angelia serve --config /etc/angelia/angelia.toml\n\n\
     SIGHUP reads the configuration and the certificates again; a file that is wrong changes nothing. SIGTERM ends in\n\
@@ -44,9 +48,17 @@ pub(super) async fn run(_args: Args, config: Option<&Path>) -> anyhow::Result<()
     }
     // A second wish to end is meant.
     tokio::select! {
-        () = office.stop(DRAIN_PATIENCE) => Ok(()),
+        ended = in_time(STOP_PATIENCE, office.stop(DRAIN_PATIENCE)) => ended,
         () = async { while signals.next().await != Wish::End {} } => anyhow::bail!("ended at once, as was asked for twice"),
     }
+}
+
+/// The end, unless it takes too long.
+async fn in_time(patience: Duration, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let ended = tokio::time::timeout(patience, end).await;
+    ended.map_err(|_| {
+        anyhow::anyhow!("the end was not in order after {} s: the store does not answer", patience.as_secs())
+    })
 }
 
 /// The developer's trace, on stderr. What goes over the wire has passwords in it, so it must be asked for by name.
@@ -61,4 +73,16 @@ fn trace() {
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(|| crate::shown::Stderr);
     // Somebody else has one already, when the office runs inside another program.
     let _ = subscriber.try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_has_an_end() {
+        assert!(in_time(STOP_PATIENCE, async {}).await.is_ok());
+        let error = in_time(Duration::from_millis(10), std::future::pending()).await.unwrap_err();
+        assert!(error.to_string().contains("the store does not answer"), "{error}");
+    }
 }

@@ -23,8 +23,9 @@ use crate::sinks::{self, Format, Sinks};
 /// How often certificate files are looked at. A renewal is in use within this; SIGHUP makes it at once.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(60);
 
-/// How long mail out may take to end once it is cut off: what it knows is written down.
-const OUTBOUND_PATIENCE: Duration = Duration::from_secs(60);
+/// How long mail out may take to end once it is cut off: what it knows is written down. With [`OUTBOUND_DRAIN`] less than the
+/// 40 seconds that `TimeoutStopSec` gives us, also while the store is down.
+const OUTBOUND_PATIENCE: Duration = Duration::from_secs(15);
 
 /// When the end tells what it waits for: what ends at once is not worth a word.
 const TOLD_AFTER: Duration = Duration::from_millis(500);
