@@ -164,7 +164,9 @@ impl Pace {
 
     /// How long from `now` on there is something worth remembering.
     pub(super) fn is_of_use(&self, now: Instant) -> bool {
-        self.blocked_until(now).is_some() || self.ceiling.is_some_and(|(_, until)| until > now)
+        // A part of a burst that was spent counts too.
+        let spent = self.limits.rate.is_some() && self.next_letter.is_some_and(|next| next > now);
+        spent || self.blocked_until(now).is_some() || self.ceiling.is_some_and(|(_, until)| until > now)
     }
 }
 
@@ -258,6 +260,18 @@ mod tests {
         let none = Pace::since(SiteLimits { rate: None, ..limits }, Some(now));
         assert_eq!(none.blocked_until(now), None);
         assert_eq!(Pace::since(limits, Some(now)).blocked_until(now + seconds(60)), None);
+    }
+
+    #[test]
+    fn a_burst_that_was_begun_is_remembered() {
+        let now = Instant::now();
+        // A burst of two, then one in ten minutes.
+        let rate = Some(Rate { letters: 20, per: seconds(12_000) });
+        let mut pace = Pace::new(SiteLimits { connections_max: 7, rate });
+        assert!(!pace.is_of_use(now));
+        pace.spend(now);
+        assert_eq!(pace.blocked_until(now), None, "one more may go");
+        assert!(pace.is_of_use(now + seconds(599)) && !pace.is_of_use(now + seconds(600)));
     }
 
     #[test]
