@@ -1,4 +1,6 @@
-//! The resolver against a real name server on loopback.
+//! The resolver against a real name server on loopback, and against some that are of no use.
+
+mod names;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,7 +14,8 @@ use hickory_server::net::runtime::TokioRuntimeProvider;
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
 use net::{DnsError, MailHosts, Resolver};
-use tokio::net::{TcpListener, UdpSocket};
+
+use names::{Rude, Says, one_port_for_both};
 
 fn name(text: &str) -> Name {
     Name::from_ascii(text).unwrap()
@@ -38,17 +41,6 @@ fn zone(origin: &str, records: Vec<(String, RData)>) -> InMemoryZoneHandler<Toki
         zone.upsert_mut(Record::from_rdata(name(&owner), 60, data), 0);
     }
     zone
-}
-
-/// A port that is free for UDP may be some connection's for TCP.
-async fn one_port_for_both() -> (UdpSocket, TcpListener) {
-    for _ in 0..100 {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
-            return (udp, tcp);
-        }
-    }
-    panic!("no port is free for UDP and TCP");
 }
 
 /// A name server for `test.` and for the reverse of 192.0.2.0/24; everything else it refuses.
@@ -144,4 +136,39 @@ async fn answers_are_kept() {
     server.shutdown_gracefully().await.unwrap();
     drop(server);
     assert_eq!(resolver.mx(&domain("null.test")).await, Ok(MailHosts::Null));
+}
+
+/// Whoever answers with nothing that can be used has not said that there is no such domain, nor that it has no MX: its mail
+/// waits. And the answer comes in time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_server_of_no_use_has_said_nothing() {
+    let truncated = |question: &[u8]| {
+        let mut answer = question.to_vec();
+        // QR and TC: it is an answer, and the rest comes by TCP, where nobody listens.
+        answer[2] |= 0x82;
+        answer
+    };
+    let manners: [(&str, Says); 5] = [
+        ("silent", |_| Vec::new()),
+        ("rubbish", |_| b"rubbish".to_vec()),
+        ("rubbish under the right number", |question| [&question[..2], &[0xff; 40]].concat()),
+        ("the question as it came", <[u8]>::to_vec),
+        ("truncated", truncated),
+    ];
+    let mut asking = tokio::task::JoinSet::new();
+    for (manner, says) in manners {
+        asking.spawn(async move {
+            let server = Rude::start(says).await;
+            let resolver = Resolver::named(server.at).unwrap();
+            let (there, within) = (domain("patras.test"), 2 * net::limits::DNS_PATIENCE);
+            let mx = tokio::time::timeout(within, resolver.mx(&there));
+            let addresses = tokio::time::timeout(within, resolver.addresses(&there));
+            let (mx, addresses) = tokio::join!(mx, addresses);
+            assert!(matches!(mx, Ok(Err(DnsError::Temporary(_)))), "{manner}: {mx:?}");
+            assert!(matches!(addresses, Ok(Err(DnsError::Temporary(_)))), "{manner}: {addresses:?}");
+        });
+    }
+    while let Some(asked) = asking.join_next().await {
+        asked.unwrap();
+    }
 }

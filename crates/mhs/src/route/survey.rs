@@ -8,14 +8,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use envelope::{Domain, Host as HostName};
 use net::{DnsError, Exchange, MailHosts, Resolver};
 
 use super::ourselves::nobodys;
 use super::{Endpoint, NextHop, Options, Ourselves, Prefer, Protocol, To};
-use crate::limits::{OUTBOUND_EXCHANGES_UNKNOWN, OUTBOUND_HOSTS_MAX, OUTBOUND_LOOKUPS_PATIENCE};
+use crate::limits::{OUTBOUND_EXCHANGES_UNKNOWN, OUTBOUND_HOSTS_MAX};
 use crate::mta::outbound::Place;
 
 /// What was found out about a next hop.
@@ -124,6 +124,8 @@ pub struct Asker<'a> {
     pub port: u16,
     /// A stranger's DNS may name hosts on loopback: in a lab.
     pub loopback: bool,
+    /// How long the questions about all MX hosts of a domain may take together.
+    pub patience: Duration,
     /// Ask about all hosts, even those that would not be tried.
     pub thorough: bool,
 }
@@ -187,7 +189,7 @@ impl Asker<'_> {
         let named = exchanges.iter().filter(|one| self.ourselves.is_called(&one.host));
         let mut ours = named.map(|one| one.preference).min();
         let mut candidates = Vec::with_capacity(exchanges.len());
-        let (mut places, mut unknown, until) = (0, 0, Instant::now() + OUTBOUND_LOOKUPS_PATIENCE);
+        let (mut places, mut unknown, until) = (0, 0, Instant::now() + self.patience);
         for exchange in exchanges {
             let mx_of = Some(domain.clone());
             let preference = Some(exchange.preference);

@@ -2,6 +2,9 @@
 
 mod delivery;
 mod forwarding;
+mod lookups;
+#[path = "../../../net/tests/names/mod.rs"]
+mod names;
 mod notices;
 mod offices;
 mod peer;

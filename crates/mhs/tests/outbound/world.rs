@@ -28,8 +28,10 @@ use protocol::sasl::Secret;
 use queue::{Backoff, Filter, Listed, Queue};
 use storage::Store;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use crate::names::one_port_for_both;
 
 /// Keeps everything that is written into it.
 #[derive(Default)]
@@ -111,17 +113,6 @@ fn name(text: &str) -> Name {
 /// A port that is free on all of loopback, or was a moment ago.
 async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
-}
-
-/// A port that is free for UDP may be some connection's for TCP.
-async fn one_port_for_both() -> (UdpSocket, TcpListener) {
-    for _ in 0..100 {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
-            return (udp, tcp);
-        }
-    }
-    panic!("no port is free for UDP and TCP");
 }
 
 pub(crate) async fn nameserver(wishes: &Wishes, net: [u8; 2], port: u16) -> (Server<Catalog>, SocketAddr) {

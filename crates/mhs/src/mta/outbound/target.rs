@@ -9,6 +9,7 @@ use journal::{AttemptOutcome, Event};
 
 use super::{Batch, Settings, SiteLimits};
 use crate::Context;
+use crate::limits::OUTBOUND_LOOKUPS_PATIENCE;
 use crate::mta::outbound::tls::TlsPolicy;
 use crate::route::survey::Asker;
 use crate::route::{Answer, Credentials, NextHop, Ourselves, Protocol, Sources, Survey, To, choose, survey};
@@ -143,7 +144,15 @@ pub async fn ask(context: &Context, settings: &Settings, hop: &NextHop, thorough
     names.extend(Domain::parse(&settings.hello_name).ok().filter(|name| *name != context.settings.hostname));
     let ourselves = Ourselves { names, doors: settings.doors.clone() };
     let (prefer, port, loopback) = (settings.prefer, settings.port, settings.loopback);
-    let asker = Asker { resolver: &settings.resolver, prefer, ourselves: &ourselves, port, loopback, thorough };
+    let asker = Asker {
+        resolver: &settings.resolver,
+        prefer,
+        ourselves: &ourselves,
+        port,
+        loopback,
+        patience: OUTBOUND_LOOKUPS_PATIENCE,
+        thorough,
+    };
     survey(&asker, hop).await
 }
 
