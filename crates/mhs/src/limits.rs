@@ -138,6 +138,13 @@ pub const OUTBOUND_ATTEMPTS_EACH: usize = 20;
 /// Letters that go one right after the other where a rate is set: a burst beyond that is what a rate is set against.
 pub const OUTBOUND_RATE_BURST_MAX: u32 = 50;
 
+/// Destinations of which it is written down at the end what was spent of their rates. Where there are more, the next start
+/// waits as after a crash.
+pub const OUTBOUND_SPENT_MAX: usize = 10_000;
+
+/// How long that may take: a store that is down must not keep the end waiting.
+pub const OUTBOUND_SPENT_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What has waited in memory for longer is looked at in the store before it is tried: the operator may have held or
 /// dropped it. Below that, a letter that just came is not worth a read.
 pub const OUTBOUND_FRESH: Duration = Duration::from_secs(2);

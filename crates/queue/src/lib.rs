@@ -81,6 +81,11 @@ struct Inner {
 }
 
 impl Queue {
+    /// The name of this server among those that share the store.
+    pub fn node(&self) -> &str {
+        &self.inner.node
+    }
+
     /// On an open store. `node` names this server among those that share the store; a restarted server takes back its
     /// own leases at once by [`Queue::recover`].
     pub fn new(store: Store, node: &str) -> Self {

@@ -116,6 +116,53 @@ async fn a_domain_that_has_become_ours_is_delivered_here() {
 
 /// A reload in the middle of a letter: the old one waits for the other side's last word, the new one goes on at once.
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rate_goes_on_over_a_restart() {
+    let rate = Some(mhs::mta::outbound::Rate { letters: 1, per: Duration::from_secs(3600) });
+    let limits = mhs::mta::outbound::SiteLimits { connections_max: 1, rate };
+    let options = mhs::route::Options { limits, ..mhs::route::Options::default() };
+    let domains = directory::DomainSet::new(vec!["patras.test".parse().unwrap()]);
+    let route = mhs::route::Route { domains, senders: Vec::new(), to: mhs::route::To::Mx, options };
+    let mx = vec![("patras.test.", 10, "mx.patras.test."), ("free.test.", 10, "mx.patras.test.")];
+    let mut world = World::with(Wishes { mx, routes: vec![route], ..Wishes::default() }).await;
+    let peer = Peer::start(world.at(1), Manner::default()).await;
+    let has = |name: &str| peer.letters().iter().filter(|letter| letter.to[0].contains(name)).count();
+    // Nobody knows what went out before the first start.
+    for (round, paced) in [(0, 0), (1, 1), (2, 1)] {
+        world.send(&[&format!("a{round}@patras.test")]).await;
+        world.until("its turn", async || has("@patras.test") == paced).await;
+        world.send(&[&format!("b{round}@free.test")]).await;
+        world.until("a letter beside it", async || has("@free.test") == round + 1).await;
+        assert_eq!(has("@patras.test"), paced, "round {round}");
+        let hours_pass: &[&str] = match round {
+            0 => &["UPDATE mhs_pace_owner SET unknown_at = 0", "DELETE FROM mhs_pace"],
+            _ => &[],
+        };
+        restart(&mut world, hours_pass).await;
+    }
+    // In round 2 the restart knew of the letter of round 1; a crash knows nothing.
+    world.kill().await;
+    world.running = Some(tokio::spawn(Outbound::run(world.context.clone(), world.settings.clone())));
+    world.send(&["last@free.test"]).await;
+    world.until("a letter beside it", async || has("@free.test") == 4).await;
+    assert_eq!(has("@patras.test"), 1);
+}
+
+/// Mail out ends in order and begins again.
+async fn restart(world: &mut World, meanwhile: &'static [&'static str]) {
+    world.context.shutdown.begin();
+    world.running.take().unwrap().await.unwrap();
+    for sql in meanwhile {
+        world.context.store.write(move |tx| tx.execute(sql, &[])).await.unwrap();
+    }
+    let own = &*world.context;
+    let (queue, store) = (own.queue.clone(), own.store.clone());
+    let (people, boxes, journal) = (own.directory.clone(), own.mailstore.clone(), own.journal.clone());
+    let next = mhs::Context::new(store, people, boxes, queue, journal, own.settings.clone(), Shutdown::new());
+    world.context = next;
+    world.running = Some(tokio::spawn(Outbound::run(world.context.clone(), world.settings.clone())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reload_cuts_nothing_off() {
     let mut world = World::new().await;
     let slow = |count: usize| {

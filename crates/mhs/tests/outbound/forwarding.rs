@@ -52,7 +52,7 @@ async fn a_forwarded_letter_says_so_and_is_otherwise_as_it_came() {
 
 /// The office at patras.test, which shares the name server and the port of the world.
 async fn patras(world: &World, folder: &std::path::Path) -> (Arc<Context>, JoinHandle<()>) {
-    let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS];
+    let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS, mhs::MIGRATIONS];
     let store = storage::Store::open_embedded(folder, &areas).await.unwrap();
     let people = directory::Directory::open(store.clone(), directory::Settings::default(), clock::now).await.unwrap();
     people.add_domain(&Domain::parse("patras.test").unwrap()).await.unwrap();

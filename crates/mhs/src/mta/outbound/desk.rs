@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::Settings;
 use super::book::{Book, Now, RestTimes};
+use super::spent::AllSpent;
 
 /// Where new letters are handed over ([`queue::Desk`]). It waits for nothing but its own lock, which nobody holds across
 /// an await.
@@ -28,6 +29,13 @@ impl Desk {
         let book = Book::new(Box::new(move |destination| limits.limits_of(destination)), times);
         let book = book.beginning_at(clock().instant);
         Self { settings, book: Mutex::new(book), clock, changed: Arc::new(Notify::new()) }
+    }
+
+    /// The same behind somebody who has left word of what he spent.
+    pub(super) fn behind(self, spent: AllSpent) -> Self {
+        let book = self.book.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let now = (self.clock)().instant;
+        Self { book: Mutex::new(book.behind(spent, now)), ..self }
     }
 
     /// Nothing in it can be left half done by a panic.

@@ -8,7 +8,7 @@
 //! - [`connection`], [`tls`], [`transaction`] speak with the next hop; connections are used again. [`letter`] is what it
 //!   gets, in 7 bits where it takes no 8.
 //! - [`trouble`] turns each failure into an [`Outcome`] by its blast radius.
-//! - [`lease`]: how long a claim is ours.
+//! - [`lease`]: how long a claim is ours. [`spent`]: what is left of rates over a restart.
 //! - [`settle`] ends the claims, and tells senders through [`crate::bounce`] in the same transaction.
 //!
 //! Knows no disk but the body it streams, and no mailbox.
@@ -29,6 +29,7 @@ mod settings;
 mod settle;
 #[cfg(test)]
 mod simulation;
+mod spent;
 pub mod target;
 pub mod tls;
 mod transaction;

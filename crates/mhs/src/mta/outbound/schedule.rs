@@ -14,10 +14,12 @@ use super::book::{Job, Refused, Rest};
 use super::desk::{Desk, now};
 use super::fill::Fetching;
 use super::settle::{End, Ended, Settler, Waits};
+use super::spent::{AllSpent, Spending};
 use super::{Connections, Settings, target, work};
 use crate::Context;
 use crate::limits::{
-    OUTBOUND_HANDED_OVER_LATE, OUTBOUND_LEASE, OUTBOUND_RECOVER_PAUSE, OUTBOUND_SETTLE_PAUSE_MAX, OUTBOUND_WINDOW,
+    OUTBOUND_HANDED_OVER_LATE, OUTBOUND_LEASE, OUTBOUND_RECOVER_PAUSE, OUTBOUND_SETTLE_PAUSE_MAX,
+    OUTBOUND_SPENT_PATIENCE, OUTBOUND_WINDOW,
 };
 
 /// Mail out.
@@ -51,16 +53,29 @@ impl Outbound {
         let _busy = context.shutdown.busy();
         let settings = Arc::new(settings);
         let (ended, outcomes) = mpsc::channel(OUTBOUND_WINDOW);
-        let desk = Arc::new(Desk::new(settings.clone(), now));
+        let spending = Spending::of(context.queue.node());
+        let Some(spent) = taken(&context, &spending).await else { return };
+        let desk = Arc::new(Desk::new(settings.clone(), now).behind(spent));
         let settler = Settler::new(context.clone(), settings.clone(), &desk);
         let settling = tokio::spawn(settler.run(outcomes));
         let connections = Connections::new(settings.clone());
         let outbound = Arc::new(Self { connections, context, settings, desk, ended });
         outbound.work().await;
+        outbound.leave(&spending).await;
         // The last sender goes with the last worker; then the settler sees the end.
         drop(outbound);
         if let Err(error) = settling.await {
             tracing::error!(%error, "settling ended badly");
+        }
+    }
+
+    /// What was spent of the rates is for the next one.
+    async fn leave(&self, spending: &Spending) {
+        let now = now();
+        let spent = self.desk.book().spent(now.instant);
+        let leaving = spending.leave(&self.context.store, spent, now);
+        if let Ok(Err(error)) = tokio::time::timeout(OUTBOUND_SPENT_PATIENCE, leaving).await {
+            self.context.fault(None, None, "store", &error);
         }
     }
 
@@ -213,6 +228,21 @@ async fn taken_back(context: &Context) -> bool {
     tokio::select! {
         () = recovering => true,
         () = context.shutdown.draining() => false,
+    }
+}
+
+/// What the one before has spent of the rates; none when the end of work was called before. What could not be taken away
+/// must not be believed later, so that nothing goes out before.
+async fn taken(context: &Context, spending: &Spending) -> Option<AllSpent> {
+    loop {
+        match spending.take(&context.store, now()).await {
+            Ok(spent) => return Some(spent),
+            Err(error) => context.fault(None, None, "store", &error),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(OUTBOUND_RECOVER_PAUSE) => {}
+            () = context.shutdown.draining() => return None,
+        }
     }
 }
 

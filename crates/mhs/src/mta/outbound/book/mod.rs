@@ -32,6 +32,7 @@ use queue::{Claim, Lane, Mail};
 
 pub(super) use end::{Feedback, Ruling};
 pub(super) use ledger::{Job, Key};
+pub(super) use pace::Spent;
 pub(super) use rest::{Rest, RestTimes};
 
 use self::lanes::Lanes;
@@ -41,6 +42,7 @@ use self::site::Site;
 use self::slots::{Slot, Slots};
 use super::SiteLimits;
 use super::lease::Until;
+use super::spent::AllSpent;
 use crate::limits::OUTBOUND_LANE_FEW;
 
 /// The time, by both clocks: the one that never goes back, and the one of records.
@@ -87,8 +89,11 @@ pub(super) type LimitsOf = Box<dyn Fn(&str) -> SiteLimits + Send>;
 pub(super) struct Book {
     limits_of: LimitsOf,
     rests: RestTimes,
-    /// When the work began: what went out before is not known.
+    /// What went out before this moment is not known.
     began: Option<Instant>,
+    /// Of these it is known, as it was then.
+    before: BTreeMap<String, Spent>,
+    before_at: Option<Instant>,
     sites: BTreeMap<String, Site>,
     ledger: Ledger,
     /// Recipients promised a place that have not come yet.
@@ -122,6 +127,8 @@ impl Book {
             limits_of,
             rests,
             began: None,
+            before: BTreeMap::new(),
+            before_at: None,
             sites: BTreeMap::new(),
             ledger: Ledger::default(),
             promised: 0,
@@ -142,11 +149,29 @@ impl Book {
         Self { began: Some(began), ..self }
     }
 
+    /// Begins behind somebody who has left word of what he spent.
+    pub(super) fn behind(self, spent: AllSpent, now: Instant) -> Self {
+        Self { began: spent.unknown_at, before: spent.known, before_at: Some(now), ..self }
+    }
+
+    /// What was spent of the rates.
+    pub(super) fn spent(&self, now: Instant) -> AllSpent {
+        let of_sites = self.sites.iter().filter_map(|(name, site)| Some((name.clone(), site.pace.spent(now)?)));
+        // Those that were not used since the beginning are as they were then.
+        let unused = self.before.iter().filter(|(name, one)| one.next > now && !self.sites.contains_key(*name));
+        let known = unused.map(|(name, one)| (name.clone(), *one)).chain(of_sites).collect();
+        AllSpent { unknown_at: self.began, known }
+    }
+
     fn site(&mut self, destination: &str, now: Instant) -> &mut Site {
         if !self.sites.contains_key(destination) {
-            self.make_place();
+            self.make_place(now);
             let limits = (self.limits_of)(destination);
-            self.sites.insert(destination.to_owned(), Site::new(Pace::since(limits, self.began), now));
+            let pace = match (self.before.get(destination), self.before_at) {
+                (Some(spent), Some(at)) => Pace::after(limits, *spent, at),
+                _ => Pace::since(limits, self.began),
+            };
+            self.sites.insert(destination.to_owned(), Site::new(pace, now));
         }
         self.sites.entry(destination.to_owned()).or_insert_with(|| Site::new(Pace::new(SiteLimits::default()), now))
     }

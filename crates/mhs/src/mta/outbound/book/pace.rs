@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::super::SiteLimits;
+use super::super::{Rate, SiteLimits};
 use crate::limits::{
     OUTBOUND_AHEAD, OUTBOUND_CEILING_KEPT, OUTBOUND_PAUSE_FIRST, OUTBOUND_PAUSE_MAX, OUTBOUND_PAUSES_MAX,
     OUTBOUND_RECIPIENTS_MAX, OUTBOUND_WINDOW_FIRST,
@@ -33,6 +33,14 @@ pub(super) struct Pace {
     pauses: u32,
 }
 
+/// What was spent of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Spent {
+    pub(in super::super) rate: Rate,
+    /// From then on it is as if no letter had gone.
+    pub(in super::super) next: Instant,
+}
+
 impl Pace {
     pub(super) fn new(limits: SiteLimits) -> Self {
         Self {
@@ -52,6 +60,22 @@ impl Pace {
     pub(super) fn since(limits: SiteLimits, began: Option<Instant>) -> Self {
         let spent = limits.rate.zip(began).map(|(rate, began)| began + rate.interval() * rate.burst());
         Self { next_letter: spent, ..Self::new(limits) }
+    }
+
+    /// The same for whoever knows what a destination had spent by then, by the rate that it had.
+    pub(super) fn after(limits: SiteLimits, spent: Spent, now: Instant) -> Self {
+        let all = Self::since(limits, Some(now));
+        if limits.rate != Some(spent.rate) {
+            return all;
+        }
+        // Never more than everything, however the clock was set.
+        Self { next_letter: all.next_letter.map(|next| next.min(spent.next)), ..all }
+    }
+
+    /// What would have to be known after a restart.
+    pub(super) fn spent(&self, now: Instant) -> Option<Spent> {
+        let next = self.next_letter.filter(|next| *next > now)?;
+        self.limits.rate.map(|rate| Spent { rate, next })
     }
 
     pub(super) fn is_proven(&self) -> bool {
@@ -175,7 +199,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::mta::outbound::Rate;
 
     fn seconds(count: u64) -> Duration {
         Duration::from_secs(count)
@@ -260,6 +283,25 @@ mod tests {
         let none = Pace::since(SiteLimits { rate: None, ..limits }, Some(now));
         assert_eq!(none.blocked_until(now), None);
         assert_eq!(Pace::since(limits, Some(now)).blocked_until(now + seconds(60)), None);
+    }
+
+    #[test]
+    fn who_knows_what_was_spent_waits_no_longer_than_that() {
+        let now = Instant::now();
+        let rate = Rate { letters: 1, per: seconds(3600) };
+        let limits = SiteLimits { connections_max: 7, rate: Some(rate) };
+        let mut pace = Pace::new(limits);
+        pace.spend(now);
+        let restart = now + seconds(1000);
+        let spent = pace.spent(restart).unwrap();
+        let known = Pace::after(limits, spent, restart);
+        assert_eq!(known.blocked_until(restart), Some(now + seconds(3600)));
+        assert_eq!(pace.spent(now + seconds(3600)), None);
+        // Another rate by now, or a clock that jumped: as if all had been spent.
+        let other = SiteLimits { rate: Some(Rate { letters: 2, ..rate }), ..limits };
+        assert_eq!(Pace::after(other, spent, restart).blocked_until(restart), Some(restart + seconds(1800)));
+        let far = Spent { rate, next: restart + seconds(90_000) };
+        assert_eq!(Pace::after(limits, far, restart).blocked_until(restart), Some(restart + seconds(3600)));
     }
 
     #[test]

@@ -187,7 +187,7 @@ impl Book {
 
     /// Where so many destinations are known, some are forgotten that have nothing in hand: those that rest, which the store
     /// remembers, and what they have parked, which the walk over the store finds again; else any of them.
-    pub(super) fn make_place(&mut self) {
+    pub(super) fn make_place(&mut self, now: Instant) {
         for only_resting in [true, false] {
             if self.sites.len() < OUTBOUND_SITES_MAX {
                 return;
@@ -199,6 +199,10 @@ impl Book {
                 let goes = places > 0 && site.is_empty_handed() && (site.rest.is_some() || !only_resting);
                 if goes {
                     places -= 1;
+                    // Nobody knows any more what it has spent.
+                    if site.pace.spent(now).is_some() {
+                        self.began = Some(now);
+                    }
                     if let Some(timer) = site.timer {
                         timers.remove(&(timer, name.clone()));
                     }
