@@ -1,13 +1,13 @@
-//! Delivery: the hot path. One UPDATE numbers the letter, one INSERT writes it.
+//! Delivery: the hot path. One UPDATE numbers the letter, one INSERT writes it, one its digest; before that, one or two
+//! statements find its thread.
 
 use envelope::{MailboxId, Timestamp};
 use storage::Transaction;
 
-use crate::digests;
 use crate::flags::{SEEN, SYSTEM};
 use crate::name;
 use crate::rows::{self, Booking, INBOX_ID, MailboxRow, NewMessage, narrow};
-use crate::{Delivery, FlagBits, Placed};
+use crate::{Delivery, FlagBits, Placed, digests, threads};
 
 /// See [`crate::Mailstore::deliver_in`]. `now` dates an account that is met for the first time.
 pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp) -> Result<Placed, storage::Error> {
@@ -25,10 +25,13 @@ pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp)
             rows::book(tx, delivery.account, mailbox, booking)?.ok_or_else(gone)?
         }
     };
+    let uid = booked.uid_next - 1;
+    let digest = delivery.digest.as_deref();
+    let join = |digest| threads::join(tx, delivery.account, uid, delivery.body, digest, now);
     let new = NewMessage {
         account: delivery.account,
         mailbox,
-        uid: booked.uid_next - 1,
+        uid,
         modseq: booked.modseq,
         flags: &flags,
         body: delivery.body,
@@ -37,6 +40,7 @@ pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp)
         mail: Some(delivery.mail),
         copied: false,
         saved: now,
+        thread: digest.map(join).transpose()?,
     };
     let mut placed = Placed {
         account: delivery.account,
@@ -49,7 +53,7 @@ pub(crate) fn deliver(tx: &dyn Transaction, delivery: &Delivery, now: Timestamp)
     };
     if !rows::insert(tx, &new)? {
         undo(tx, delivery, &mut placed, booking)?;
-    } else if let Some(digest) = &delivery.digest {
+    } else if let Some(digest) = digest {
         digests::insert(tx, delivery.account, mailbox, new.uid, digest)?;
     }
     Ok(placed)

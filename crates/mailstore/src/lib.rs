@@ -23,6 +23,7 @@ mod name;
 mod rebuild;
 mod rows;
 mod schema;
+mod threads;
 mod types;
 mod uids;
 mod views;
@@ -71,7 +72,8 @@ impl Mailstore {
         (self.inner.clock)()
     }
 
-    /// Puts a letter into a mailbox, or refuses it (`Refused`) when the account has been removed. Two statements on the common path. With several recipients in one transaction,
+    /// Puts a letter into a mailbox, or refuses it (`Refused`) when the account has been removed. Four statements on the common path,
+    /// five for an answer. With several recipients in one transaction,
     /// call it in ascending order of account, so that two transactions never wait for each other in a circle.
     pub fn deliver_in(&self, tx: &dyn Transaction, delivery: &Delivery) -> Result<Placed, storage::Error> {
         deliver::deliver(tx, delivery, self.now())

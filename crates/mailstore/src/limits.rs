@@ -56,6 +56,25 @@ pub const POLL_ACCOUNTS_MAX: usize = 2000;
 /// Longest salvage label, in octets: what `storage` keeps beside a body.
 pub const LABEL_OCTETS_MAX: usize = storage::limits::LABEL_MAX;
 
+/// Messages that a letter is tied to, itself included: the first of its thread, the one that it answers, and the youngest
+/// others. References of long threads name hundreds; each is a row.
+pub const TIES_MAX: usize = 8;
+
+/// Days after which a tie is forgotten: who answers later begins with the first letter of the thread, which calls it by
+/// the same name.
+pub const TIE_DAYS: i64 = 400;
+
+/// One in so many letters looks for ties to be forgotten.
+pub const TIE_SWEEP_LETTERS: i64 = 16;
+
+/// It looks at one of 1,024 pieces of them: at a thousand rows where there are a million. All are looked at within 16,384
+/// letters.
+pub const TIE_SWEEP_PIECES_BITS: u32 = 10;
+
+/// Messages that are given a thread in one transaction, when somebody asks for those of before: deliveries wait some
+/// milliseconds behind it.
+pub const THREADS_AT_ONCE: usize = 128;
+
 /// UIDs, UIDVALIDITY and message counts are 32 bits on the wire (RFC 3501 section 2.3.1.1).
 pub const UID_MAX: i64 = u32::MAX as i64;
 

@@ -167,13 +167,14 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) mail: Option<MailId>,
     pub(crate) copied: bool,
     pub(crate) saved: Timestamp,
+    pub(crate) thread: Option<i64>,
 }
 
 /// Writes the row. False: the same letter has been delivered to this mailbox before.
 pub(crate) fn insert(tx: &dyn Transaction, new: &NewMessage<'_>) -> Result<bool, storage::Error> {
     const SQL: &str = "INSERT INTO message (account_id, mailbox_id, uid, arrived, body, octets, internal_date, mail_id, \
-                       modseq, flags, keywords, copied, seal, saved) \
-                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $4, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
+                       modseq, flags, keywords, copied, seal, saved, thread) \
+                       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $4, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
     let sealed = sealed(new);
     let seal = storage::seal(&sealed);
     let [account, mailbox, uid, arrived, body, octets, date, mail] = sealed;
@@ -192,6 +193,7 @@ pub(crate) fn insert(tx: &dyn Transaction, new: &NewMessage<'_>) -> Result<bool,
         i64::from(new.copied).into(),
         seal.into(),
         new.saved.0.into(),
+        new.thread.into(),
     ];
     Ok(tx.execute(SQL, &parameters)? == 1)
 }
@@ -221,7 +223,7 @@ pub(crate) fn read_entry(row: &Row) -> Result<Entry, storage::Error> {
 
 /// A range of messages, at most `$5` of them.
 pub(crate) const MESSAGES: &str = "SELECT uid, modseq, flags, keywords, arrived, body, octets, internal_date, mail_id, seal, \
-     saved FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid LIMIT $5";
+     saved, thread FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $3 AND $4 ORDER BY uid LIMIT $5";
 
 /// Reads a row of [`MESSAGES`] and checks its seal.
 pub(crate) fn read_message(row: &Row, account: AccountId, mailbox: i64) -> Result<Message, storage::Error> {
@@ -239,6 +241,7 @@ pub(crate) fn read_message(row: &Row, account: AccountId, mailbox: i64) -> Resul
         body: row.body(5)?,
         mail,
         saved: row.maybe_int(10)?.map(Timestamp),
+        thread: row.maybe_int(11)?,
     };
     let columns = sealed(&NewMessage {
         account,
@@ -252,6 +255,7 @@ pub(crate) fn read_message(row: &Row, account: AccountId, mailbox: i64) -> Resul
         mail,
         copied: false,
         saved: Timestamp(0),
+        thread: None,
     });
     if storage::seal(&columns) != row.int(9)? {
         return Err(damaged(account, mailbox, message.uid));
@@ -293,6 +297,12 @@ pub(crate) fn free_role(tx: &dyn Transaction, account: AccountId, name: &str) ->
     };
     let taken = all(tx, account)?.iter().any(|row| row.role == Some(role));
     Ok((!taken).then_some(role))
+}
+
+/// Whether the account has been removed: what it has is to go.
+pub(crate) fn is_removed(q: &dyn Query, account: AccountId) -> Result<bool, storage::Error> {
+    const SQL: &str = "SELECT mailbox_next FROM mail_account WHERE account_id = $1";
+    Ok(q.query_one(SQL, &[account.0.into()])?.map(|row| row.int(0)).transpose()?.is_some_and(|next| next < 0))
 }
 
 /// Makes the account's rows, INBOX and the default mailboxes, when they are not there. Answers whether it did.

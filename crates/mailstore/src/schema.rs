@@ -12,10 +12,13 @@
 //! - `digest`: what lists of messages show of one (`message::digest`), beside its row, so that the table that is counted and
 //!   listed most stays narrow. One that is missing or damaged is made again.
 //! - `gram_segment` and `gram`: the index of texts (`grams`). It can be emptied at any time.
+//! - `thread_tie`: by which messages that letters name they are together (`threads`); `message.thread` is what came of it,
+//!   outside of the seal: none yet for what nobody asked about. `met` is a day.
 //! - `subscription`: names, which may outlive their mailboxes. `mailbox_gone`: deleted, and still to be emptied.
 
 /// The tables of this area.
-pub const MIGRATIONS: storage::Migrations = storage::Migrations { area: "mailstore", steps: &[STEP_1, STEP_2, STEP_3] };
+pub const MIGRATIONS: storage::Migrations =
+    storage::Migrations { area: "mailstore", steps: &[STEP_1, STEP_2, STEP_3, STEP_4] };
 
 const STEP_1: &str = "
 CREATE TABLE mail_account (
@@ -120,4 +123,15 @@ CREATE TABLE gram (
     seal BIGINT NOT NULL,
     PRIMARY KEY (account_id, mailbox_id, segment, part)
 ) /* clustered */;
+";
+
+const STEP_4: &str = "
+CREATE TABLE thread_tie (
+    account_id BIGINT NOT NULL,
+    tie BIGINT NOT NULL,
+    thread BIGINT NOT NULL,
+    met BIGINT NOT NULL,
+    PRIMARY KEY (account_id, tie)
+) /* clustered */;
+ALTER TABLE message ADD COLUMN thread BIGINT;
 ";

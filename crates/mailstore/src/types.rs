@@ -113,12 +113,16 @@ pub struct Message {
     pub internal_date: Timestamp,
     /// RFC822.SIZE.
     pub octets: u64,
-    /// Its bytes. Copies share them, so it also serves as EMAILID (RFC 8474).
+    /// Its bytes. Copies share them, and a rebuild brings them back under the same name, so it also serves as EMAILID (RFC
+    /// 8474).
     pub body: BodyId,
     /// The letter that it was delivered as; none for what a reader appended.
     pub mail: Option<MailId>,
     /// When it came into this mailbox (SAVEDATE, RFC 8514); none for what came before that was kept.
     pub saved: Option<Timestamp>,
+    /// The letters that it belongs to have the same (THREADID, RFC 8474). None: nobody has asked yet
+    /// ([`crate::Account::find_threads`]), or its body cannot be read.
+    pub thread: Option<i64>,
 }
 
 /// A message row, and what lists show of the message.

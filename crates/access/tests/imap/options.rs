@@ -164,10 +164,11 @@ async fn ids_that_stay() {
     let mut client = house.reader().await;
     client.fill(&["one", "two"]).await;
     let fetched = client.ask("FETCH 1 (EMAILID THREADID)").await;
-    let email = id(&fetched, "EMAILID (").to_owned();
-    assert_eq!(fetched, format!("* 1 FETCH (EMAILID ({email}) THREADID NIL)\nOK FETCH done\n"));
+    let (email, thread) = (id(&fetched, "EMAILID (").to_owned(), id(&fetched, "THREADID (").to_owned());
+    assert_eq!(fetched, format!("* 1 FETCH (EMAILID ({email}) THREADID ({thread}))\nOK FETCH done\n"));
     assert_eq!(client.ask(&format!("SEARCH EMAILID {email}")).await, "* SEARCH 1\nOK SEARCH done\n");
     assert_eq!(client.ask(&format!("SEARCH NOT THREADID {email}")).await, "* SEARCH 1 2\nOK SEARCH done\n");
+    assert_eq!(client.ask(&format!("SEARCH THREADID {thread}")).await, "* SEARCH 1\nOK SEARCH done\n");
     let made = client.ask("CREATE New").await;
     let mailbox = id(&made, "MAILBOXID (").to_owned();
     client.ask("UID COPY 1 New").await;
@@ -177,6 +178,24 @@ async fn ids_that_stay() {
     let selected = client.ask("SELECT Newer").await;
     assert!(selected.contains(&format!("* OK [MAILBOXID ({mailbox})] ")), "{selected}");
     assert_eq!(client.ask("FETCH 1 EMAILID").await, format!("* 1 FETCH (EMAILID ({email}))\nOK FETCH done\n"));
+    assert_eq!(client.ask("FETCH 1 THREADID").await, format!("* 1 FETCH (THREADID ({thread}))\nOK FETCH done\n"));
+}
+
+#[tokio::test]
+async fn threads_have_ids() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    let letter = |id: &str, above: &str| format!("Message-ID: <{id}>\r\nReferences: {above}\r\nSubject: x\r\n\r\n");
+    for text in [letter("a@b", ""), letter("c@d", ""), letter("e@f", "<a@b>")] {
+        assert!(client.append("INBOX", "", &text).await.contains("OK [APPENDUID "));
+    }
+    let fetched = client.ask("FETCH 1:3 THREADID").await;
+    let ids: Vec<&str> =
+        fetched.lines().filter(|line| line.starts_with('*')).map(|line| id(line, "THREADID (")).collect();
+    assert!(ids[0] == ids[2] && ids[0] != ids[1], "{fetched}");
+    assert_eq!(client.ask(&format!("SEARCH THREADID {}", ids[0])).await, "* SEARCH 1 3\nOK SEARCH done\n");
+    let not = format!("UID SEARCH OR NOT THREADID {} 1", ids[0]);
+    assert_eq!(client.ask(&not).await, "* SEARCH 1 2\nOK SEARCH done\n");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::feed::Hint;
 use crate::flags::{SEEN, SYSTEM, is_keyword};
 use crate::limits::KEYWORDS_MAX;
 use crate::rows::{self, Booking, NewMessage, narrow};
-use crate::{Append, Error, FlagBits, Flags, Keywords, Placed, digests, name};
+use crate::{Append, Error, FlagBits, Flags, Keywords, Placed, digests, name, threads};
 
 impl Account {
     /// APPEND; several at once are all or nothing (RFC 3502).
@@ -41,18 +41,21 @@ pub(super) fn put(
     let mut known = rows::keywords(tx, account, row.id)?;
     let mut placed = Vec::with_capacity(messages.len());
     for (uid, message) in (booked.uid_next - count..).zip(messages) {
+        let body = tx.keep(&message.body, 1)?;
+        let join = |digest| threads::join(tx, account, uid, body, digest, now);
         let new = NewMessage {
             account,
             mailbox: row.id,
             uid,
             modseq: booked.modseq,
             flags: &resolve(tx, account, row.id, &mut known, &message.flags)?,
-            body: tx.keep(&message.body, 1)?,
+            body,
             octets: message.octets as i64,
             internal_date: message.internal_date.unwrap_or(now),
             mail: None,
             copied: true,
             saved: now,
+            thread: message.digest.as_deref().map(join).transpose()?,
         };
         rows::insert(tx, &new)?;
         if let Some(digest) = &message.digest {

@@ -8,6 +8,7 @@ mod remove;
 mod replace;
 mod store_flags;
 mod summaries;
+mod threads;
 mod transfer;
 
 use std::sync::Arc;

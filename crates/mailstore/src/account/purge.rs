@@ -6,7 +6,7 @@ use storage::{BodyId, Transaction};
 
 use super::write;
 use crate::limits::ROWS_BATCH;
-use crate::{Error, Inner};
+use crate::{Error, Inner, rows, threads};
 
 /// Takes a mailbox away from its reader; its messages follow by [`purge`].
 pub(super) fn retire(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<(), storage::Error> {
@@ -71,7 +71,8 @@ fn purge_some(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<
         Ok(true)
     })?;
     let Some(last) = last else {
-        if unindex_some(tx, account, mailbox)? {
+        let is_removed = rows::is_removed(tx, account)?;
+        if unindex_some(tx, account, mailbox)? || is_removed && threads::retire_some(tx, account)? {
             return Ok(true);
         }
         for step in REST {

@@ -135,6 +135,7 @@ impl Writer<'_> {
                 mail: message.mail,
                 copied: true,
                 saved: self.now,
+                thread: message.thread,
             };
             rows::insert(self.tx, &new)?;
             if !self.moving {

@@ -11,6 +11,7 @@ mod model;
 mod postgres;
 mod rebuilding;
 mod texts;
+mod threads;
 
 use house::House;
 
@@ -62,4 +63,11 @@ checks! {
     feed::another_process_is_noticed,
     model::random_verbs_agree_with_the_model,
     texts::the_index_leaves_nobody_out,
+    threads::answers_are_of_one_thread,
+    threads::letters_at_once_are_of_one_thread,
+    threads::a_thread_goes_with_its_message,
+    threads::a_letter_of_before_is_asked_when_it_is_needed,
+    threads::a_letter_ties_to_few_and_costs_little,
+    threads::old_ties_are_forgotten,
+    threads::ties_go_with_their_account,
 }

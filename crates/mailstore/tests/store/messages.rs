@@ -381,7 +381,9 @@ pub async fn an_older_store_is_brought_up(house: House) {
         "DROP TABLE gram",
         "DROP TABLE gram_segment",
         "DROP TABLE digest",
+        "DROP TABLE thread_tie",
         "ALTER TABLE message DROP COLUMN saved",
+        "ALTER TABLE message DROP COLUMN thread",
         "UPDATE storage_version SET version = 1 WHERE area = 'mailstore'",
     ];
     for step in steps {
@@ -390,7 +392,10 @@ pub async fn an_older_store_is_brought_up(house: House) {
     let store = crate::house::open(&house.folder, house.url.as_deref()).await;
     let account = mailstore::Mailstore::new(store, crate::house::clock).open(&house.anna).await.unwrap();
     let found = account.summaries(placed.mailbox, &UidSet::all(), 9).await.unwrap();
-    assert_eq!((found.len(), found[0].message.saved), (1, None));
+    assert_eq!((found.len(), found[0].message.saved, found[0].message.thread), (1, None, None));
+    account.find_threads(placed.mailbox, &UidSet::all()).await.unwrap();
+    let found = account.summaries(placed.mailbox, &UidSet::all(), 9).await.unwrap();
+    assert!(found[0].message.thread.is_some());
     assert_eq!(found[0].digest.as_ref().unwrap().base_subject(), "of before");
     assert_eq!(kept(&house, placed.mailbox).await, [1]);
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use envelope::{Domain, MailId, Recipient, Timestamp};
 use mailstore::label::Onward;
-use mailstore::{Append, Delivery, Flags, Label, Leg, Mailstore, Older, SEEN, Transit, rebuild};
+use mailstore::{Account, Append, Delivery, Flags, Label, Leg, Mailstore, Older, SEEN, Transit, UidSet, rebuild};
+use storage::BodyId;
 
 use crate::house::{House, add, address, clock, open, text};
 
@@ -48,11 +49,25 @@ async fn fill(house: &House, mail: MailId) {
     crate::house::stage(&house.store, "other").await;
 }
 
+/// Name of the body, and thread, of the letter and of the draft.
+async fn ids(account: &Account) -> Vec<(BodyId, Option<i64>)> {
+    let mut ids = Vec::new();
+    for name in ["INBOX", "Drafts"] {
+        let mailbox = account.status(name).await.unwrap().id;
+        account.find_threads(mailbox, &UidSet::all()).await.unwrap();
+        let rows = account.messages(mailbox, &UidSet::all(), 9).await.unwrap();
+        ids.extend(rows.iter().map(|row| (row.body, row.thread)));
+    }
+    assert!(ids.len() == 2 && ids.iter().all(|(_, thread)| thread.is_some()));
+    ids
+}
+
 #[tokio::test]
 async fn mailboxes_come_back_from_the_bodies() {
     let house = House::embedded().await;
     let mail = MailId::random();
     fill(&house, mail).await;
+    let known = ids(&house.open().await).await;
     let House { folder, store, directory, mailstore, .. } = house;
     drop((mailstore, directory, store));
 
@@ -98,6 +113,7 @@ async fn mailboxes_come_back_from_the_bodies() {
         assert_eq!(text(&account, inbox.mailbox, inbox.entries.uid(0).unwrap()).await, "to both");
     }
     let account = mailstore.open(&anna).await.unwrap();
+    assert_eq!(ids(&account).await, known, "EMAILID and THREADID are what they were");
     let drafts = account.select("Drafts", true).await.unwrap().view;
     assert_eq!(text(&account, drafts.mailbox, drafts.entries.uid(0).unwrap()).await, "a draft");
     assert!(drafts.entries.get(0).unwrap().flags.has(SEEN));

@@ -10,7 +10,7 @@ use protocol::imap::{FetchItem, Partial, Section};
 
 use super::super::convert;
 use super::super::letter::Letter;
-use super::super::object_id::email_id;
+use super::super::object_id::{email_id, thread_id};
 use super::super::talk::Talk;
 use super::super::trouble::Trouble;
 use super::section::{Found, find};
@@ -52,7 +52,7 @@ impl Talk {
                 (FetchItem::InternalDate, _) => line.internal_date(out, row.internal_date),
                 (FetchItem::Rfc822Size, _) => line.size(out, row.octets),
                 (FetchItem::EmailId, _) => line.email_id(out, &email_id(row)),
-                (FetchItem::ThreadId, _) => line.thread_id_nil(out),
+                (FetchItem::ThreadId, _) => line.thread_id(out, thread_id(row).as_deref()),
                 (FetchItem::SaveDate, _) => line.save_date(out, row.saved),
                 (_, Source::Letter(letter)) => self.show_of_body(&mut line, item, letter).await.map_err(torn)?,
                 (_, Source::Digest(digest)) => listed::show(out, &mut line, item, digest),

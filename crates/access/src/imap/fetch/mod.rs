@@ -39,11 +39,10 @@ pub(super) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn of(items: &'a [FetchItem], uid: bool) -> Self {
-        let row = |item: &FetchItem| {
-            !matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::ModSeq | FetchItem::ThreadId)
-        };
+        let row = |item: &FetchItem| !matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::ModSeq);
         let of_row = |item: &FetchItem| {
-            matches!(item, FetchItem::InternalDate | FetchItem::Rfc822Size | FetchItem::EmailId | FetchItem::SaveDate)
+            let of_ids = matches!(item, FetchItem::EmailId | FetchItem::ThreadId);
+            of_ids || matches!(item, FetchItem::InternalDate | FetchItem::Rfc822Size | FetchItem::SaveDate)
         };
         let body = |item: &FetchItem| row(item) && !of_row(item);
         let needs_body = items.iter().any(body);
@@ -206,9 +205,6 @@ impl Talk {
             if plan.modseq {
                 line.modseq(out, entry.modseq);
             }
-            if plan.items.contains(&FetchItem::ThreadId) {
-                line.thread_id_nil(out);
-            }
             line.end(out);
             if out.len() >= crate::limits::OUTPUT_OCTETS_MAX {
                 self.line.flush().await?;
@@ -236,6 +232,9 @@ impl Talk {
         for (number, batch) in all.chunks(ROWS_BATCH).enumerate() {
             self.in_progress(number * ROWS_BATCH, all.len()).await?;
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
+            if plan.items.contains(&FetchItem::ThreadId) {
+                account.find_threads(mailbox, &uids).await?;
+            }
             if plan.needs_digest {
                 self.fetch_listed(account, batch, &uids, plan, &mut outcome).await?;
                 continue;

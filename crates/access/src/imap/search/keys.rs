@@ -9,7 +9,7 @@ use message::header::Header;
 use message::text::fold;
 use protocol::imap::{Date, Flag, SearchKey};
 
-use super::super::object_id::email_id;
+use super::super::object_id::{email_id, thread_id};
 use super::super::selected::{Named, Selected};
 use super::super::trouble::Trouble;
 
@@ -37,12 +37,12 @@ enum Key {
     /// Internal date from then on.
     From(Timestamp),
     EmailId(String),
+    ThreadId(String),
     UidAfter(u32),
     UidBefore(u32),
     SavedBefore(Date),
     SavedOn(Date),
     SavedSince(Date),
-    Never,
     /// Name, and text with its case folded.
     Header(String, String),
     /// Place in [`Question::words`]; whether the header counts, too.
@@ -61,6 +61,7 @@ pub(super) struct Question<'a> {
     /// `None`: the client named none, and gets the benefit of the doubt.
     charset: Option<&'a str>,
     now: Timestamp,
+    asks_threads: bool,
 }
 
 /// What is known of a message so far.
@@ -146,9 +147,15 @@ impl<'a> Question<'a> {
         now: Timestamp,
     ) -> Result<Self, Trouble> {
         let (words, names, narrowed) = (Vec::new(), Vec::new(), Vec::new());
-        let mut question = Self { key: Key::And(Vec::new()), words, names, narrowed, charset, now };
+        let mut question =
+            Self { key: Key::And(Vec::new()), words, names, narrowed, charset, now, asks_threads: false };
         question.key = question.prepare(key, selected)?;
         Ok(question)
+    }
+
+    /// Whether THREADID is asked for.
+    pub(super) fn asks_threads(&self) -> bool {
+        self.asks_threads
     }
 
     /// What BODY and TEXT look for, case folded.
@@ -211,8 +218,10 @@ impl<'a> Question<'a> {
             SearchKey::SavedSince(day) => Key::SavedSince(*day),
             // Every mailbox keeps the date (RFC 8514 section 4.3).
             SearchKey::SaveDateSupported => Key::And(Vec::new()),
-            // Threads have no ids here.
-            SearchKey::ThreadId(_) => Key::Never,
+            SearchKey::ThreadId(id) => {
+                self.asks_threads = true;
+                Key::ThreadId(id.clone())
+            }
         })
     }
 
@@ -291,10 +300,10 @@ impl<'a> Question<'a> {
             Key::UidAfter(uid) => Some(entry.uid > *uid),
             Key::UidBefore(uid) => Some(entry.uid < *uid),
             Key::EmailId(id) => facts.row.map(|row| email_id(row) == *id),
+            Key::ThreadId(id) => facts.row.map(|row| thread_id(row).as_ref() == Some(id)),
             Key::SavedBefore(wanted) => saved().map(|day| day < *wanted),
             Key::SavedOn(wanted) => saved().map(|day| day == *wanted),
             Key::SavedSince(wanted) => saved().map(|day| day >= *wanted),
-            Key::Never => Some(false),
             Key::Header(name, text) => {
                 let holds = |(known, value): &(String, String)| known == name && value.contains(text.as_str());
                 facts.header.map(|header| header.fields.iter().any(holds))

@@ -129,6 +129,9 @@ impl Talk {
             self.in_progress(number * ROWS_BATCH, open.len()).await?;
             let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
             let seq_of = |uid: u32| batch.binary_search_by_key(&uid, |(_, uid)| *uid).ok().and_then(|at| batch.get(at));
+            if question.asks_threads() {
+                account.find_threads(mailbox, &uids).await?;
+            }
             // What rows and digests decide is decided; the others are looked into.
             let mut known = known(account, mailbox, &uids, question).await?;
             let selected = self.selected()?;

@@ -58,9 +58,16 @@ impl FetchLine {
         out.push(b')');
     }
 
-    /// `THREADID NIL`: threads have no ids here (RFC 8474 section 5.2)
-    pub fn thread_id_nil(&mut self, out: &mut Vec<u8>) {
-        self.item(out, "THREADID NIL");
+    /// `THREADID (id)`, or `THREADID NIL` where the thread is not known (RFC 8474 section 5.2)
+    pub fn thread_id(&mut self, out: &mut Vec<u8>, id: Option<&str>) {
+        match id {
+            None => self.item(out, "THREADID NIL"),
+            Some(id) => {
+                self.item(out, "THREADID (");
+                out.extend_from_slice(id.as_bytes());
+                out.push(b')');
+            }
+        }
     }
 
     /// `FLAGS (…)`

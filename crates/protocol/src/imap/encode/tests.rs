@@ -177,7 +177,7 @@ fn a_fetch_response() {
         line.flags(out, &[Flag::Seen]);
         line.modseq(out, 12_121_231_000);
         line.email_id(out, "M1f");
-        line.thread_id_nil(out);
+        line.thread_id(out, None);
         line.internal_date(out, Timestamp::from_seconds(837_596_665));
         line.size(out, 4286);
         let section = Section {
