@@ -5,7 +5,7 @@ use protocol::sasl::Secret;
 use storage::{Query, Transaction};
 
 use crate::schema::{AccountRow, INSERT_ACCOUNT, STATE, UPDATE_ACCOUNT};
-use crate::{Directory, Error, forwards, groups, moved, names, resolve, schema};
+use crate::{Directory, Error, Quota, forwards, groups, moved, names, quota, resolve, schema};
 
 /// An account as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct AccountEntry {
     pub address: Address,
     /// Since when.
     pub added: Timestamp,
+    /// What it may hold.
+    pub quota: Quota,
 }
 
 impl Directory {
@@ -74,6 +76,7 @@ impl Directory {
             tx.execute("DELETE FROM directory_account WHERE account_id = $1", &[id.0.into()])?;
             tx.execute("DELETE FROM directory_alias WHERE target = $1", &[address.to_string().into()])?;
             forwards::forget_account(tx, id, &address)?;
+            quota::forget_account(tx, id)?;
             groups::sweep(tx)?;
             Ok(id)
         });
@@ -83,9 +86,10 @@ impl Directory {
     /// The account that has this address as its own; aliases are not asked.
     pub async fn account(&self, address: &Address) -> Result<Option<AccountEntry>, Error> {
         let (address, _) = names::usable(address)?;
-        let read = self.read(move |q, _| {
-            let row = AccountRow::find(q, &address)?;
-            Ok(row.map(|row| AccountEntry { id: row.id, address: row.address, added: row.added }))
+        let read = self.read(move |q, settings| {
+            let Some(row) = AccountRow::find(q, &address)? else { return Ok(None) };
+            let quota = quota::quota_in(q, row.id, settings.quota)?;
+            Ok(Some(AccountEntry { id: row.id, address: row.address, added: row.added, quota }))
         });
         read.await
     }
@@ -93,18 +97,20 @@ impl Directory {
     /// The accounts of a domain, or all, by address.
     pub async fn accounts(&self, domain: Option<&Domain>) -> Result<Vec<AccountEntry>, Error> {
         let domain = domain.cloned();
-        let read = self.read(move |q, _| {
+        let read = self.read(move |q, settings| {
             if let Some(domain) = &domain {
                 require_domain(q, domain)?;
             }
             let rows = q.query(
-                "SELECT account_id, address, added FROM directory_account
-                 WHERE ($1 = '' OR domain = $1) ORDER BY domain, address",
+                "SELECT a.account_id, a.address, a.added, l.octets, l.messages FROM directory_account a
+                 LEFT JOIN directory_quota l ON l.account_id = a.account_id
+                 WHERE ($1 = '' OR a.domain = $1) ORDER BY a.domain, a.address",
                 &[domain.as_ref().map_or("", Domain::as_str).into()],
             )?;
             let entry = |row: &storage::Row| {
                 let (id, address) = (AccountId(row.int(0)?), schema::address(row, 1)?);
-                Ok(AccountEntry { id, address, added: Timestamp(row.int(2)?) })
+                let quota = quota::of_columns(row.maybe_int(3)?, row.maybe_int(4)?, settings.quota)?;
+                Ok(AccountEntry { id, address, added: Timestamp(row.int(2)?), quota })
             };
             rows.iter().map(entry).collect()
         });

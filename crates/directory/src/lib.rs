@@ -25,6 +25,7 @@ mod moved;
 mod names;
 mod passwords;
 mod pattern;
+mod quota;
 mod recent;
 mod relay;
 mod resolve;
@@ -48,6 +49,7 @@ pub use guard::{ClearText, Knock, SignInGuard};
 pub use moved::MovedEntry;
 pub use names::canonical;
 pub use pattern::{DomainPattern, DomainSet};
+pub use quota::{Limit, Quota, quota_in};
 pub use relay::{Network, NetworkError, RelayAllowed, TrustedNetworks};
 pub use resolve::{Step, is_role};
 pub use schema::MIGRATIONS;
@@ -65,13 +67,22 @@ pub struct Settings {
     pub srs: bool,
     /// The domain of such addresses. `None`: that of the alias or account that sends the letter on.
     pub srs_domain: Option<Domain>,
+    /// What an account may hold, unless the operator says otherwise of it.
+    pub quota: Quota,
     /// How old an answer from memory may be; [`limits::STALE_MAX`] but in tests.
     pub stale_max: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { postmaster: None, default_domain: None, srs: true, srs_domain: None, stale_max: limits::STALE_MAX }
+        Self {
+            postmaster: None,
+            default_domain: None,
+            srs: true,
+            srs_domain: None,
+            quota: Quota::UNLIMITED,
+            stale_max: limits::STALE_MAX,
+        }
     }
 }
 
@@ -138,6 +149,8 @@ pub enum Target {
         detail: Option<String>,
         /// Of the group that leads there, if it has one.
         owner: Option<Address>,
+        /// What it may hold.
+        quota: Quota,
     },
     /// An alias, or a forward, leads outside.
     #[non_exhaustive]

@@ -17,7 +17,7 @@ use crate::groups::{Gate, Senders, read_terms};
 use crate::limits::EXPANSION_MAX;
 use crate::moved::read_moved;
 use crate::names::{canonical, split_detail};
-use crate::{Error, Lookup, Reached, Settings, Target, schema};
+use crate::{Error, Lookup, Reached, Settings, Target, quota_in, schema};
 
 /// Names that every domain of ours answers to, when no account, alias or catch-all has them; and our own hostname. The
 /// last one writes our notices, and somebody may answer.
@@ -279,7 +279,8 @@ impl<'a> Walk<'a> {
     /// An account: its mailbox, or where its letters go on to.
     fn account(&mut self, id: AccountId, address: &Address, way: &Way) -> Result<(), Error> {
         let (detail, owner) = (way.detail.clone(), way.owner.clone());
-        let target = Target::Account { id, address: address.clone(), detail, owner: owner.clone() };
+        let quota = quota_in(self.q, id, self.settings.quota)?;
+        let target = Target::Account { id, address: address.clone(), detail, owner: owner.clone(), quota };
         if way.forwards.is_empty() {
             self.holders.push((id, address.clone()));
         }

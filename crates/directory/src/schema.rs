@@ -5,7 +5,7 @@ use protocol::sasl::ScramKeys;
 use storage::{Migrations, Query, Row, Transaction, Value};
 
 /// The tables, for the list that the store is opened with.
-pub const MIGRATIONS: Migrations = Migrations { area: "directory", steps: &[STEP_1, STEP_2] };
+pub const MIGRATIONS: Migrations = Migrations { area: "directory", steps: &[STEP_1, STEP_2, STEP_3] };
 
 const STEP_1: &str = "
         CREATE TABLE directory_state (
@@ -64,6 +64,15 @@ const STEP_2: &str = "
             forwards BIGINT NOT NULL
         );
         CREATE INDEX directory_moved_domain ON directory_moved (domain, address);
+    ";
+
+// What accounts may hold, where it is not the rule.
+const STEP_3: &str = "
+        CREATE TABLE directory_quota (
+            account_id BIGINT PRIMARY KEY,
+            octets BIGINT,
+            messages BIGINT
+        );
     ";
 
 /// The one row of `directory_state`.

@@ -32,6 +32,9 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// The reader's: the account would hold more than it may (IMAP `OVERQUOTA`).
+    #[error("the account would hold more than it may")]
+    OverQuota,
     /// The directory's, in a rebuild.
     #[error(transparent)]
     Directory(Box<directory::Error>),

@@ -20,6 +20,7 @@ mod grams;
 pub mod label;
 pub mod limits;
 mod name;
+mod quota;
 mod rebuild;
 mod rows;
 mod schema;
@@ -30,6 +31,7 @@ mod views;
 
 use std::sync::Arc;
 
+use directory::Quota;
 use envelope::{AccountId, Timestamp};
 use storage::{Store, Transaction};
 
@@ -41,6 +43,7 @@ pub use feed::{Feed, Hint};
 pub use flags::{ANSWERED, DELETED, DRAFT, FLAGGED, FlagBits, Flags, Keywords, SEEN, SYSTEM, StoreMode};
 pub use grams::Candidates;
 pub use label::{Label, Leg};
+pub use quota::Usage;
 pub use rebuild::{InTransit, Older, Rebuilt, Transit, rebuild};
 pub use schema::MIGRATIONS;
 pub use types::{
@@ -60,12 +63,20 @@ struct Inner {
     clock: fn() -> Timestamp,
     hub: Arc<feed::Hub>,
     views: views::Views,
+    /// What an account may hold, unless the operator says otherwise of it.
+    quota: Quota,
 }
 
 impl Mailstore {
     /// On an open store. `clock` tells the present (`net::clock::now`).
     pub fn new(store: Store, clock: fn() -> Timestamp) -> Self {
-        Self { inner: Arc::new(Inner { store, clock, hub: feed::Hub::new(), views: views::Views::default() }) }
+        Self::with_quota(store, clock, Quota::UNLIMITED)
+    }
+
+    /// The same with a limit for each account of which the operator says nothing else.
+    pub fn with_quota(store: Store, clock: fn() -> Timestamp, quota: Quota) -> Self {
+        let (hub, views) = (feed::Hub::new(), views::Views::default());
+        Self { inner: Arc::new(Inner { store, clock, hub, views, quota }) }
     }
 
     fn now(&self) -> Timestamp {

@@ -39,6 +39,8 @@ pub struct Letter {
     pub service: Service,
     /// MAIL FROM.
     pub reverse_path: ReversePath,
+    /// SIZE=: what it shall measure, in octets; 0 when nobody said.
+    pub size: u64,
     /// BODY=.
     pub body: BodyType,
     /// SMTPUTF8.
@@ -81,6 +83,7 @@ impl Letter {
             session,
             service,
             reverse_path,
+            size: 0,
             body: BodyType::SevenBit,
             smtputf8: false,
             ret: None,
@@ -137,6 +140,18 @@ impl Letter {
             let address = &copy.recipient.address;
             (copy.onward.is_none() || !direct.contains(address)) && seen.insert(address.clone())
         });
+    }
+
+    /// Why it cannot come in, when it is for full mailboxes only. `octets`: how long it is.
+    pub(crate) async fn refused_for_room(
+        &self,
+        context: &Context,
+        octets: u64,
+    ) -> Result<Option<Reply>, mailstore::Error> {
+        if !self.remote.is_empty() || self.reverse_path == ReversePath::Null {
+            return Ok(None);
+        }
+        mda::room::refusal(context, &self.local, octets).await
     }
 
     /// Whether nobody gets it.

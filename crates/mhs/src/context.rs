@@ -11,6 +11,7 @@ use queue::Queue;
 use storage::Store;
 
 use crate::bounce::{Astray, DoubleBounce};
+use crate::mda::Full;
 use crate::mta::inbound::Vrfy;
 use crate::route::Table;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub cleartext_sign_in: ClearText,
     /// Who counts failed sign-ins: one for all doors of a process.
     pub sign_ins: Arc<SignInGuard>,
+    /// What a sender is told when a mailbox is full.
+    pub full: Full,
     /// What becomes of a notice of ours that cannot be delivered.
     pub double_bounce: DoubleBounce,
 }
@@ -61,6 +64,7 @@ impl Settings {
             tls: None,
             cleartext_sign_in: ClearText::Never,
             sign_ins: SignInGuard::new(),
+            full: Full::default(),
             double_bounce: DoubleBounce::default(),
         }
     }

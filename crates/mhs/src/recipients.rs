@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use directory::srs::SrsError;
-use directory::{Gate, Lookup, Reached, RelayAllowed, Senders, Target};
+use directory::{Gate, Lookup, Quota, Reached, RelayAllowed, Senders, Target};
 use envelope::{AccountId, Address, ForwardPath, Host, Notify, Recipient, Reply, ReversePath};
 use message::dsn::Action;
 use protocol::smtp::grammar::encode_xtext;
@@ -28,6 +28,8 @@ pub struct Local {
     pub mailbox: Option<String>,
     /// The owner of the group that led there, who stands in Return-Path.
     pub owner: Option<Address>,
+    /// What the account may hold.
+    pub quota: Quota,
 }
 
 /// A copy for the queue.
@@ -248,13 +250,14 @@ async fn ways(
     for target in found.targets {
         let allowed = RelayAllowed::for_alias(&target);
         match target {
-            Target::Account { id, address, detail, owner, .. } => ways.local.push(Local {
+            Target::Account { id, address, detail, owner, quota, .. } => ways.local.push(Local {
                 account: id,
                 options: expansion.options(recipient, owner.is_some(), Some(&address)),
                 address,
                 recipient: recipient.address.clone(),
                 mailbox: detail,
                 owner,
+                quota,
             }),
             Target::Remote { address, by, owner, .. } => {
                 let Some(allowed) = allowed else { continue };

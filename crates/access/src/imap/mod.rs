@@ -17,6 +17,7 @@ mod list;
 mod mailbox;
 mod object_id;
 mod progress;
+mod quota;
 mod replace;
 mod search;
 mod select;

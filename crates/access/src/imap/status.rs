@@ -1,4 +1,5 @@
-//! STATUS (RFC 3501 section 6.3.10): from counters, no message is looked at but for DELETED.
+//! STATUS (RFC 3501 section 6.3.10): from counters, no message is looked at but for DELETED and
+//! DELETED-STORAGE.
 
 use mailstore::DELETED;
 use protocol::imap::encode::{StatusValue, Untagged};
@@ -24,6 +25,10 @@ impl Talk {
             let view = account.view(status.id).await?;
             deleted = view.entries.iter().filter(|entry| entry.flags.has(DELETED)).count() as u64;
         }
+        let mut deleted_octets = 0;
+        if items.contains(&StatusItem::DeletedStorage) {
+            deleted_octets = account.deleted_octets(status.id).await?;
+        }
         let value = |item: &StatusItem| match item {
             StatusItem::Messages => StatusValue::Number(status.messages.into()),
             StatusItem::Recent => StatusValue::Number(status.recent.into()),
@@ -33,6 +38,7 @@ impl Talk {
             StatusItem::HighestModSeq => StatusValue::Number(status.modseq),
             StatusItem::Size => StatusValue::Number(status.octets),
             StatusItem::Deleted => StatusValue::Number(deleted),
+            StatusItem::DeletedStorage => StatusValue::Number(deleted_octets),
             StatusItem::AppendLimit => StatusValue::Number(self.context.settings.message_octets_max),
             StatusItem::MailboxId => StatusValue::Id(&id),
         };

@@ -198,6 +198,12 @@ impl Talk {
             Command::List(query) => self.list(&query).await,
             Command::Lsub(query) => self.lsub(&query).await,
             Command::Status { mailbox, items } => self.status(&mailbox, &items).await,
+            Command::GetQuota(root) => self.get_quota(&root).await,
+            Command::GetQuotaRoot(mailbox) => self.get_quota_root(&mailbox).await,
+            Command::SetQuota(_) => {
+                self.set_quota();
+                Ok(())
+            }
             Command::Unauthenticate => self.unauthenticate().await,
             Command::Idle => self.idle().await,
             Command::Noop => self.done_with(true, "NOOP").await,

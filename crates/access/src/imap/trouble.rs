@@ -56,6 +56,7 @@ impl Trouble {
                     Error::Limit { .. } => "LIMIT",
                     // RFC 5530 section 3.
                     Error::NoMessage => "EXPUNGEISSUED",
+                    Error::OverQuota => "OVERQUOTA",
                     Error::Storage(error) => return store_failed(session, error),
                     Error::Directory(_) => "UNAVAILABLE",
                 };

@@ -12,6 +12,7 @@ mod modseq;
 mod options;
 #[path = "../../../storage/tests/postgres/mod.rs"]
 mod postgres;
+mod quota;
 mod reading;
 mod revision2;
 mod sorting;

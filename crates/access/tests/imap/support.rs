@@ -25,6 +25,8 @@ pub(crate) struct House {
     pub(crate) address: SocketAddr,
     /// The door with TLS from the start; closed where there is no certificate.
     pub(crate) tls_address: SocketAddr,
+    pub(crate) directory: Directory,
+    pub(crate) mailstore: Mailstore,
     pub(crate) shutdown: Shutdown,
     pub(crate) journal: Arc<Notes>,
 }
@@ -78,10 +80,10 @@ impl House {
         let shutdown = Shutdown::new();
         let journal = Arc::new(Notes::default());
         let noting = Arc::clone(&journal);
-        let context = Context::new(directory, mailstore, noting, settings, shutdown.clone());
+        let context = Context::new(directory.clone(), mailstore.clone(), noting, settings, shutdown.clone());
         let address = open(imap::Door::imap(Arc::clone(&context)), &shutdown);
         let tls_address = open(imap::Door::imaps(Arc::clone(&context)), &shutdown);
-        Self { folder, address, tls_address, shutdown, journal }
+        Self { folder, address, tls_address, directory, mailstore, shutdown, journal }
     }
 
     /// With a certificate of its own, in `chain.pem`, and passwords over TLS only.
@@ -108,6 +110,19 @@ impl House {
     pub(crate) async fn client(&self) -> Client {
         let mut client = Client::connect(self.address).await;
         assert!(client.ask("LOGIN anna secret").await.starts_with("OK "));
+        client
+    }
+
+    /// One more account of the domain.
+    pub(crate) async fn add(&self, name: &str) {
+        let address = Address::parse(&format!("{name}@athens.test")).unwrap();
+        self.directory.add_account(&address, &Secret::new(b"secret".to_vec())).await.unwrap();
+    }
+
+    /// A client of another account.
+    pub(crate) async fn client_of(&self, name: &str) -> Client {
+        let mut client = Client::connect(self.address).await;
+        assert!(client.ask(&format!("LOGIN {name} secret")).await.starts_with("OK "));
         client
     }
 

@@ -1,4 +1,4 @@
-//! `angelia account add|list|remove|password|forward|moved`.
+//! `angelia account add|list|remove|password|quota|forward|moved`.
 
 use std::path::Path;
 
@@ -50,6 +50,8 @@ pub(super) enum Command {
         #[command(flatten)]
         password: password::Args,
     },
+    /// What accounts hold and may hold
+    Quota(super::quota::QuotaArgs),
     /// Let the letters of an account go on to other addresses
     Forward(super::forward::ForwardArgs),
     /// Say that somebody is to be found elsewhere
@@ -64,6 +66,7 @@ struct Listed {
 
 pub(super) async fn run(command: Command, config: Option<&Path>) -> anyhow::Result<()> {
     match command {
+        Command::Quota(args) => super::quota::quota(args, config).await,
         Command::Forward(args) => super::forward::forward(args, config).await,
         Command::Moved(args) => super::forward::moved(args, config).await,
         Command::Add { address, password } => {

@@ -13,6 +13,7 @@ mod output;
 mod password;
 mod queue;
 mod quickstart;
+mod quota;
 mod records;
 mod route;
 mod send;

@@ -60,8 +60,9 @@ pub(super) struct RebuildArgs {
 }
 
 pub(super) async fn verify(args: VerifyArgs, config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let store = super::ground(config).await?.store;
-    let found = store.verify().await?;
+    let ground = super::ground(config).await?;
+    let mut found = ground.store.verify().await?;
+    found.damage.extend(ground.mailstore.verify().await?);
     if args.json {
         let value = serde_json::json!({ "bodies": found.bodies, "octets": found.octets, "segments": found.segments,
             "orphans": found.orphans, "damage": found.damage });

@@ -16,12 +16,12 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub(crate) use kind::duration as parse_duration;
+pub(crate) use kind::{duration as parse_duration, size as parse_size};
 pub(crate) use place::OF_MACHINE;
 pub use place::{load, locate};
 pub use settings::{
-    Bodies, Dnssec, DropSettings, Engine, JournalFormat, ListenSettings, OutboundSettings, RouteSettings, Settings,
-    TlsSettings, table,
+    Bodies, Dnssec, DropSettings, Engine, JournalFormat, ListenSettings, OutboundSettings, QuotaSettings,
+    RouteSettings, Settings, TlsSettings, table,
 };
 
 /// One thing that is wrong with the file.

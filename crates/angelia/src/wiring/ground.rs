@@ -58,10 +58,11 @@ impl Ground {
             postmaster: settings.postmaster.clone(),
             srs: settings.forward.srs,
             srs_domain: settings.forward.srs_domain.clone(),
+            quota: settings.quota.rule,
             ..Default::default()
         };
         let directory = Directory::open(store.clone(), people, net::clock::now).await?;
-        let mailstore = Mailstore::new(store.clone(), net::clock::now);
+        let mailstore = Mailstore::with_quota(store.clone(), net::clock::now, settings.quota.rule);
         let queue = Queue::new(store.clone(), settings.hostname.as_str());
         Ok(Self { store, directory, mailstore, queue, sign_ins: SignInGuard::new() })
     }

@@ -196,6 +196,7 @@ pub(crate) fn transfer(
         tls,
         cleartext_sign_in: cleartext_sign_in(settings),
         sign_ins: Arc::clone(&ground.sign_ins),
+        full: settings.quota.full,
         double_bounce: settings.outbound.double_bounce,
         ..mhs::Settings::new(settings.hostname.clone())
     };

@@ -7,6 +7,7 @@ use super::Account;
 use crate::feed::Hint;
 use crate::flags::{SEEN, SYSTEM, is_keyword};
 use crate::limits::KEYWORDS_MAX;
+use crate::quota::Check;
 use crate::rows::{self, Booking, NewMessage, narrow};
 use crate::{Append, Error, FlagBits, Flags, Keywords, Placed, digests, name, threads};
 
@@ -15,7 +16,13 @@ impl Account {
     pub async fn append(&self, mailbox: &str, messages: Vec<Append>) -> Result<Vec<Placed>, Error> {
         let (account, now) = (self.id, (self.inner.clock)());
         let name = name::canonical(mailbox).map_err(|_| Error::NoMailbox)?;
-        let placed = self.write(move |tx| put(tx, account, &name, &messages, now));
+        let rule = self.inner.quota;
+        let placed = self.write(move |tx| {
+            let check = Check::begin(tx, account, rule)?;
+            let placed = put(tx, account, &name, &messages, now)?;
+            check.end(tx)?;
+            Ok(placed)
+        });
         let placed = placed.await?;
         if let Some(first) = placed.first() {
             self.tell(Hint::Mailbox(first.mailbox));

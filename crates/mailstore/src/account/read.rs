@@ -1,12 +1,16 @@
 //! STATUS, SELECT, the rows of FETCH, bodies, and what changed.
 
+use directory::Quota;
 use envelope::{AccountId, MailboxId};
 use storage::{Body, Query};
 
 use super::Account;
+use crate::flags::DELETED;
 use crate::limits::LETTER_READ_OCTETS_MAX;
 use crate::rows::{self, MESSAGES, MailboxRow, narrow};
-use crate::{Candidates, Changes, Entries, Error, Message, Selected, Status, UidSet, View, changes, grams, name};
+use crate::{
+    Candidates, Changes, Entries, Error, Message, Selected, Status, UidSet, Usage, View, changes, grams, name, quota,
+};
 
 impl Account {
     /// STATUS, from counters.
@@ -24,6 +28,23 @@ impl Account {
             uid_validity: narrow(row.uid_validity),
             modseq: row.modseq as u64,
         })
+    }
+
+    /// What the account holds, and may hold, at one moment.
+    pub async fn usage(&self) -> Result<(Usage, Quota), Error> {
+        let (account, rule) = (self.id, self.inner.quota);
+        let found =
+            self.inner.store.read(move |q| Ok((quota::usage(q, account)?, directory::quota_in(q, account, rule)?)));
+        Ok(found.await?)
+    }
+
+    /// Octets of the messages that have `\\Deleted`: an EXPUNGE would give them back (RFC 9208 section 4.1.4).
+    pub async fn deleted_octets(&self, mailbox: MailboxId) -> Result<u64, Error> {
+        const SQL: &str = "SELECT CAST(COALESCE(SUM(octets), 0) AS BIGINT) FROM message \
+                           WHERE account_id = $1 AND mailbox_id = $2 AND (flags & $3) = $3";
+        let key = [self.id.0.into(), mailbox.0.into(), (DELETED as i64).into()];
+        let row = self.inner.store.read(move |q| q.query_one(SQL, &key)).await?;
+        Ok(row.map_or(Ok(0), |row| row.int(0))?.unsigned_abs())
     }
 
     /// SELECT; with `claim_recent` (not EXAMINE) the session takes the new messages as its `\Recent`.

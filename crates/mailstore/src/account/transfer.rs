@@ -8,6 +8,7 @@ use super::{Account, remove};
 use crate::feed::Hint;
 use crate::flags::SEEN;
 use crate::limits::ROWS_BATCH;
+use crate::quota::Check;
 use crate::rows::{self, Booking, MESSAGES, MailboxRow, NewMessage, narrow};
 use crate::{Copied, Error, FlagBits, Keywords, Message, UidSet, digests, name};
 
@@ -24,11 +25,15 @@ impl Account {
 
     async fn transfer(&self, from: MailboxId, uids: UidSet, to: &str, moving: bool) -> Result<Copied, Error> {
         let (account, to) = (self.id, name::canonical(to).map_err(|_| Error::NoMailbox)?);
-        let now = (self.inner.clock)();
+        let (now, rule) = ((self.inner.clock)(), self.inner.quota);
         let copied = self.write(move |tx| {
+            // What is moved counts as before.
+            let check = if moving { None } else { Some(Check::begin(tx, account, rule)?) };
             let source = rows::selectable(tx, account, from)?;
             let target = rows::selectable_named(tx, account, &to)?;
-            transfer(tx, account, &source, &uids, &Target { row: &target, now }, moving)
+            let copied = transfer(tx, account, &source, &uids, &Target { row: &target, now }, moving)?;
+            check.filter(|_| !copied.uids.is_empty()).map_or(Ok(()), |check| check.end(tx))?;
+            Ok(copied)
         });
         let copied = copied.await?;
         if !copied.uids.is_empty() {

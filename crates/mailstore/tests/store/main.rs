@@ -9,6 +9,7 @@ mod messages;
 mod model;
 #[path = "../../../storage/tests/postgres/mod.rs"]
 mod postgres;
+mod quota;
 mod rebuilding;
 mod texts;
 mod threads;
@@ -58,6 +59,9 @@ checks! {
     messages::digests_go_with_their_messages,
     messages::a_message_knows_when_it_was_saved,
     messages::an_older_store_is_brought_up,
+    quota::limits_hold_over_all_mailboxes,
+    quota::appends_at_once_share_the_room,
+    quota::wrong_counters_are_found,
     feed::listeners_hear_of_changes,
     feed::a_slow_listener_is_told_to_look_again,
     feed::another_process_is_noticed,

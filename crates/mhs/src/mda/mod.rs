@@ -3,6 +3,8 @@
 //! `anna+lists` goes into the mailbox `lists` where anna has one, into INBOX otherwise: a stranger makes no mailboxes,
 //! and puts nothing into Trash, Junk, Sent and the like, where she would not see it, or think it her own.
 
+pub(crate) mod room;
+
 use std::sync::Arc;
 
 use mailstore::{Delivery, Mailstore, Placed};
@@ -10,6 +12,8 @@ use message::digest::Digest;
 use storage::{BodyId, Transaction};
 
 use crate::acceptance::Letter;
+
+pub use room::Full;
 
 /// The bytes of a letter, kept by the transaction.
 pub(crate) struct Kept<'a> {

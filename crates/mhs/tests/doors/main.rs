@@ -8,6 +8,7 @@ mod office;
 mod outbound;
 mod peer;
 mod post;
+mod quota;
 mod reception;
 mod submission;
 mod trouble;

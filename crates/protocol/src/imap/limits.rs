@@ -68,6 +68,9 @@ pub const UID_BATCHES_MAX: usize = 10_000;
 /// Patterns of one LIST (RFC 5258): each is held against every mailbox.
 pub const LIST_PATTERNS_MAX: usize = 32;
 
+/// Resources in SETQUOTA (RFC 9208): four are known.
+pub const QUOTA_RESOURCES_MAX: usize = 16;
+
 /// Pairs in the ID command (RFC 2971 section 3.3).
 pub const ID_PAIRS_MAX: usize = 30;
 

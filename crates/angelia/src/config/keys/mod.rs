@@ -11,6 +11,7 @@ mod limits;
 mod lmtp;
 mod outbound;
 mod queue;
+mod quota;
 mod relay;
 mod route;
 mod storage;
@@ -74,6 +75,7 @@ const ROOMS: &[&[Key]] = &[
     forward::KEYS,
     lmtp::KEYS,
     limits::KEYS,
+    quota::KEYS,
     dns::KEYS,
     outbound::KEYS,
     route::KEYS,
@@ -88,8 +90,18 @@ const ROOMS: &[&[Key]] = &[
 const LISTS: &[&str] = &["route"];
 
 /// Keys and sections that SIGHUP does not change.
-const OF_A_START: [&str; 8] =
-    ["data", "user", "postmaster", "forward", "lmtp.socket", "storage", "journal.format", "journal.days"];
+const OF_A_START: [&str; 10] = [
+    "data",
+    "user",
+    "postmaster",
+    "forward",
+    "lmtp.socket",
+    "quota.storage",
+    "quota.messages",
+    "storage",
+    "journal.format",
+    "journal.days",
+];
 
 /// Whether another value of a key holds after the next start only.
 pub(crate) fn waits_for_start(name: &str) -> bool {

@@ -7,6 +7,7 @@ mod journal;
 mod lmtp;
 mod outbound;
 mod queue;
+mod quota;
 mod reader;
 mod route;
 mod storage;
@@ -27,6 +28,7 @@ pub use self::drop::DropSettings;
 pub use self::journal::JournalFormat;
 use self::lmtp::{ForwardSettings, LmtpSettings};
 pub use self::outbound::OutboundSettings;
+pub use self::quota::QuotaSettings;
 pub use self::route::{RouteSettings, table};
 pub use self::storage::{Bodies, Engine};
 pub use self::tls::TlsSettings;
@@ -72,6 +74,8 @@ pub struct Settings {
     pub imap_messages_max: Option<u32>,
     /// Messages that one COPY of IMAP may bring.
     pub imap_copied_max: u32,
+    /// What accounts may hold.
+    pub quota: QuotaSettings,
     /// Connections to one group of doors.
     pub connections_max: usize,
     /// Connections from one address.
@@ -126,6 +130,7 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         recipients_max: reader.count("limits.recipients"),
         imap_messages_max: reader.number_if_set("limits.imap_messages"),
         imap_copied_max: u32::try_from(reader.number("limits.imap_copied")).unwrap_or(u32::MAX),
+        quota: reader.quota(),
         connections_max: reader.count("limits.connections"),
         connections_per_address_max: reader.count("limits.connections_per_address"),
         dns_server,

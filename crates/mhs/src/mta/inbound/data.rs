@@ -129,6 +129,9 @@ impl Visit {
             // A letter without a body, or without an end to its header.
             self.header_done(&mut intake.stage, &mut letter, gatherer).await?;
         }
+        if let Some(refusal) = self.no_room(&letter, intake.stage.len()).await? {
+            return Err(refusal);
+        }
         let mut over = Vec::new();
         if self.policy == Policy::Store {
             over = letter.take_circles();
@@ -138,6 +141,14 @@ impl Visit {
         let ready = letter.ready(&self.context, intake.stage).await.map_err(trouble)?;
         let accepted = acceptance::accept(&self.context, ready).await.map_err(trouble)?;
         Ok((accepted.reply_text(), over))
+    }
+
+    /// Why nobody has room for it, now that it is known how long it is.
+    async fn no_room(&self, letter: &Letter, octets: u64) -> Result<Option<Reply>, Reply> {
+        letter.refused_for_room(&self.context, octets).await.map_err(|error| {
+            self.context.fault(Some(self.id), Some(letter.id), "mailstore", &error);
+            Reply::new(451, (4, 3, 0), "temporary failure, try again later")
+        })
     }
 
     /// The session refused the body itself.

@@ -20,6 +20,7 @@ impl Visit {
             }
         }
         let mut letter = Letter::new(self.service, Some(self.id), mail.reverse_path, clock::now());
+        letter.size = mail.size.unwrap_or(0);
         letter.body = mail.body;
         letter.smtputf8 = mail.smtputf8;
         letter.ret = mail.ret;

@@ -1,12 +1,13 @@
 //! RCPT: to whom. Our own addresses are open to all; other domains to those who may relay and to nobody else.
 
 use directory::RelayAllowed;
-use envelope::Reply;
+use envelope::{Reply, ReversePath};
 use protocol::smtp::grammar::Recipient;
 
 use super::Policy;
 use super::serve::Visit;
-use crate::recipients::{self, Asking, Options, Refusal};
+use crate::mda;
+use crate::recipients::{self, Asking, Options, Refusal, Ways};
 
 impl Visit {
     pub(super) async fn recipient(&mut self, asked: Recipient) {
@@ -20,6 +21,9 @@ impl Visit {
         let resolved = recipients::resolve(&self.context, &asked.forward_path, options, asking).await;
         match resolved {
             Ok((recipient, ways)) => {
+                if let Some(reply) = self.full(&ways).await {
+                    return self.reject("RCPT", subject, reply);
+                }
                 let moved_to = ways.moved_to.clone();
                 if !self.letter.as_mut().is_some_and(|letter| letter.add(&recipient, ways)) {
                     return self.reject("RCPT", subject, Reply::new(452, (4, 5, 3), "too many recipients"));
@@ -36,6 +40,21 @@ impl Visit {
                     self.context.fault(Some(self.id), self.mail_id(), "directory", error);
                 }
                 self.reject("RCPT", subject, refusal.reply());
+            }
+        }
+    }
+
+    /// Why these cannot have the letter, if they are full.
+    async fn full(&self, ways: &Ways) -> Option<Reply> {
+        let letter = self.letter.as_ref()?;
+        if !ways.remote.is_empty() || letter.reverse_path == ReversePath::Null {
+            return None;
+        }
+        match mda::room::refusal(&self.context, &ways.local, letter.size).await {
+            Ok(refusal) => refusal,
+            Err(error) => {
+                self.context.fault(Some(self.id), self.mail_id(), "mailstore", &error);
+                Some(Reply::new(451, (4, 3, 0), "temporary failure, try again later"))
             }
         }
     }

@@ -178,6 +178,8 @@ pub enum StatusItem {
     Size,
     /// `DELETED`: messages with `\Deleted` (RFC 9051 section 6.3.11).
     Deleted,
+    /// `DELETED-STORAGE`: octets of these (RFC 9208 section 4.1.4).
+    DeletedStorage,
     /// `APPENDLIMIT` (RFC 7889).
     AppendLimit,
     /// `MAILBOXID` (RFC 8474 section 4.3).

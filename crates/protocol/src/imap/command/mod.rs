@@ -7,6 +7,7 @@ mod batches;
 mod fetch;
 mod flag;
 mod mailbox;
+mod quota;
 mod search;
 mod sequence;
 mod sort;
@@ -18,6 +19,7 @@ pub use flag::{Flag, Store, StoreAction};
 pub use mailbox::{
     Create, List, ListReturn, ListSelect, Mailbox, MailboxError, Pattern, QResync, Select, SpecialUse, StatusItem,
 };
+pub use quota::SetQuota;
 pub use search::{Date, PartialRange, Search, SearchKey, SearchReturn};
 pub use sequence::{SeqNumber, SequenceSet, Transfer};
 pub use sort::{Sort, SortBy, SortCriterion, Thread, ThreadAlgorithm};
@@ -83,6 +85,12 @@ pub enum Command {
         /// What about it.
         items: Vec<StatusItem>,
     },
+    /// `GETQUOTA` (RFC 9208 section 4.1.2): a quota root's name.
+    GetQuota(Vec<u8>),
+    /// `GETQUOTAROOT` (RFC 9208 section 4.1.3).
+    GetQuotaRoot(Mailbox),
+    /// `SETQUOTA` (RFC 9208 section 4.1.1).
+    SetQuota(SetQuota),
     /// `UNAUTHENTICATE` (RFC 8437).
     Unauthenticate,
     /// `COMPRESS DEFLATE` (RFC 4978).

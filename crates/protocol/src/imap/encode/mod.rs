@@ -6,6 +6,7 @@
 mod code;
 pub mod command;
 mod fetch;
+mod quota;
 mod response;
 mod structure;
 mod thread;
@@ -13,6 +14,7 @@ mod thread;
 pub use code::Code;
 pub(crate) use code::condition;
 pub use fetch::FetchLine;
+pub use quota::QuotaResource;
 pub use response::{Attribute, ESearch, Listed, StatusValue, Untagged, flags};
 pub use thread::{Forest, Node};
 

@@ -1,6 +1,7 @@
 //! Untagged responses (RFC 3501 sections 7.1 to 7.4; RFC 6154).
 
 use super::code::{Code, condition};
+use super::quota::{self, QuotaResource};
 use super::{list, mailbox, mailbox_in_utf8, number, number_set, ranges, string};
 use crate::imap::command::{Flag, PartialRange, SpecialUse, StatusItem};
 
@@ -110,6 +111,20 @@ pub enum Untagged<'a> {
         /// What was asked for.
         items: &'a [(StatusItem, StatusValue<'a>)],
     },
+    /// `* QUOTA root (…)` (RFC 9208 section 4.2.1)
+    Quota {
+        /// The quota root's name.
+        root: &'a str,
+        /// One at least.
+        resources: &'a [QuotaResource],
+    },
+    /// `* QUOTAROOT name root` (RFC 9208 section 4.2.2)
+    QuotaRoot {
+        /// In UTF-8.
+        mailbox: &'a str,
+        /// The quota root that holds for it, if there is one.
+        root: Option<&'a str>,
+    },
     /// `* NAMESPACE (("" "/")) NIL NIL`: one personal namespace, nothing shared (RFC 2342).
     Namespace,
 }
@@ -169,6 +184,8 @@ impl Untagged<'_> {
                     value.encode(out);
                 });
             }
+            Self::Quota { root, resources } => quota::quota(out, root, resources),
+            Self::QuotaRoot { mailbox, root } => quota::quota_root(out, mailbox, *root, utf8),
             Self::Namespace => out.extend_from_slice(b"NAMESPACE ((\"\" \"/\")) NIL NIL"),
         }
         out.extend_from_slice(b"\r\n");
@@ -308,6 +325,7 @@ pub(super) fn status_name(item: StatusItem) -> &'static str {
         StatusItem::HighestModSeq => "HIGHESTMODSEQ",
         StatusItem::Size => "SIZE",
         StatusItem::Deleted => "DELETED",
+        StatusItem::DeletedStorage => "DELETED-STORAGE",
         StatusItem::AppendLimit => "APPENDLIMIT",
         StatusItem::MailboxId => "MAILBOXID",
     }

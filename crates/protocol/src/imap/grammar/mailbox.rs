@@ -105,6 +105,7 @@ pub(super) fn status_items(input: &mut Input<'_>) -> Result<Vec<StatusItem>> {
             "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
             "SIZE" => StatusItem::Size,
             "DELETED" => StatusItem::Deleted,
+            "DELETED-STORAGE" => StatusItem::DeletedStorage,
             "APPENDLIMIT" => StatusItem::AppendLimit,
             "MAILBOXID" => StatusItem::MailboxId,
             _ => return Err(ParseError::Expected("a known status item")),

@@ -10,6 +10,7 @@ mod fetch;
 mod input;
 mod list;
 mod mailbox;
+mod quota;
 mod search;
 mod sequence;
 mod session;
@@ -82,6 +83,9 @@ fn plain(verb: &str, input: &mut Input<'_>) -> Result<Command> {
         "LIST" => Command::List(list::list(input)?),
         "LSUB" => Command::Lsub(list::lsub(input)?),
         "STATUS" => mailbox::status(input)?,
+        "GETQUOTA" => quota::get_quota(input)?,
+        "GETQUOTAROOT" => quota::get_quota_root(input)?,
+        "SETQUOTA" => quota::set_quota(input)?,
         "SEARCH" => Command::Search(search::search(input, false)?),
         "UIDBATCHES" => Command::UidBatches(batches::uid_batches(input)?),
         "SORT" => Command::Sort(sort::sort(input, false)?),

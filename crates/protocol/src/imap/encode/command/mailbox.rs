@@ -3,7 +3,7 @@
 use super::super::response::status_name;
 use super::super::{list as listed, number, sequence_set, string};
 use super::{named, word};
-use crate::imap::command::{Create, List, Select, StatusItem};
+use crate::imap::command::{Create, List, Select, SetQuota, StatusItem};
 use crate::imap::utf7;
 
 /// `SELECT …`, `EXAMINE …`
@@ -42,6 +42,18 @@ pub(super) fn create(out: &mut Vec<u8>, create: &Create) {
         listed(out, &create.uses, |out, one| word(out, one.name()));
         word(out, ")");
     }
+}
+
+/// `SETQUOTA …`
+pub(super) fn set_quota(out: &mut Vec<u8>, quota: &SetQuota) {
+    word(out, "SETQUOTA ");
+    string(out, &quota.root);
+    out.push(b' ');
+    listed(out, &quota.limits, |out, (name, limit)| {
+        word(out, name);
+        out.push(b' ');
+        number(out, *limit);
+    });
 }
 
 fn pattern(out: &mut Vec<u8>, pattern: &str) {

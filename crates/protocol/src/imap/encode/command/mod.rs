@@ -57,6 +57,12 @@ pub fn command(out: &mut Vec<u8>, tag: &str, command: &Command) {
         }
         Command::List(query) => mailbox::list(out, query),
         Command::Lsub(query) => mailbox::lsub(out, query),
+        Command::GetQuota(root) => {
+            word(out, "GETQUOTA ");
+            string(out, root);
+        }
+        Command::GetQuotaRoot(name) => named(out, "GETQUOTAROOT ", name),
+        Command::SetQuota(quota) => mailbox::set_quota(out, quota),
         Command::Status { mailbox, items } => {
             named(out, "STATUS ", mailbox);
             out.push(b' ');
