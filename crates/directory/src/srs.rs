@@ -135,6 +135,24 @@ pub fn has_form(local: &LocalPart) -> bool {
     tagged(local.as_str()).is_some()
 }
 
+/// The sender behind an address of the scheme, by its form alone: whoever made it, however old it is, and past all forwarders
+/// between. For people to read and to choose letters by, never to send to: anybody can write such an address. `None` when
+/// it is no such address, or not whole.
+pub fn behind(address: &Address) -> Option<Address> {
+    let local = address.local().as_str();
+    match tagged(local)? {
+        Tagged::Zero(rest) => behind_zero(rest),
+        Tagged::One(inner) => one(inner).and_then(|(_, _, rest)| behind_zero(rest)),
+    }
+}
+
+/// A separator, then `hash=day=host=local`.
+fn behind_zero(rest: &str) -> Option<Address> {
+    let mut parts = rest.get(1..)?.splitn(4, '=').skip(2);
+    let (host, local) = (parts.next()?, parts.next()?);
+    address(local, host).ok()
+}
+
 enum Tagged<'a> {
     /// What follows `SRS0`, its separator included.
     Zero(&'a str),
@@ -260,11 +278,30 @@ mod tests {
         assert_eq!(third_key.original(third.local(), later(90)), Some(Ok(first.clone())));
         assert_eq!(second_key.original(second.local(), later(90)), Some(Ok(first.clone())));
         assert_eq!(key().original(first.local(), NOW), Some(Ok(parsed("anna@athens.test"))));
+        // Whoever looks sees the sender, whoever forwarded it.
+        for address in [&first, &second, &third] {
+            assert_eq!(behind(address), Some(parsed("anna@athens.test")));
+        }
         // The separators of other programs.
         for foreign in ["SRS0+abcd=zz=x.test=joe@y.test", "srs0-abcd=zz=x.test=joe@y.test"] {
             let ours = key().rewrite(&parsed(foreign), &domain("athens.test"), NOW).unwrap();
             let back = key().original(ours.local(), NOW).unwrap().unwrap().to_string();
             assert!(back.eq_ignore_ascii_case(foreign), "{foreign} {back}");
+        }
+    }
+
+    #[test]
+    fn what_is_behind_is_read_whoever_made_it() {
+        for (address, sender) in [
+            ("srs0+abcd=zz=x.test=joe@y.test", Some("joe@x.test")),
+            ("SRS0=a=b=x.test=a=b@y.test", Some("a=b@x.test")),
+            ("SRS1=a=one.test=+b=c=x.test=joe@y.test", Some("joe@x.test")),
+            ("SRS0=a=b=x.test@y.test", None),
+            ("\"SRS0=a=b=x..test=joe\"@y.test", None),
+            ("SRS1=a=one.test=@y.test", None),
+            ("joe@y.test", None),
+        ] {
+            assert_eq!(behind(&parsed(address)), sender.map(parsed), "{address}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use directory::srs;
 use envelope::{Address, ReversePath, Timestamp};
 use storage::{Error, Query};
 
@@ -14,7 +15,7 @@ use crate::{Filter, Queue, lock};
 /// What a rule is about. Compared whatever the case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HoldOn {
-    /// Letters of this sender; empty for bounces.
+    /// Letters of this sender, forwarded or not; empty for bounces.
     Sender(String),
     /// Letters of everybody at this domain.
     SenderDomain(String),
@@ -37,13 +38,15 @@ impl HoldOn {
 
     /// What a rule may be about that holds this letter to this recipient; the first rule among them does.
     fn any_of(from: &ReversePath, to: &Address, destination: &str) -> impl Iterator<Item = Self> {
-        let of_domain = from.address().map(|from| Self::SenderDomain(from.host().to_string()));
-        let others = [
-            Self::Sender(from.to_string()),
-            Self::Domain(to.host().to_string()),
-            Self::Destination(destination.to_owned()),
-        ];
-        of_domain.into_iter().chain(others)
+        let of_sender = |from: &Address| [Self::SenderDomain(from.host().to_string()), Self::Sender(from.to_string())];
+        // Of a letter that was forwarded: the address that stands for its sender, and the sender.
+        let behind = from.address().and_then(srs::behind);
+        let senders: Vec<Self> = match from.address() {
+            Some(from) => [from].into_iter().chain(&behind).flat_map(of_sender).collect(),
+            None => vec![Self::Sender(String::new())],
+        };
+        let others = [Self::Domain(to.host().to_string()), Self::Destination(destination.to_owned())];
+        senders.into_iter().chain(others)
     }
 
     /// The rows that are there already and that it would hold.

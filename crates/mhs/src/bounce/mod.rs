@@ -12,7 +12,7 @@ mod unsent;
 
 use std::sync::Arc;
 
-use directory::RelayAllowed;
+use directory::{Lookup, RelayAllowed, srs};
 use envelope::{
     Address, BodyType, EnhancedStatus, MailId, Notify, Recipient, Reply, RequireTls, Return, ReversePath, Timestamp,
 };
@@ -86,7 +86,8 @@ async fn prepare_with(
     reader: Reader<'_>,
 ) -> Result<Option<Notice>, storage::Error> {
     let (Some(to), Some(first)) = (about.reverse_path.address(), noticed.first()) else { return Ok(None) };
-    let Some(post) = write(context, about, to, noticed, letter, reader) else { return Ok(None) };
+    let written = named(context, to).await;
+    let Some(post) = write(context, about, [to, &written], noticed, letter, reader) else { return Ok(None) };
     let event = Event::Notified {
         to: about.reverse_path.clone(),
         kind: first.action.as_str().to_owned(),
@@ -195,11 +196,19 @@ fn own<'a>(address: &'a Address, original: Option<&'a str>, action: Action, repl
     Noticed { address, original, action, reply, said: None, retried_until: None, attempted_at: clock::now() }
 }
 
-/// The notice as a letter. `None` when we have no name to write it under.
+/// The reverse-path as its owner wrote it: of an address that we made for a foreign sender, the sender.
+async fn named(context: &Context, to: &Address) -> Address {
+    match srs::behind(to) {
+        Some(behind) if matches!(context.directory.lookup(to).await, Ok(Lookup::Returning(_))) => behind,
+        _ => to.clone(),
+    }
+}
+
+/// The notice as a letter, to an address, with another one in its header. `None` when we have no name to write it under.
 fn write(
     context: &Context,
     about: &Mail,
-    to: &Address,
+    [to, written]: [&Address; 2],
     noticed: &[Noticed<'_>],
     letter: &Letter,
     reader: Reader<'_>,
@@ -214,7 +223,7 @@ fn write(
     let report = Report {
         reporting_mta: hostname,
         from: &from,
-        to,
+        to: written,
         message_id: &message_id,
         at: clock::now(),
         seed: &seed,

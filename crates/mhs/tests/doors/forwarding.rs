@@ -84,6 +84,22 @@ async fn a_forward_goes_out_under_an_address_of_ours() {
 }
 
 #[tokio::test]
+async fn a_notice_names_the_sender_and_not_the_address_that_stands_for_him() {
+    let office = Office::open().await;
+    forward(&office, "kostas@athens.test", &["k@far.test"], false).await;
+    send(&office, "joe@patras.test", &["kostas@athens.test"], "").await;
+    let rows = queued(&office).await;
+    assert!(rows[0].mail.reverse_path.to_string().starts_with("SRS0="), "{rows:?}");
+    let reply = mhs::bounce::GivenBack::reply("not wanted");
+    mhs::bounce::give_back(&office.context, &rows, &reply).await.unwrap();
+    let rows = queued(&office).await;
+    assert_eq!((rows.len(), rows[0].address.to_string().as_str()), (1, "joe@patras.test"));
+    let body = office.context.store.open(rows[0].mail.body).await.unwrap();
+    let notice = String::from_utf8(body.read_all(100_000).await.unwrap().to_vec()).unwrap();
+    assert!(notice.contains("\r\nTo: joe@patras.test\r\n"), "{notice}");
+}
+
+#[tokio::test]
 async fn our_own_and_the_null_path_stay_as_they_are() {
     let office = Office::open().await;
     forward(&office, "kostas@athens.test", &["k@far.test"], false).await;
