@@ -197,7 +197,7 @@ fn leased_before(
     prepared: &Prepared,
 ) -> Result<Vec<Claim>, Error> {
     const SQL: &str = "SELECT number, due_at FROM queue_recipient WHERE mail_id = $1 AND claimed_by = $2 AND fence = 1 \
-                       AND due_at > $3 AND held = 0 ORDER BY number";
+                       AND due_at > $3 AND held = 0 AND wish = 0 ORDER BY number";
     if !prepared.begins.iter().any(|begin| begin.place == Place::HandedOver) {
         return Ok(Vec::new());
     }

@@ -148,6 +148,10 @@ fn decide(
     let mut groups: HashMap<Group, Vec<Seen>> = HashMap::new();
     let unknown = Standing::default();
     for seen in rows {
+        if let Some(wish) = seen.wish {
+            fates.push((seen, Fate::Obeyed(wish)));
+            continue;
+        }
         let standing = standings.get(&(seen.destination.clone(), seen.domain.clone())).unwrap_or(&unknown);
         let asked = standing.is_asked(seen.asked);
         if let Some(place) = standing.waits_in(&seen.destination, &seen.domain, now, asked) {

@@ -5,7 +5,7 @@
 
 macro_rules! seen_columns {
     () => {
-        "mail_id, number, due_at, parked, wake_at, destination, address, lane, asked, accepted_at, delay_told"
+        "mail_id, number, due_at, parked, wake_at, destination, address, lane, asked, accepted_at, delay_told, wish"
     };
 }
 

@@ -49,9 +49,9 @@ pub use ages::{AGE_MINUTES, Ages};
 pub use backoff::Backoff;
 pub use desk::{Desk, Terms};
 pub use error::Error;
-pub use listed::{Counts, Filter, Listed, Listing, Next, Order, Totals};
+pub use listed::{Counts, Filter, Listed, Listing, Next, Order, Totals, Wish};
 pub use meant::Place;
-pub use operator::Deed;
+pub use operator::{Deed, Touch};
 pub use outlook::Outlook;
 pub use park::Parked;
 pub use prepare::Prepared;
@@ -59,7 +59,7 @@ pub use rule::{HoldOn, HoldRule};
 pub use schema::MIGRATIONS;
 pub use site::{Rest, Scope, Suspension, Why};
 pub use sites::{Site, Suspensions};
-pub use types::{Claim, Claimed, Lane, Mail, NewMail, NewRecipient, Settlement, Verdict};
+pub use types::{Claim, Claimed, Lane, Mail, NewMail, NewRecipient, Settled, Settlement, Verdict};
 
 /// The queue. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
@@ -190,21 +190,21 @@ impl Queue {
         Ok(write.await?.0)
     }
 
-    /// Whether each of these claims (letter, number, fence) is still ours, and not held or dropped by the operator meanwhile:
+    /// Whether each of these claims (letter, number, fence) is still ours, and the operator has not wished it held or dropped:
     /// for a row that has waited in memory, just before it is tried.
     pub async fn still_stand(&self, claims: Vec<(MailId, i64, i64)>) -> Result<Vec<bool>, Error> {
         let look = self.inner.store.read(move |q| claims.iter().map(|claim| settle::stands(q, *claim)).collect());
         Ok(look.await?)
     }
 
-    /// Ends claims, in a transaction that may also hold the notices about them. Answers for each whether the fence still
-    /// was ours; when not, nothing was changed for it.
-    pub fn settle_in(&self, tx: &dyn Transaction, ends: &[Settlement]) -> Result<Vec<bool>, storage::Error> {
+    /// Ends claims, in a transaction that may also hold the notices about them. Answers for each what has come of it. A
+    /// notice may go out only when all that it tells of was [`Settled::Written`]; else the caller undoes the transaction.
+    pub fn settle_in(&self, tx: &dyn Transaction, ends: &[Settlement]) -> Result<Vec<Settled>, storage::Error> {
         settle::settle(tx, ends)
     }
 
     /// [`Queue::settle_in`] in a transaction of its own.
-    pub async fn settle(&self, ends: Vec<Settlement>) -> Result<Vec<bool>, Error> {
+    pub async fn settle(&self, ends: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
         let write = self.inner.store.write(move |tx| settle::settle(tx, &ends));
         Ok(write.await?.0)
     }

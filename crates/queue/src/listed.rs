@@ -16,7 +16,8 @@ pub struct Filter {
     pub destination: Option<String>,
     /// This recipient.
     pub recipient: Option<String>,
-    /// This sender; `@athens.test` is everybody there; the empty text is the null reverse-path.
+    /// This sender; `@athens.test` is everybody there; the empty text is the null reverse-path. Of a letter that was forwarded
+    /// both are meant: the address that stands for the sender, and the sender ([`directory::srs::behind`]).
     pub sender: Option<String>,
     /// Accepted before this moment: older than.
     pub accepted_before: Option<Timestamp>,
@@ -24,7 +25,7 @@ pub struct Filter {
     pub accepted_after: Option<Timestamp>,
     /// The last reply, or the reason of the hold, contains this text, whatever its case.
     pub reason: Option<String>,
-    /// Only held rows, or only rows that are not held.
+    /// Only rows that are held, or are to be when their attempt fails; or only others.
     pub held: Option<bool>,
     /// Only rows whose destination rests, or only others.
     pub resting: Option<bool>,
@@ -47,8 +48,12 @@ pub struct Listed {
     pub destination: String,
     /// Held by the operator, or by a rule.
     pub held: bool,
-    /// In work just now.
-    pub claimed: bool,
+    /// The server that has it in hand, or had it when its lease ran out.
+    pub claimed_by: Option<String>,
+    /// What the operator has said while it was being sent.
+    pub wish: Option<Wish>,
+    /// Why it is held, or is to be, where somebody said.
+    pub hold_reason: Option<String>,
     /// Attempts so far.
     pub attempts: u32,
     /// The next attempt by the letter's own patience (when claimed: the end of the lease).
@@ -70,10 +75,24 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// Whether somebody is sending it at `now`. A hold ends no attempt, so this may be true of what is held.
+    /// Whether somebody has it in hand at `now`: his lease is not over.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        self.claimed && now < self.due
+        self.is_claimed() && now < self.due
     }
+
+    /// Whether somebody has claimed it, and has not said how that ended; his lease may be over.
+    pub fn is_claimed(&self) -> bool {
+        self.claimed_by.is_some()
+    }
+}
+
+/// What becomes of a row that is being sent just now, unless it is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Held.
+    Hold,
+    /// Out of the queue, without a word to the sender.
+    Drop,
 }
 
 /// What happens to a row next, and when.
@@ -86,7 +105,7 @@ pub enum Next {
     },
     /// It is in somebody's hands.
     Active {
-        /// The end of the lease: by then it has ended, or is due again.
+        /// The end of the lease: by then it has ended, was prolonged, or is due again.
         until: Timestamp,
     },
     /// Nothing, until the operator resumes its destination or its domain.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use directory::srs;
 use envelope::{Address, MailId, ReversePath, Timestamp};
 use storage::{Error, Query};
 
 use crate::limits::OPERATOR_BATCH;
-use crate::listed::{Filter, Listed, Next};
+use crate::listed::{Filter, Listed, Next, Wish};
 use crate::rows::{self, RecipientRow, recipient_columns};
 use crate::site::{self, Standing};
 use crate::types::Mail;
@@ -116,7 +117,7 @@ impl Filter {
             && is(self.domain.as_ref(), || address.host().to_string())
             && is(self.destination.as_ref(), || destination.clone())
             && is(self.recipient.as_ref(), || address.to_string())
-            && self.held.is_none_or(|held| held == row.held)
+            && self.held.is_none_or(|held| held == (row.held || row.wish == Some(Wish::Hold)))
             && self.reason.as_ref().is_none_or(|wanted| {
                 [&row.last_reply, &row.hold_reason].into_iter().flatten().any(|text| contains(text, wanted))
             })
@@ -144,15 +145,16 @@ fn contains(text: &str, wanted: &str) -> bool {
     text.to_lowercase().contains(&wanted.to_lowercase())
 }
 
+/// The sender as the next hop hears him, or who is behind him where the letter was forwarded.
 fn is_sender(wanted: &str, found: &ReversePath) -> bool {
-    match wanted.strip_prefix('@') {
-        Some(domain) => found.address().is_some_and(|from| domain.eq_ignore_ascii_case(&host(from))),
-        None => wanted.eq_ignore_ascii_case(&found.to_string()),
+    let is = |from: &Address| match wanted.strip_prefix('@') {
+        Some(domain) => domain.eq_ignore_ascii_case(&from.host().to_string()),
+        None => wanted.eq_ignore_ascii_case(&from.to_string()),
+    };
+    match found.address() {
+        Some(from) => is(from) || srs::behind(from).is_some_and(|behind| is(&behind)),
+        None => wanted.is_empty(),
     }
-}
-
-fn host(address: &Address) -> String {
-    address.host().to_string()
 }
 
 fn line(mail: Mail, row: RecipientRow, standing: &Standing, now: Timestamp) -> Listed {
@@ -163,7 +165,9 @@ fn line(mail: Mail, row: RecipientRow, standing: &Standing, now: Timestamp) -> L
         address: row.fixed.address,
         destination: row.fixed.destination,
         held: row.held,
-        claimed: row.claimed,
+        claimed_by: row.claimed_by,
+        wish: row.wish,
+        hold_reason: row.hold_reason,
         attempts: row.attempts,
         due: row.due,
         last_reply: row.last_reply,
@@ -179,7 +183,7 @@ fn next(row: &RecipientRow, standing: &Standing, now: Timestamp) -> Next {
     if row.held {
         return Next::Held { reason: row.hold_reason.clone() };
     }
-    if row.claimed && now < row.due {
+    if row.claimed_by.is_some() && now < row.due {
         return Next::Active { until: row.due };
     }
     if let Some(suspension) = standing.domain_suspended.as_ref().or(standing.suspended.as_ref()) {

@@ -7,22 +7,35 @@ use envelope::{MailId, Timestamp};
 use storage::{Query, Transaction};
 
 use crate::limits::{LIST_MAX, REPLY_OCTETS_MAX};
-use crate::listed::{Counts, Filter, Listed, Listing, Next, Order};
+use crate::listed::{Counts, Filter, Listed, Listing, Next, Order, Wish};
 use crate::meant::{Place, page};
 use crate::settle::{cut, less};
-use crate::{Error, Queue};
+use crate::{Error, Queue, rows};
 
 /// What is done to each row that is meant.
 #[derive(Debug, Clone)]
 pub enum Deed {
-    /// Due now, unless it is held or in work.
+    /// Due now, unless it is held or in work. What is in work loses the wish that was written into it.
     Retry,
-    /// Not tried until it is released, for this reason. An attempt under way ends as it ends.
+    /// Not tried until it is released, for this reason. What is in work is held when it was not delivered.
     Hold(Option<String>),
-    /// The end of a hold: due now.
+    /// The end of a hold: due now. What is in work loses the wish that was written into it.
     Release,
-    /// Out of the queue, without a word to the sender.
+    /// Out of the queue, without a word to the sender. What is in work, when it was not delivered.
     Drop,
+}
+
+/// What a deed came to for one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Touch {
+    /// Done.
+    Done,
+    /// It is in work: the row has the wish ([`crate::Wish`]), for the end of the attempt.
+    Wished,
+    /// It is in work, and the wish that its row had is taken back.
+    TakenBack,
+    /// Left alone.
+    Nothing,
 }
 
 impl Queue {
@@ -76,13 +89,13 @@ impl Queue {
     }
 
     /// Does something to all rows that are meant, a batch in a transaction: mail goes on between them. `each` hears of
-    /// every row, as it stood before, and whether it was touched, when that is on disk.
+    /// every row, as it stood before, and what it came to, when that is on disk.
     pub async fn act(
         &self,
         deed: Deed,
         filter: Filter,
         now: Timestamp,
-        mut each: impl FnMut(Listed, bool),
+        mut each: impl FnMut(Listed, Touch),
     ) -> Result<(), Error> {
         let mut after = Some(Place::start());
         while let Some(from) = after {
@@ -140,7 +153,7 @@ impl Queue {
     async fn touched(&self, deed: Deed, filter: Filter, now: Timestamp) -> Result<Vec<Listed>, Error> {
         let mut rows = Vec::new();
         let keep = |row, touched| {
-            if touched && rows.len() < LIST_MAX {
+            if touched != Touch::Nothing && rows.len() < LIST_MAX {
                 rows.push(row);
             }
         };
@@ -207,8 +220,8 @@ impl Ord for Ranked {
     }
 }
 
-/// A row that is meant, and whether it was touched.
-type Done = (Listed, bool);
+/// A row that is meant, and what the deed came to.
+type Done = (Listed, Touch);
 
 /// One batch of an operator's deed, from a page on, and where the next page begins.
 fn act(
@@ -227,32 +240,56 @@ fn act(
     Ok((done, next))
 }
 
-fn act_on(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Result<bool, storage::Error> {
-    const RETRY: &str = "UPDATE queue_recipient SET due_at = $3, claimed_by = NULL, asked = $3, parked = NULL \
+/// The deed itself, or the wish where somebody is at the row. Whoever ends his attempt between the two leaves a row that the deed
+/// itself is for.
+fn act_on(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Result<Touch, storage::Error> {
+    if do_now(tx, deed, now, row)? {
+        return Ok(Touch::Done);
+    }
+    let touch = wish(tx, deed, now, row)?;
+    let may_have_ended = touch == Touch::Nothing && row.is_claimed();
+    Ok(if may_have_ended && do_now(tx, deed, now, row)? { Touch::Done } else { touch })
+}
+
+fn do_now(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Result<bool, storage::Error> {
+    const RETRY: &str = "UPDATE queue_recipient SET due_at = $3, claimed_by = NULL, asked = $3, parked = NULL, wish = 0 \
                          WHERE mail_id = $1 AND number = $2 AND held = 0 AND (claimed_by IS NULL OR due_at <= $3)";
-    const HOLD: &str = "UPDATE queue_recipient SET held = 1, hold_reason = $3 \
-                        WHERE mail_id = $1 AND number = $2 AND held = 0";
-    const RELEASE: &str = "UPDATE queue_recipient SET held = 0, hold_reason = NULL, asked = $3, parked = NULL, \
+    const HOLD: &str = "UPDATE queue_recipient SET held = 1, hold_reason = $4, wish = 0 \
+                        WHERE mail_id = $1 AND number = $2 AND held = 0 AND (claimed_by IS NULL OR due_at <= $3)";
+    const RELEASE: &str = "UPDATE queue_recipient SET held = 0, hold_reason = NULL, asked = $3, parked = NULL, wish = 0, \
                            due_at = CASE WHEN claimed_by IS NULL OR due_at <= $3 THEN $3 ELSE due_at END \
                            WHERE mail_id = $1 AND number = $2 AND held = 1";
-    const DROP: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2";
-    let [mail, number] = [row.mail.id.to_bytes().into(), row.number.into()];
-    let touched = match deed {
-        Deed::Retry => tx.execute(RETRY, &[mail, number, now.0.into()])?,
-        Deed::Release => tx.execute(RELEASE, &[mail, number, now.0.into()])?,
+    const DROP: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2 \
+                        AND (claimed_by IS NULL OR due_at <= $3)";
+    let key = [row.mail.id.to_bytes().into(), row.number.into(), now.0.into()];
+    let done = match deed {
+        Deed::Retry => tx.execute(RETRY, &key)?,
+        Deed::Release => tx.execute(RELEASE, &key)?,
         Deed::Hold(reason) => {
             let reason = reason.clone().map(|reason| cut(reason, REPLY_OCTETS_MAX));
-            tx.execute(HOLD, &[mail, number, reason.into()])?
+            tx.execute(HOLD, &[&key[..], &[reason.into()]].concat())?
         }
-        Deed::Drop => {
-            let touched = tx.execute(DROP, &[mail, number])?;
-            if touched == 1 {
-                less(tx, row.mail.id, 1)?;
-            }
-            touched
-        }
+        Deed::Drop => tx.execute(DROP, &key)?,
     };
-    Ok(touched == 1)
+    if done == 1 && matches!(deed, Deed::Drop) {
+        less(tx, row.mail.id, 1)?;
+    }
+    Ok(done == 1)
+}
+
+/// Of a row that is in work at `now`: whoever ends the attempt reads what is written here.
+fn wish(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Result<Touch, storage::Error> {
+    const SQL: &str = "UPDATE queue_recipient SET wish = $4, hold_reason = $5 WHERE mail_id = $1 AND number = $2 \
+                       AND claimed_by IS NOT NULL AND due_at > $3 AND (wish <> 0 OR $4 <> 0) AND (held = 0 OR $4 = 2)";
+    let (wish, reason, touch) = match deed {
+        Deed::Hold(reason) => (Some(Wish::Hold), reason.clone(), Touch::Wished),
+        Deed::Drop => (Some(Wish::Drop), None, Touch::Wished),
+        Deed::Retry | Deed::Release => (None, None, Touch::TakenBack),
+    };
+    let reason = reason.map(|reason| cut(reason, REPLY_OCTETS_MAX));
+    let parameters =
+        [row.mail.id.to_bytes().into(), row.number.into(), now.0.into(), rows::wish_number(wish).into(), reason.into()];
+    Ok(if tx.execute(SQL, &parameters)? == 1 { touch } else { Touch::Nothing })
 }
 
 /// For the operator only: counts by scanning.

@@ -4,6 +4,7 @@ use envelope::{Address, BodyType, MailId, Notify, RequireTls, Return, ReversePat
 use storage::{BodyId, Error, Query, Row, Value};
 
 use crate::limits::DUE_BUCKETS;
+use crate::listed::Wish;
 use crate::types::{Lane, Mail};
 
 /// A row does not say what it should.
@@ -131,7 +132,7 @@ pub(crate) fn fixed_columns(fixed: &Fixed) -> [Value; 6] {
 macro_rules! recipient_columns {
     () => {
         "mail_id, number, address, destination, notify, original, seal, fence, attempts, delay_told, held, claimed_by, \
-         due_at, last_reply, lane, parked, hold_reason"
+         due_at, last_reply, lane, parked, hold_reason, wish"
     };
 }
 pub(crate) use recipient_columns;
@@ -144,13 +145,14 @@ pub(crate) struct RecipientRow {
     pub(crate) attempts: u32,
     pub(crate) delay_told: bool,
     pub(crate) held: bool,
-    pub(crate) claimed: bool,
+    pub(crate) claimed_by: Option<String>,
     pub(crate) due: Timestamp,
     pub(crate) last_reply: Option<String>,
     pub(crate) lane: Lane,
     /// The queue it is parked in.
     pub(crate) parked: Option<String>,
     pub(crate) hold_reason: Option<String>,
+    pub(crate) wish: Option<Wish>,
 }
 
 impl RecipientRow {
@@ -173,12 +175,13 @@ impl RecipientRow {
             attempts: u32::try_from(row.int(8)?).unwrap_or(u32::MAX),
             delay_told: row.int(9)? != 0,
             held: row.int(10)? != 0,
-            claimed: row.maybe_text(11)?.is_some(),
+            claimed_by: row.maybe_text(11)?.map(str::to_owned),
             due: Timestamp(row.int(12)?),
             last_reply: row.maybe_text(13)?.map(str::to_owned),
             lane: Lane(row.int(14)?),
             parked: row.maybe_text(15)?.map(str::to_owned),
             hold_reason: row.maybe_text(16)?.map(str::to_owned),
+            wish: wish_from(row.int(17)?),
         })
     }
 }
@@ -189,4 +192,21 @@ fn notify_number(notify: Notify) -> i64 {
 
 fn notify_from(number: i64) -> Notify {
     Notify { success: number & 1 != 0, failure: number & 2 != 0, delay: number & 4 != 0 }
+}
+
+pub(crate) fn wish_number(wish: Option<Wish>) -> i64 {
+    match wish {
+        None => 0,
+        Some(Wish::Hold) => 1,
+        Some(Wish::Drop) => 2,
+    }
+}
+
+/// What is unknown, a newer program has written: held, nothing is lost.
+pub(crate) fn wish_from(number: i64) -> Option<Wish> {
+    match number {
+        0 => None,
+        2 => Some(Wish::Drop),
+        _ => Some(Wish::Hold),
+    }
 }

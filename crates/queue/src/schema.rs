@@ -6,11 +6,14 @@
 //! A row is in one of three places: in the due index (`parked` is null), in a destination's own queue (`parked` names it;
 //! `@patras.test` is where letters for a recipient's domain wait that the operator has suspended), or held (in neither).
 //! `wake_at` of a parked row is when something must be decided about it though nobody tries it.
+//!
+//! `wish` of a claimed row is what the operator wants of it unless it is delivered: 0 nothing, 1 hold, 2 drop. Whoever ends
+//! the claim obeys it in the same statement; so does whoever finds the lease run out.
 
 /// The tables of this area.
 pub const MIGRATIONS: storage::Migrations = storage::Migrations {
     area: "queue",
-    steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO, STEP_PARKED, STEP_REQUIRE_TLS, STEP_SUSPENDED_BY],
+    steps: &[STEP_1, STEP_2, STEP_DELIVERED_TO, STEP_PARKED, STEP_REQUIRE_TLS, STEP_SUSPENDED_BY, STEP_WISH],
 };
 
 const STEP_1: &str = "
@@ -100,3 +103,6 @@ const STEP_REQUIRE_TLS: &str = "ALTER TABLE queue_mail ADD COLUMN require_tls BI
 
 // Who has suspended it, where that is known.
 const STEP_SUSPENDED_BY: &str = "ALTER TABLE queue_site ADD COLUMN suspended_by TEXT";
+
+// What the operator said while it was being sent.
+const STEP_WISH: &str = "ALTER TABLE queue_recipient ADD COLUMN wish BIGINT NOT NULL DEFAULT 0";

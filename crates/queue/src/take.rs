@@ -7,7 +7,9 @@ use std::sync::Arc;
 use envelope::{MailId, Timestamp};
 use storage::{Error, Row, Transaction, Value};
 
+use crate::listed::Wish;
 use crate::rows::{self, RecipientRow, mail_id, recipient_columns};
+use crate::settle::less;
 use crate::types::{Claim, Lane, Mail};
 
 /// A row as it was seen on a reader, as the looks of [`crate::hot`] have it.
@@ -25,6 +27,7 @@ pub(crate) struct Seen {
     pub(crate) asked: Option<Timestamp>,
     pub(crate) accepted_at: Timestamp,
     pub(crate) delay_told: bool,
+    pub(crate) wish: Option<Wish>,
 }
 
 impl Seen {
@@ -44,6 +47,7 @@ impl Seen {
             asked: Some(row.int(8)?).filter(|asked| *asked != 0).map(Timestamp),
             accepted_at: Timestamp(row.int(9)?),
             delay_told: row.int(10)? != 0,
+            wish: rows::wish_from(row.int(11)?),
         })
     }
 
@@ -57,6 +61,8 @@ impl Seen {
 pub(crate) enum Fate {
     /// Leased; `asked` when the operator has asked for an attempt since the destination's rest began.
     Taken { asked: bool, overdue: bool },
+    /// Whoever had it is gone; the operator's wish is obeyed.
+    Obeyed(Wish),
     /// Into this queue, until something must be decided about it.
     Parked { place: String, wake_at: Timestamp },
 }
@@ -83,6 +89,7 @@ pub(crate) fn carry_out(
     for (place, (seen, fate)) in order {
         match fate {
             Fate::Taken { asked, overdue } => claims.extend(taker.take(seen, *asked, *overdue)?.map(|it| (place, it))),
+            Fate::Obeyed(wish) => obey(tx, seen, *wish)?,
             Fate::Parked { place, wake_at } => parked += usize::from(park(tx, seen, place, *wake_at)?),
         }
     }
@@ -92,7 +99,7 @@ pub(crate) fn carry_out(
 
 fn park(tx: &dyn Transaction, seen: &Seen, place: &str, wake_at: Timestamp) -> Result<bool, Error> {
     const DUE: &str = "UPDATE queue_recipient SET parked = $4, wake_at = $5, claimed_by = NULL \
-                       WHERE mail_id = $1 AND number = $2 AND due_at = $3 AND held = 0 AND parked IS NULL";
+                       WHERE mail_id = $1 AND number = $2 AND due_at = $3 AND held = 0 AND parked IS NULL AND wish = 0";
     const PARKED: &str = "UPDATE queue_recipient SET parked = $4, wake_at = $5 \
                           WHERE mail_id = $1 AND number = $2 AND parked = $3 AND held = 0";
     let [mail, number] = seen.key();
@@ -101,6 +108,21 @@ fn park(tx: &dyn Transaction, seen: &Seen, place: &str, wake_at: Timestamp) -> R
         Some(from) => tx.execute(PARKED, &[mail, number, from.as_str().into(), place.into(), wake_at.0.into()])?,
     };
     Ok(touched == 1)
+}
+
+/// A lease ran out, of a row that the operator wanted held or dropped unless it was delivered.
+fn obey(tx: &dyn Transaction, seen: &Seen, wish: Wish) -> Result<(), Error> {
+    const DROP: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2 AND due_at = $3 AND held = 0 \
+                        AND parked IS NULL AND wish = 2";
+    const HOLD: &str = "UPDATE queue_recipient SET held = 1, wish = 0, claimed_by = NULL WHERE mail_id = $1 AND number = $2 \
+                        AND due_at = $3 AND held = 0 AND parked IS NULL AND wish = 1";
+    let [mail, number] = seen.key();
+    let key = [mail, number, seen.due_at.into()];
+    match wish {
+        Wish::Hold => tx.execute(HOLD, &key).map(drop),
+        Wish::Drop if tx.execute(DROP, &key)? == 1 => less(tx, seen.mail, 1),
+        Wish::Drop => Ok(()),
+    }
 }
 
 struct Taker<'a> {
@@ -139,7 +161,8 @@ impl Taker<'_> {
     fn lease_row(&self, seen: &Seen) -> Result<Option<Row>, Error> {
         const DUE: &str = concat!(
             "UPDATE queue_recipient SET due_at = $4, fence = fence + 1, claimed_by = $5 \
-             WHERE mail_id = $1 AND number = $2 AND due_at = $3 AND held = 0 AND parked IS NULL RETURNING ",
+             WHERE mail_id = $1 AND number = $2 AND due_at = $3 AND held = 0 AND parked IS NULL AND wish = 0 \
+             RETURNING ",
             recipient_columns!()
         );
         const PARKED: &str = concat!(

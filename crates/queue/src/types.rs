@@ -129,8 +129,16 @@ pub struct Claim {
 /// How a claim ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Out of the queue: delivered, or failed and the sender told (in the same transaction).
+    /// Out of the queue, whatever the operator has wished: delivered.
     Done,
+    /// Out of the queue: it has failed, and the sender is told in the same transaction, or does not want to hear. Unless the
+    /// operator has wished otherwise while it was being sent.
+    GivenUp {
+        /// Kept with the row where the operator keeps the row.
+        reply: Reply,
+        /// As in [`Verdict::Later`].
+        dialogue: Option<String>,
+    },
     /// Stays; tried again at `due`. `reply` is kept for the operator and the notices.
     Later {
         /// When.
@@ -172,4 +180,15 @@ pub struct Settlement {
     pub fence: i64,
     /// The end.
     pub verdict: Verdict,
+}
+
+/// What has come of a [`Settlement`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It was done as the verdict says. What the operator wanted held is held besides, when it stays.
+    Written,
+    /// The operator's wish was obeyed instead: held and not given up, or dropped.
+    Obeyed,
+    /// Nothing was changed: the row is gone, or somebody has claimed or settled it since.
+    Lost,
 }

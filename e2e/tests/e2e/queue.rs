@@ -267,11 +267,31 @@ fn what_is_being_sent_is_left_alone() {
     let house = House::open();
     let id = house.letter("anna@athens.test", &["pythia@delphi.test"], 100);
     house.queue(&["list"]).succeeded().said("active").said("1 active");
+    house.queue(&["show", &id]).succeeded().said("being sent by ").said("to say how it went, or to ask for longer");
     let retried = house.queue(&["retry", &id]).succeeded().said("1 recipient is being sent just now: left alone");
     assert!(retried.out.is_empty() && !retried.err.contains("nothing"), "{}{}", retried.out, retried.err);
     house.queue(&["drop", &id, "--bounce", "--yes"]).failed().said("left alone").said("nothing was given back");
-    house.queue(&["hold", &id]).succeeded().said("that attempt ends as it ends").said("1 recipient is held");
-    house.queue(&["drop", &id, "--yes"]).succeeded().said("1 recipient is dropped");
+}
+
+#[test]
+fn what_is_said_of_a_letter_being_sent_is_done_when_its_attempt_ends() {
+    let mut house = House::open();
+    let id = house.letter("anna@athens.test", &["pythia@delphi.test"], 100);
+    house.queue(&["release", &id]).failed().said("nothing of that is held");
+    let words = "1 recipient is being sent just now; if it is not delivered, it is held then";
+    house.queue(&["hold", &id, "--why", "asking"]).succeeded().said(words).said(&id);
+    let kept = "if it is not delivered, it is held (asking)";
+    house.queue(&["show", &id]).succeeded().said(kept);
+    house.queue(&["list"]).succeeded().said(kept);
+    assert_eq!(house.rows(&["--held"])[0]["wish"], "hold");
+    let words = "1 recipient is being sent just now, and no longer to be held or dropped after that";
+    house.queue(&["release", &id]).succeeded().said(words);
+    assert!(house.rows(&[])[0]["wish"].is_null());
+    let words = "1 recipient is being sent just now; if it is not delivered, it is dropped then";
+    house.queue(&["drop", &id, "--yes"]).succeeded().said(words);
+    assert_eq!(house.rows(&[])[0]["wish"], "drop");
+    // The attempt ends with its server.
+    assert_eq!(house.server.process.take().unwrap().end(), Some(0));
     assert_eq!(house.count(&[]), 0);
 }
 

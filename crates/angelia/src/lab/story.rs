@@ -171,14 +171,14 @@ async fn show_queue(lab: &Lab, screen: &mut Screen, mail: MailId) -> anyhow::Res
     let mut rows = Vec::new();
     for _ in 0..QUEUE_LOOKS_MAX {
         rows = athens.ground().queue.list(Filter::default(), QUEUE_SHOWN_MAX, net::clock::now()).await?;
-        if !rows.iter().any(|row| row.mail.id == mail && row.claimed) {
+        if !rows.iter().any(|row| row.mail.id == mail && row.is_claimed()) {
             break;
         }
         tokio::time::sleep(QUEUE_LOOK_EVERY).await;
     }
     screen.tell("the queue of athens.test:");
     for row in &rows {
-        let unsaid = if row.claimed { "being tried now" } else { "not tried yet" };
+        let unsaid = if row.is_claimed() { "being tried now" } else { "not tried yet" };
         let reply = row.last_reply.as_deref().unwrap_or(unsaid);
         let (due, id) = (time_of_day(row.due), row.mail.id);
         screen.tell(&format!(

@@ -216,7 +216,7 @@ async fn the_end_waits_only_for_letters_that_have_begun() {
     assert_eq!(peer.letters().len(), 1);
     let rows = world.queued().await;
     assert_eq!(rows.len(), 1);
-    assert!(rows[0].attempts == 0 && !rows[0].claimed && rows[0].address == address("anna@hang.test"), "{rows:?}");
+    assert!(rows[0].attempts == 0 && !rows[0].is_claimed() && rows[0].address == address("anna@hang.test"), "{rows:?}");
 }
 
 /// Letters come in all the time while the settings are read anew, again and again: none waits for the end of a lease, and

@@ -308,6 +308,42 @@ async fn a_row_dropped_under_way_silences_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_held_under_way_is_kept_and_not_told_of() {
+    static REACHED: AtomicBool = AtomicBool::new(false);
+    static HELD: AtomicBool = AtomicBool::new(false);
+    let world = World::new().await;
+    let manner = Manner {
+        recipient: |_, _| {
+            REACHED.store(true, Ordering::SeqCst);
+            wait_for(&HELD);
+            "550 5.7.1 no"
+        },
+        ..Manner::default()
+    };
+    let _peer = Peer::start(world.at(1), manner).await;
+    world.send(&["kostas@patras.test", "maria@patras.test"]).await;
+    world.until("the first RCPT", async || REACHED.load(Ordering::SeqCst)).await;
+    let maria = Filter { recipient: Some("maria@patras.test".into()), ..Filter::default() };
+    let held = world.context.queue.hold(maria.clone(), Some("asking"), clock::now()).await.unwrap();
+    assert!(held.len() == 1 && held[0].is_active(clock::now()));
+    HELD.store(true, Ordering::SeqCst);
+    world.until("the end", async || world.queued().await.len() == 1 && world.queued().await[0].held).await;
+    let row = world.queued().await.remove(0);
+    assert_eq!(row.next, queue::Next::Held { reason: Some("asking".into()) });
+    assert_eq!(
+        (row.address.to_string().as_str(), row.last_reply.as_deref()),
+        ("maria@patras.test", Some("550 5.7.1 no"))
+    );
+    let notices = world.letters().await;
+    assert_eq!(notices.len(), 1);
+    assert!(notices[0].contains("rfc822; kostas@patras.test") && !notices[0].contains("maria"), "{}", notices[0]);
+    // Let go, it fails as it would have.
+    world.context.queue.release(maria, clock::now()).await.unwrap();
+    world.until_empty().await;
+    assert_eq!(world.letters().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_operator_gives_letters_back() {
     let world = World::new().await;
     let silent = Notify { success: false, failure: false, delay: false };
@@ -321,7 +357,7 @@ async fn the_operator_gives_letters_back() {
     let held = async || {
         world.context.queue.hold(Filter::default(), None, clock::now()).await.unwrap();
         let rows = world.queued().await;
-        let waits = |row: &queue::Listed| matches!(row.next, queue::Next::Held { .. }) && !row.claimed;
+        let waits = |row: &queue::Listed| matches!(row.next, queue::Next::Held { .. }) && !row.is_claimed();
         rows.len() == 4 && rows.iter().all(waits)
     };
     world.until("nobody at them", held).await;
@@ -376,7 +412,7 @@ async fn what_is_held_while_notices_are_gathered_is_kept() {
     let maria = Filter { recipient: Some("maria@none.test".into()), ..Filter::default() };
     let held = world.context.queue.hold(maria, None, clock::now()).await.unwrap();
     assert!(held.len() == 1 && held[0].is_active(clock::now()), "it waits in the gathering");
-    let settled = async || world.queued().await.iter().any(|row| row.held && !row.claimed);
+    let settled = async || world.queued().await.iter().any(|row| row.held && !row.is_claimed());
     world.until("it to go back", settled).await;
     TAKEN.store(true, Ordering::SeqCst);
     world.until("the other one", async || world.queued().await.len() == 1).await;
@@ -404,7 +440,7 @@ async fn what_is_being_sent_is_not_given_back_though_it_is_held() {
     world.until("the body", async || peer.seen.lock().unwrap().commands.iter().any(|c| c.starts_with("DATA"))).await;
     world.context.queue.hold(Filter::default(), None, clock::now()).await.unwrap();
     let rows = world.queued().await;
-    assert!(matches!(rows[0].next, queue::Next::Held { .. }) && rows[0].is_active(clock::now()));
+    assert!(rows[0].wish == Some(queue::Wish::Hold) && rows[0].is_active(clock::now()));
     let reply = GivenBack::reply("given back: not wanted");
     assert_eq!(bounce::give_back(&world.context, &rows, &reply).await.unwrap(), GivenBack::NotNow);
     assert_eq!(world.queued().await.len(), 1);

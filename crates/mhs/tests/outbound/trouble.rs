@@ -195,7 +195,7 @@ async fn an_operator_holds_and_releases() {
     world.until("an attempt", async || !world.attempts().is_empty()).await;
     let queue = &world.context.queue;
     let filter = Filter { mail: Some(mail), ..Filter::default() };
-    world.until("the row back", async || !world.queued().await[0].claimed).await;
+    world.until("the row back", async || !world.queued().await[0].is_claimed()).await;
     queue.hold(filter.clone(), None, net::clock::now()).await.unwrap();
     let peer = Peer::start(world.at(1), Manner::default()).await;
     assert_eq!(world.queued().await.len(), 1);
@@ -213,7 +213,7 @@ async fn the_operator_is_obeyed_though_a_host_was_down() {
     world.until("a refused attempt", async || world.queued().await[0].attempts == 1).await;
     // A new letter is not tried now, and nobody pretends that it was.
     world.send(&["maria@patras.test"]).await;
-    world.until("it waits", async || world.queued().await.iter().all(|row| !row.claimed)).await;
+    world.until("it waits", async || world.queued().await.iter().all(|row| !row.is_claimed())).await;
     let mut attempts: Vec<u32> = world.queued().await.iter().map(|row| row.attempts).collect();
     attempts.sort_unstable();
     assert_eq!(attempts, [0, 1]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use envelope::{MailId, Reply};
-use queue::{Filter, HoldOn, HoldRule, Next, Queue, Scope, Suspension, Verdict};
+use queue::{Filter, HoldOn, HoldRule, Next, Queue, Scope, Settled, Suspension, Verdict};
 
 use crate::desk::TestDesk;
 use crate::house::{House, LEASE, NOW, at, end, who};
@@ -24,7 +24,7 @@ pub async fn what_the_desk_has_room_for_is_handed_over(house: House) {
     assert!(house.queue.claim_due(NOW, 10).await.unwrap().claims.is_empty());
     assert_eq!(house.queue.list(Filter::default(), 9, NOW).await.unwrap()[0].mail, *claims[0].mail);
     let ends = claims.iter().map(|claim| end(claim, Verdict::Done)).collect();
-    assert_eq!(house.queue.settle(ends).await.unwrap(), [true; 3]);
+    assert_eq!(house.queue.settle(ends).await.unwrap(), [Settled::Written; 3]);
     assert_eq!(house.bodies().await, 0);
 }
 
@@ -153,6 +153,16 @@ pub async fn a_rule_holds_what_it_matches(house: House) {
         (HoldOn::Sender(String::new()), "", "a@x.test", true),
         (HoldOn::SenderDomain("athens.test".into()), "anna@athens.test", "a@x.test", true),
         (HoldOn::SenderDomain("athens.test".into()), "", "a@x.test", false),
+        // Forwarded: who is behind the address that stands for him, and that address.
+        (HoldOn::Sender("joe@patras.test".into()), "SRS0=AAAAAA=AA=patras.test=joe@athens.test", "a@x.test", true),
+        (
+            HoldOn::SenderDomain("patras.test".into()),
+            "srs1=AAAAAA=b.test==AA=AA=patras.test=joe@c.test",
+            "a@x.test",
+            true,
+        ),
+        (HoldOn::SenderDomain("athens.test".into()), "SRS0=AAAAAA=AA=patras.test=joe@athens.test", "a@x.test", true),
+        (HoldOn::Sender("jo@patras.test".into()), "SRS0=AAAAAA=AA=patras.test=joe@athens.test", "a@x.test", false),
         (HoldOn::Domain("X.test".into()), "anna@athens.test", "a@x.test", true),
         (HoldOn::Domain("x.test".into()), "anna@athens.test", "a@y.test", false),
         (HoldOn::Destination("smtp:hub.test:25".into()), "anna@athens.test", "a@by-hub.test", true),

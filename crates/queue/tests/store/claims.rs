@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use envelope::{MailId, Reply, RequireTls, Timestamp};
 use queue::limits::{DUE_AHEAD_MAX, DUE_BUCKETS};
-use queue::{Filter, Queue, Verdict};
+use queue::{Filter, Queue, Settled, Verdict};
 
 use crate::desk::TestDesk;
 use crate::house::{House, NOW, at, end, recipient, who};
@@ -55,10 +55,10 @@ pub async fn the_last_recipient_takes_the_body_along(house: House) {
     house.accept(&["a@x.test", "b@x.test", "c@x.test"]).await;
     let claims = house.claim(NOW, 10).await;
     let done: Vec<_> = claims.iter().map(|claim| end(claim, Verdict::Done)).collect();
-    assert_eq!(house.queue.settle(done[..1].to_vec()).await.unwrap(), [true]);
+    assert_eq!(house.queue.settle(done[..1].to_vec()).await.unwrap(), [Settled::Written]);
     assert_eq!(house.bodies().await, 1);
     // Both at once, and one that is done already.
-    assert_eq!(house.queue.settle(done.clone()).await.unwrap(), [false, true, true]);
+    assert_eq!(house.queue.settle(done.clone()).await.unwrap(), [Settled::Lost, Settled::Written, Settled::Written]);
     assert_eq!(house.bodies().await, 0);
     assert_eq!(house.queue.counts().await.unwrap().waiting, 0);
     let left = house.store.read(|q| q.query("SELECT mail_id FROM queue_mail", &[])).await.unwrap();
@@ -81,12 +81,12 @@ pub async fn the_fence_decides(house: House) {
     let slow = house.claim(NOW, 1).await.remove(0);
     let quick = house.claim(at(700), 1).await.remove(0);
     // The one who lost the lease says "later", then "done": neither counts.
-    assert_eq!(house.queue.settle(vec![end(&slow, later(at(9000)))]).await.unwrap(), [false]);
-    assert_eq!(house.queue.settle(vec![end(&slow, Verdict::Done)]).await.unwrap(), [false]);
+    assert_eq!(house.queue.settle(vec![end(&slow, later(at(9000)))]).await.unwrap(), [Settled::Lost]);
+    assert_eq!(house.queue.settle(vec![end(&slow, Verdict::Done)]).await.unwrap(), [Settled::Lost]);
     assert_eq!(house.queue.renew(vec![(slow.mail.id, slow.number, slow.fence)], at(9000)).await.unwrap().len(), 1);
     let listed = house.queue.show(slow.mail.id, NOW).await.unwrap();
-    assert_eq!((listed[0].attempts, listed[0].claimed, listed[0].due), (0, true, at(1300)));
-    assert_eq!(house.queue.settle(vec![end(&quick, Verdict::Done)]).await.unwrap(), [true]);
+    assert_eq!((listed[0].attempts, listed[0].is_claimed(), listed[0].due), (0, true, at(1300)));
+    assert_eq!(house.queue.settle(vec![end(&quick, Verdict::Done)]).await.unwrap(), [Settled::Written]);
     assert!(house.queue.show(slow.mail.id, NOW).await.is_err());
 }
 
@@ -96,12 +96,16 @@ pub async fn a_settled_row_stays_settled(house: House) {
     for verdict in [later(at(300)), park, reroute] {
         let mail = house.accept(&["a@x.test"]).await;
         let claim = house.claim(NOW, 1).await.remove(0);
-        assert_eq!(house.queue.settle(vec![end(&claim, verdict.clone())]).await.unwrap(), [true]);
+        assert_eq!(house.queue.settle(vec![end(&claim, verdict.clone())]).await.unwrap(), [Settled::Written]);
         let settled = house.queue.show(mail, NOW).await.unwrap();
         // A renewal that was under way, and the same verdict once more because its outcome was unknown.
         let lost = house.queue.renew(vec![(mail, claim.number, claim.fence)], at(900)).await.unwrap();
         assert_eq!(lost, [(mail, claim.number)], "{verdict:?}");
-        assert_eq!(house.queue.settle(vec![end(&claim, verdict.clone())]).await.unwrap(), [false], "{verdict:?}");
+        assert_eq!(
+            house.queue.settle(vec![end(&claim, verdict.clone())]).await.unwrap(),
+            [Settled::Lost],
+            "{verdict:?}"
+        );
         assert_eq!(house.queue.show(mail, NOW).await.unwrap(), settled, "{verdict:?}");
         house.queue.drop_rows(Filter::default(), NOW).await.unwrap();
     }
@@ -138,10 +142,13 @@ pub async fn later_means_later(house: House) {
         counts: true,
         dialogue: None,
     };
-    assert_eq!(house.queue.settle(vec![end(&claim, verdict)]).await.unwrap(), [true]);
+    assert_eq!(house.queue.settle(vec![end(&claim, verdict)]).await.unwrap(), [Settled::Written]);
     assert!(house.claim(at(299), 1).await.is_empty());
     let listed = house.queue.show(mail, NOW).await.unwrap();
-    assert_eq!((listed[0].claimed, listed[0].attempts, listed[0].last_reply.as_deref()), (false, 1, Some("421 busy")));
+    assert_eq!(
+        (listed[0].is_claimed(), listed[0].attempts, listed[0].last_reply.as_deref()),
+        (false, 1, Some("421 busy"))
+    );
     let claim = house.claim(at(300), 1).await.remove(0);
     assert_eq!((claim.attempts, claim.delay_told), (1, true));
     // Given back at a shutdown: it does not count, and what was told stays told.
@@ -174,7 +181,7 @@ pub async fn nodes_side_by_side_share_the_work(house: House) {
                     }
                     let ends = claims.iter().map(|claim| end(claim, Verdict::Done)).collect();
                     let settled = queue.settle(ends).await.unwrap();
-                    assert!(settled.iter().all(|ours| *ours));
+                    assert!(settled.iter().all(|settled| *settled == Settled::Written));
                     mine += settled.len();
                 }
             })

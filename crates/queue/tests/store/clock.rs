@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use envelope::{Reply, Timestamp};
-use queue::{Backoff, Filter, Queue, Verdict};
+use queue::{Backoff, Filter, Queue, Settled, Verdict};
 
 use crate::desk::TestDesk;
 use crate::house::{House, LEASE, NOW, at, end, who};
@@ -98,7 +98,7 @@ pub async fn set_forward_and_back_again(house: House) {
     let lost = house.queue.renew(vec![(claim.mail.id, claim.number, claim.fence)], now.plus(LEASE)).await.unwrap();
     assert!(lost.is_empty());
     assert!(house.queue.claim_parked("x.test", None, 9, now).await.unwrap().claims.is_empty());
-    assert_eq!(house.queue.settle(vec![end(&claim, Verdict::Done)]).await.unwrap(), [true]);
+    assert_eq!(house.queue.settle(vec![end(&claim, Verdict::Done)]).await.unwrap(), [Settled::Written]);
     assert!(house.queue.list(Filter::default(), 9, now).await.unwrap().is_empty());
 }
 

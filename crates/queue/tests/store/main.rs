@@ -12,6 +12,7 @@ mod parked;
 #[path = "../../../storage/tests/postgres/mod.rs"]
 mod postgres;
 mod upgrade;
+mod wishes;
 
 use house::House;
 
@@ -89,6 +90,7 @@ checks! {
     claims::a_damaged_row_is_put_aside,
     claims::a_bell_wakes,
     operator::list_and_show,
+    operator::who_is_behind_a_forwarded_letter,
     operator::hold_and_release,
     operator::retry_leaves_work_alone,
     operator::what_was_asked_for_says_so_until_it_is_settled,
@@ -101,4 +103,12 @@ checks! {
     operator::by_age,
     operator::what_a_letter_would_find,
     operator::the_rule_that_would_hold,
+    wishes::what_is_wished_stands_in_the_row,
+    wishes::what_fails_is_held_as_was_wished,
+    wishes::what_fails_is_dropped_as_was_wished,
+    wishes::what_is_delivered_is_delivered,
+    wishes::a_wish_is_taken_back,
+    wishes::a_wish_outlives_the_one_who_was_sending,
+    wishes::when_the_lease_is_over_there_is_nobody_to_wait_for,
+    wishes::a_notice_knows_that_its_row_is_kept,
 }

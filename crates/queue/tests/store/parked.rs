@@ -1,7 +1,7 @@
 //! Destinations' own queues.
 
 use envelope::{MailId, Reply, Timestamp};
-use queue::{Backoff, Claim, Filter, Lane, Next, Queue, Scope, Verdict};
+use queue::{Backoff, Claim, Filter, Lane, Next, Queue, Scope, Settled, Verdict};
 
 use crate::desk::TestDesk;
 use crate::house::{House, NOW, at, end, sender, who};
@@ -142,7 +142,10 @@ pub async fn a_decision_is_due_though_nobody_tries(house: House) {
         let wake_at = patience.wake(claim.mail.accepted_at, true, late);
         end(claim, Verdict::Park { wake_at, delay_told: true })
     };
-    assert_eq!(house.queue.settle(claims.iter().map(back).collect()).await.unwrap(), [true, true]);
+    assert_eq!(
+        house.queue.settle(claims.iter().map(back).collect()).await.unwrap(),
+        [Settled::Written, Settled::Written]
+    );
     assert!(house.queue.claim_overdue(late, 10).await.unwrap().claims.is_empty());
     assert!(house.queue.claim_due(late, 10).await.unwrap().claims.is_empty());
     let claims = house.queue.claim_overdue(end_of_life, 1).await.unwrap();
@@ -215,14 +218,14 @@ pub async fn a_row_goes_another_way(house: House) {
     house.accept(&["a@x.test"]).await;
     let claim = desk.handed_over().remove(0);
     let reroute = Verdict::Reroute { destination: "smtp:hub.test:25".into(), due: at(5) };
-    assert_eq!(house.queue.settle(vec![end(&claim, reroute.clone())]).await.unwrap(), [true]);
-    assert_eq!(house.queue.settle(vec![end(&claim, reroute)]).await.unwrap(), [false], "it is settled");
+    assert_eq!(house.queue.settle(vec![end(&claim, reroute.clone())]).await.unwrap(), [Settled::Written]);
+    assert_eq!(house.queue.settle(vec![end(&claim, reroute)]).await.unwrap(), [Settled::Lost], "it is settled");
     let moved = house.queue.claim_due(at(5), 10).await.unwrap().claims.remove(0);
     assert_eq!((moved.destination.as_str(), moved.fence, moved.attempts), ("smtp:hub.test:25", 3, 0));
     assert_eq!(moved.address, claim.address);
     // The fence decides here too.
     let back = Verdict::Reroute { destination: "x.test".into(), due: at(6) };
-    assert_eq!(house.queue.settle(vec![end(&claim, back)]).await.unwrap(), [false]);
+    assert_eq!(house.queue.settle(vec![end(&claim, back)]).await.unwrap(), [Settled::Lost]);
 }
 
 pub async fn a_dialogue_is_kept(house: House) {

@@ -8,7 +8,7 @@ use anyhow::bail;
 use envelope::Reply;
 use mhs::bounce::{GivenBack, give_back};
 use net::Shutdown;
-use queue::{Deed, Filter, Listed, Next, Order, Place, Suspension};
+use queue::{Deed, Filter, Listed, Next, Order, Place, Suspension, Touch};
 
 use super::which::Bulk;
 use super::{Diary, suspension, wall_clock};
@@ -25,6 +25,7 @@ const SUSPENSIONS_NAMED: usize = 5;
 pub(super) async fn retry(bulk: Bulk, config: Option<&Path>) -> anyhow::Result<()> {
     let tally = act("retry", Deed::Retry, bulk, config).await?;
     tally.left_alone();
+    tally.taken_back();
     if tally.suspended > 0 {
         crate::shown::tell!("{} suspended, to be tried when that ends:", recipients(tally.suspended));
         for suspension in tally.suspensions.values().take(SUSPENSIONS_NAMED) {
@@ -34,8 +35,8 @@ pub(super) async fn retry(bulk: Bulk, config: Option<&Path>) -> anyhow::Result<(
     if tally.held > 0 {
         crate::shown::tell!("{} held: not tried before `angelia queue release`", recipients(tally.held));
     }
-    let tried = tally.touched - tally.suspended;
-    if tried == 0 && tally.active == 0 {
+    let tried = tally.done - tally.suspended;
+    if tried == 0 && tally.active + tally.taken_back == 0 {
         bail!("nothing else is meant by that, so nothing is tried now");
     }
     if tried > 0 {
@@ -47,23 +48,22 @@ pub(super) async fn retry(bulk: Bulk, config: Option<&Path>) -> anyhow::Result<(
 /// `queue hold`.
 pub(super) async fn hold(bulk: Bulk, why: Option<String>, config: Option<&Path>) -> anyhow::Result<()> {
     let tally = act("hold", Deed::Hold(why), bulk, config).await?;
-    if tally.touched == 0 {
+    if tally.done + tally.wished == 0 {
         bail!("{} held already", recipients(tally.held));
     }
-    if tally.active_touched > 0 {
-        crate::shown::tell!("{} being sent just now: that attempt ends as it ends", recipients(tally.active_touched));
-    }
-    crate::shown::tell!("{} held", recipients(tally.touched));
+    tally.wished("held");
+    tally.tell_done("held");
     Ok(())
 }
 
 /// `queue release`.
 pub(super) async fn release(bulk: Bulk, config: Option<&Path>) -> anyhow::Result<()> {
     let tally = act("release", Deed::Release, bulk, config).await?;
-    if tally.touched == 0 {
+    if tally.done + tally.taken_back == 0 {
         bail!("nothing of that is held (see `angelia queue list --held`)");
     }
-    crate::shown::tell!("{} released, to be tried now", recipients(tally.touched));
+    tally.taken_back();
+    tally.tell_done("released, to be tried now");
     Ok(())
 }
 
@@ -71,10 +71,8 @@ pub(super) async fn release(bulk: Bulk, config: Option<&Path>) -> anyhow::Result
 pub(super) async fn drop(bulk: Bulk, yes: bool, config: Option<&Path>) -> anyhow::Result<()> {
     confirm(&bulk, "Drop", "without a word to the sender", yes, config).await?;
     let tally = act("drop", Deed::Drop, bulk, config).await?;
-    if tally.active_touched > 0 {
-        crate::shown::tell!("{} being sent just now: the other side may have it", recipients(tally.active_touched));
-    }
-    crate::shown::tell!("{} dropped", recipients(tally.touched));
+    tally.wished("dropped");
+    tally.tell_done("dropped");
     Ok(())
 }
 
@@ -98,10 +96,10 @@ pub(super) async fn bounce(bulk: Bulk, why: Option<&str>, yes: bool, config: Opt
             "(`angelia queue hold` keeps what that attempt does not deliver; then it can be given back)"
         );
     }
-    if tally.touched == 0 {
+    if tally.done == 0 {
         bail!("nothing was given back");
     }
-    crate::shown::tell!("{} given back", recipients(tally.touched));
+    crate::shown::tell!("{} given back", recipients(tally.done));
     if tally.to_postmaster > 0 {
         crate::shown::tell!(
             "{} told to the postmaster, since there is no such sender here",
@@ -129,20 +127,18 @@ async fn give_all_back(
     while let Some(from) = after {
         let (rows, next) = context.queue.page(filter.clone(), now, from).await?;
         for letter in rows.chunk_by(|one, other| one.mail.id == other.mail.id) {
-            // A hold ends no attempt: what is held may be under way all the same.
             let (active, idle): (Vec<Listed>, Vec<Listed>) = letter.iter().cloned().partition(|row| row.is_active(now));
             let became = give_back(context, &idle, reply).await?;
-            let given = became != GivenBack::NotNow;
+            let touch = if became == GivenBack::NotNow { Touch::Nothing } else { Touch::Done };
             match became {
                 GivenBack::ToPostmaster => tally.to_postmaster += idle.len() as u64,
                 GivenBack::Untold => tally.untold += idle.len() as u64,
                 GivenBack::ToSender | GivenBack::NotNow => {}
             }
-            idle.iter().for_each(|row| tally.count(row, given, diary));
-            active.iter().for_each(|row| tally.count(row, false, diary));
-            tally.active += active.iter().filter(|row| matches!(row.next, Next::Held { .. })).count() as u64;
+            idle.iter().for_each(|row| tally.count(row, touch, diary));
+            active.iter().for_each(|row| tally.count(row, Touch::Nothing, diary));
             // Claimed since it was looked at.
-            tally.active += if given { 0 } else { idle.len() as u64 };
+            tally.active += if touch == Touch::Done { 0 } else { idle.len() as u64 };
         }
         after = next;
     }
@@ -175,7 +171,7 @@ async fn act(action: &'static str, deed: Deed, bulk: Bulk, config: Option<&Path>
     let ground: Ground = crate::cli::ground(config).await?;
     let diary = Diary::open(&ground, config)?;
     let mut tally = Tally::new(action, bulk.verbose);
-    let done = ground.queue.act(deed, filter, now, |row, touched| tally.count(&row, touched, &diary)).await;
+    let done = ground.queue.act(deed, filter, now, |row, touch| tally.count(&row, touch, &diary)).await;
     diary.close().await;
     done?;
     tally.end()?;
@@ -187,15 +183,19 @@ async fn act(action: &'static str, deed: Deed, bulk: Bulk, config: Option<&Path>
 struct Tally {
     action: &'static str,
     verbose: bool,
-    /// Something was done to them.
-    touched: u64,
-    /// Of these: in work.
-    active_touched: u64,
+    /// It was done.
+    done: u64,
     /// Of these: behind a suspension.
     suspended: u64,
     /// Of these: given back to the postmaster, and to nobody.
     to_postmaster: u64,
     untold: u64,
+    /// In work: it is done when they were not delivered.
+    wished: u64,
+    /// In work, and no longer to be held or dropped.
+    taken_back: u64,
+    /// Of these three: those that have been named, or counted as not named.
+    told: u64,
     /// Left alone: in work.
     active: u64,
     /// Left alone: held.
@@ -211,15 +211,14 @@ impl Tally {
         Self { action, verbose, ..Self::default() }
     }
 
-    fn count(&mut self, row: &Listed, touched: bool, diary: &Diary) {
+    fn count(&mut self, row: &Listed, touch: Touch, diary: &Diary) {
         self.meant += 1;
-        match &row.next {
-            Next::Active { .. } if touched => self.active_touched += 1,
-            Next::Active { .. } => self.active += 1,
-            Next::Held { .. } if !touched => self.held += 1,
-            // Dropped, while an attempt was under way that had begun before the hold.
-            Next::Held { .. } if row.is_active(wall_clock()) => self.active_touched += 1,
-            Next::Suspended(suspension) if touched => {
+        match (&row.next, touch) {
+            (_, Touch::Wished) => self.wished += 1,
+            (_, Touch::TakenBack) => self.taken_back += 1,
+            (Next::Active { .. }, Touch::Nothing) => self.active += 1,
+            (Next::Held { .. }, Touch::Nothing) => self.held += 1,
+            (Next::Suspended(suspension), Touch::Done) => {
                 self.suspended += 1;
                 if self.suspensions.len() < SUSPENSIONS_NAMED {
                     self.suspensions.entry(suspend_key(suspension)).or_insert_with(|| suspension.clone());
@@ -227,14 +226,19 @@ impl Tally {
             }
             _ => {}
         }
-        if touched {
-            self.touched += 1;
-            diary.note(self.action, Some((row.mail.id, &row.address)));
-            if self.verbose || self.touched <= NAMED {
-                let line = format!("{} {}\n", row.mail.id, output::clean(&row.address.to_string()));
-                if let Err(error) = output::print(&line) {
-                    self.failure = Some(error);
-                }
+        let action = match touch {
+            Touch::Nothing => return,
+            Touch::Done => self.action.to_owned(),
+            Touch::Wished => format!("{} if not delivered", self.action),
+            Touch::TakenBack => format!("{} (no hold, no drop)", self.action),
+        };
+        self.done += u64::from(touch == Touch::Done);
+        self.told += 1;
+        diary.note(&action, Some((row.mail.id, &row.address)));
+        if self.verbose || self.told <= NAMED {
+            let line = format!("{} {}\n", row.mail.id, output::clean(&row.address.to_string()));
+            if let Err(error) = output::print(&line) {
+                self.failure = Some(error);
             }
         }
     }
@@ -247,8 +251,8 @@ impl Tally {
         if self.meant == 0 {
             return nothing();
         }
-        if self.touched > NAMED && !self.verbose {
-            crate::shown::tell!("… and {} more (--verbose names them all)", self.touched - NAMED);
+        if self.told > NAMED && !self.verbose {
+            crate::shown::tell!("… and {} more (--verbose names them all)", self.told - NAMED);
         }
         Ok(())
     }
@@ -256,6 +260,30 @@ impl Tally {
     fn left_alone(&self) {
         if self.active > 0 {
             crate::shown::tell!("{} being sent just now: left alone", recipients(self.active));
+        }
+    }
+
+    /// `held` or `dropped`.
+    fn wished(&self, what: &str) {
+        match self.wished {
+            0 => {}
+            1 => crate::shown::tell!("1 recipient is being sent just now; if it is not delivered, it is {what} then"),
+            some => {
+                crate::shown::tell!("{} being sent just now; what is not delivered is {what} then", recipients(some));
+            }
+        }
+    }
+
+    fn taken_back(&self) {
+        if self.taken_back > 0 {
+            let are = recipients(self.taken_back);
+            crate::shown::tell!("{are} being sent just now, and no longer to be held or dropped after that");
+        }
+    }
+
+    fn tell_done(&self, what: &str) {
+        if self.done > 0 {
+            crate::shown::tell!("{} {what}", recipients(self.done));
         }
     }
 }

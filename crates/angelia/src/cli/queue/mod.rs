@@ -61,11 +61,12 @@ enum Command {
     /// Try again now
     #[command(after_help = "Examples:\n  angelia queue retry --domain patras.test\n  angelia queue retry --all\n\n\
                             It breaks the rest of a destination. What is held or suspended stays so, and what is being \
-                            sent just now is left alone.")]
+                            sent just now is left alone; but it is no longer to be held or dropped after that.")]
     Retry(Bulk),
     /// Do not try until released
     #[command(
-        after_help = "Examples:\n  angelia queue hold --domain patras.test\n  angelia queue hold --sender @athens.test --why 'asking the owner'"
+        after_help = "Examples:\n  angelia queue hold --domain patras.test\n  angelia queue hold --sender @athens.test --why 'asking the owner'\n\n\
+                            What is being sent just now is held if it is not delivered; `queue show` says so."
     )]
     Hold {
         #[command(flatten)]
@@ -75,13 +76,15 @@ enum Command {
         why: Option<String>,
     },
     /// Try again what was held
-    #[command(after_help = "Example:\n  angelia queue release --domain patras.test")]
+    #[command(after_help = "Example:\n  angelia queue release --domain patras.test\n\n\
+                            What is being sent just now is no longer to be held or dropped after that.")]
     Release(Bulk),
     /// Take letters out of the queue, without a word to their senders or with one
     #[command(
         after_help = "Examples:\n  angelia queue drop 4kz3h8v0c2q9m7w1x5t6r8y0ab --yes\n  angelia queue drop --sender '' --older 1d\n  \
                             angelia queue drop --domain closed.test --bounce --why 'that company was closed'\n\n\
-                            It asks first; where nobody can be asked (cron, a pipe) it wants --yes."
+                            It asks first; where nobody can be asked (cron, a pipe) it wants --yes. What is being sent just now is \
+                            dropped if it is not delivered; with --bounce it is left alone."
     )]
     Drop {
         #[command(flatten)]

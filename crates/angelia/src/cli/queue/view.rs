@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use envelope::Timestamp;
-use queue::{Listed, Next, Totals};
+use queue::{Listed, Next, Totals, Wish};
 use serde::Serialize;
 use storage::Body;
 
@@ -32,6 +32,9 @@ const COLUMNS: [Column; 9] = [
 pub(super) struct Row {
     id: String,
     sender: String,
+    /// Who is behind the sender of a letter that was forwarded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded_for: Option<String>,
     recipient: String,
     domain: String,
     via: String,
@@ -39,6 +42,12 @@ pub(super) struct Row {
     accepted: String,
     attempts: u32,
     state: &'static str,
+    /// Who has it in hand, or had it when his lease ran out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed_by: Option<String>,
+    /// What the operator wants of it unless it is delivered just now: hold or drop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wish: Option<&'static str>,
     next: String,
     due: String,
     expires: Option<String>,
@@ -62,13 +71,15 @@ pub(super) struct Row {
 impl Row {
     /// `expires` says when a letter that was accepted then goes back.
     pub(super) fn of(one: &Listed, now: Timestamp, expires: impl Fn(Timestamp) -> Timestamp) -> Self {
-        let (state, next) = next(&one.next, now);
+        let (state, next) = next(one, now);
+        let behind = one.mail.reverse_path.address().and_then(directory::srs::behind);
         // What the operator keeps back is kept until he lets it go.
         let is_kept = matches!(one.next, Next::Held { .. } | Next::Suspended(_));
         let expires = (!is_kept).then(|| expires(one.mail.accepted_at));
         Self {
             id: one.mail.id.to_string(),
             sender: format!("<{}>", one.mail.reverse_path),
+            forwarded_for: behind.map(|behind| format!("<{behind}>")),
             recipient: one.address.to_string(),
             domain: one.address.host().to_string(),
             via: one.destination.clone(),
@@ -76,6 +87,8 @@ impl Row {
             accepted: date_time(one.mail.accepted_at),
             attempts: one.attempts,
             state,
+            claimed_by: one.claimed_by.clone(),
+            wish: one.wish.map(|wish| if wish == Wish::Hold { "hold" } else { "drop" }),
             next,
             due: date_time(one.due),
             expires: expires.map(date_time),
@@ -91,11 +104,18 @@ impl Row {
 }
 
 /// The state in a word, and what happens next in a sentence.
-fn next(next: &Next, now: Timestamp) -> (&'static str, String) {
-    match next {
+fn next(one: &Listed, now: Timestamp) -> (&'static str, String) {
+    let by = one.claimed_by.as_deref().unwrap_or_default();
+    let (state, text) = match &one.next {
         Next::Held { reason: None } => ("held", "nothing until `angelia queue release`".to_owned()),
         Next::Held { reason: Some(reason) } => ("held", format!("nothing until `angelia queue release`: {reason}")),
-        Next::Active { .. } => ("active", "it is being tried now".to_owned()),
+        Next::Active { until } => {
+            let (left, at) = (span(now, *until), date_time(*until));
+            let text =
+                format!("being sent by {by}; it has {left} (until {at}) to say how it went, or to ask for longer");
+            let then = wish(one).map(|what| format!("; if it is not delivered, it is {what} then"));
+            return ("active", text + &then.unwrap_or_default());
+        }
         Next::Suspended(one) => ("suspended", format!("nothing: {}", suspend::words(one, now))),
         Next::Resting { until, failures } => {
             let text = format!(
@@ -106,8 +126,27 @@ fn next(next: &Next, now: Timestamp) -> (&'static str, String) {
             ("resting", text)
         }
         Next::Turn => ("waiting", "its turn in the queue of its destination".to_owned()),
+        // Whoever had it is gone.
+        Next::Due { at } if one.is_claimed() => ("waiting", format!("tried again {}", when(*at, now))),
         Next::Due { at } => ("waiting", format!("tried {}", when(*at, now))),
+    };
+    if !one.is_claimed() || one.held {
+        return (state, text);
     }
+    let text = wish(one).map_or(text, |what| format!("it is {what} now"));
+    (state, format!("was being sent by {by}, which did not say how it went; {text}"))
+}
+
+/// What the operator has said while it was being sent: `held (asking the owner)`, `dropped`.
+fn wish(one: &Listed) -> Option<String> {
+    let what = match one.wish? {
+        Wish::Hold => "held",
+        Wish::Drop => "dropped",
+    };
+    Some(match &one.hold_reason {
+        Some(why) => format!("{what} ({why})"),
+        None => what.to_owned(),
+    })
 }
 
 /// When it goes back; or why it has not, though its time is over: it is not given up untried.
@@ -139,7 +178,10 @@ fn reason(one: &Listed) -> Option<String> {
     match &one.next {
         Next::Held { reason: Some(reason) } => Some(reason.clone()),
         Next::Suspended(suspension) if !suspension.reason.is_empty() => Some(suspension.reason.clone()),
-        _ => one.last_reply.clone(),
+        _ => match wish(one) {
+            Some(what) => Some(format!("if it is not delivered, it is {what}")),
+            None => one.last_reply.clone(),
+        },
     }
 }
 
@@ -203,7 +245,8 @@ pub(super) fn show(json: &Json, rows: &[Row]) -> anyhow::Result<()> {
     let mut out = String::new();
     for (index, row) in rows.iter().enumerate() {
         if index == 0 {
-            out.push_str(&format!("letter {}\n  from      {}\n", row.id, clean(&row.sender)));
+            let behind = row.forwarded_for.as_ref().map(|behind| format!(" for {behind}")).unwrap_or_default();
+            out.push_str(&format!("letter {}\n  from      {}\n", row.id, clean(&(row.sender.clone() + &behind))));
             out.push_str(&format!("  accepted  {}, {} ago\n  octets    {}\n", row.accepted, row.age, row.octets));
         }
         let (to, next) = (clean(&row.recipient), clean(&row.next));
@@ -260,6 +303,41 @@ mod tests {
 
     use super::*;
 
+    fn listed(next: Next) -> Listed {
+        let mail = queue::Mail {
+            id: envelope::MailId::from_bytes([7; 16]),
+            body: storage::BodyId(1),
+            octets: 8,
+            reverse_path: envelope::ReversePath::Null,
+            body_type: envelope::BodyType::SevenBit,
+            smtputf8: false,
+            ret: None,
+            envelope_id: None,
+            require_tls: envelope::RequireTls::Unsaid,
+            accepted_at: Timestamp(0),
+            delivered_to: None,
+        };
+        Listed {
+            mail,
+            number: 0,
+            address: envelope::Address::parse("kostas@x.test").unwrap(),
+            destination: "x.test".to_owned(),
+            held: matches!(next, Next::Held { .. }),
+            claimed_by: None,
+            wish: None,
+            hold_reason: None,
+            attempts: 0,
+            due: Timestamp(0),
+            last_reply: Some("451 not now".to_owned()),
+            dialogue: None,
+            next,
+            delay_told: false,
+            notify: None,
+            original: None,
+            fence: 1,
+        }
+    }
+
     #[test]
     fn what_happens_next() {
         let now = Timestamp(1_000_000_000);
@@ -273,17 +351,46 @@ mod tests {
         for (what, state, words) in [
             (Next::Held { reason: None }, "held", "queue release"),
             (Next::Held { reason: Some("list gone wild".to_owned()) }, "held", "list gone wild"),
-            (Next::Active { until: later }, "active", "now"),
             (Next::Suspended(suspension), "suspended", "by eleni: maintenance; `angelia queue resume x.test` ends it"),
             (Next::Resting { until: later, failures: 3 }, "resting", "after 3 failures, tried again in 3h"),
             (Next::Turn, "waiting", "turn"),
             (Next::Due { at: later }, "waiting", "tried in 3h"),
             (Next::Due { at: now }, "waiting", "tried now"),
         ] {
-            let (found, text) = next(&what, now);
+            let (found, text) = next(&listed(what.clone()), now);
             assert!(found == state && text.contains(words), "{what:?}: {found}, {text}");
         }
         assert_eq!(span(now, Timestamp(now.0 + 400_000_000)), "4d");
+    }
+
+    #[test]
+    fn what_is_being_sent() {
+        let now = Timestamp(1_000_000_000);
+        let until = Timestamp(now.0 + 14 * 60_000);
+        let at = date_time(until);
+        let sent = |next, wish, why: Option<&str>| {
+            let (claimed_by, hold_reason) = (Some("one".to_owned()), why.map(str::to_owned));
+            Listed { claimed_by, wish, hold_reason, ..listed(next) }
+        };
+        let active = Next::Active { until };
+        let text = format!("being sent by one; it has 14m (until {at}) to say how it went, or to ask for longer");
+        assert_eq!(next(&sent(active.clone(), None, None), now), ("active", text.clone()));
+        let held = sent(active.clone(), Some(Wish::Hold), Some("asking"));
+        let then = "; if it is not delivered, it is held (asking) then";
+        assert_eq!(next(&held, now), ("active", text.clone() + then));
+        assert_eq!(reason(&held).as_deref(), Some("if it is not delivered, it is held (asking)"));
+        let dropped = sent(active, Some(Wish::Drop), None);
+        assert_eq!(next(&dropped, now), ("active", text + "; if it is not delivered, it is dropped then"));
+        // Its lease has run out.
+        let due = Next::Due { at: now };
+        let lost = "was being sent by one, which did not say how it went; ";
+        for (row, words) in [
+            (sent(due.clone(), None, None), "tried again now"),
+            (sent(due, Some(Wish::Drop), None), "it is dropped now"),
+            (sent(Next::Turn, None, None), "its turn in the queue of its destination"),
+        ] {
+            assert_eq!(next(&row, now), ("waiting", format!("{lost}{words}")));
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use envelope::{ForwardPath, Outcome, Reply};
 use journal::Service;
 use net::clock;
-use queue::{Settlement, Verdict};
+use queue::{Settled, Settlement, Verdict};
 use storage::{Error, Transaction};
 
 use super::Outbound;
@@ -77,7 +77,7 @@ async fn accept(outbound: &Outbound, letter: Letter, mail: &queue::Mail, jobs: &
         .map(|job| Settlement { mail: mail.id, number: job.claim.number, fence: job.fence(), verdict: Verdict::Done })
         .collect();
     let queue = context.queue.clone();
-    let settle = move |tx: &dyn Transaction| match queue.settle_in(tx, &ends)?.contains(&false) {
+    let settle = move |tx: &dyn Transaction| match queue.settle_in(tx, &ends)?.contains(&Settled::Lost) {
         true => Err(Error::Refused("a lease was lost".into())),
         false => Ok(()),
     };

@@ -72,9 +72,9 @@ fn of_outcome(patience: &Backoff, now: Timestamp, claim: &Claim, outcome: &Outco
             let told = wishes.success && !ended.dsn_offered;
             Decision { verdict: Verdict::Done, notice: told.then(|| (Action::Relayed, reply.clone())) }
         }
-        Outcome::Failed(reply) => failed(claim, reply.clone()),
+        Outcome::Failed(reply) => failed(claim, reply.clone(), ended.dialogue.clone()),
         Outcome::Deferred(reply) if patience.gives_up(accepted, now, claim.attempts + 1) => {
-            failed(claim, expired(reply, ended.said.is_some()))
+            failed(claim, expired(reply, ended.said.is_some()), ended.dialogue.clone())
         }
         Outcome::Deferred(reply) => {
             let tell = is_late(patience, now, claim) && wishes.delay;
@@ -106,7 +106,7 @@ fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> De
     };
     let over = |at: Timestamp| at.since(accepted) >= patience.lifetime;
     if over(now) && tried_at.is_some_and(over) {
-        return failed(claim, expired(&reply, false));
+        return failed(claim, expired(&reply, false), None);
     }
     let late = is_late(patience, now, claim);
     let tell = late && wishes.delay;
@@ -116,9 +116,10 @@ fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> De
 }
 
 /// Its sender is told. When it is a notice of ours the postmaster is: see [`crate::bounce::DoubleBounce`].
-fn failed(claim: &Claim, reply: Reply) -> Decision {
+fn failed(claim: &Claim, reply: Reply, dialogue: Option<String>) -> Decision {
     let told = wishes(claim).failure || claim.mail.reverse_path == ReversePath::Null;
-    Decision { verdict: Verdict::Done, notice: told.then_some((Action::Failed, reply)) }
+    let verdict = Verdict::GivenUp { reply: reply.clone(), dialogue };
+    Decision { verdict, notice: told.then_some((Action::Failed, reply)) }
 }
 
 /// When a letter is tried again after this answer. Where that was greylisting it is wanted again within minutes, however
@@ -186,6 +187,10 @@ mod tests {
         decision.notice.as_ref().map(|(action, _)| *action)
     }
 
+    fn is_given_up(decision: &Decision) -> bool {
+        matches!(decision.verdict, Verdict::GivenUp { .. })
+    }
+
     #[test]
     fn what_becomes_of_an_attempt() {
         let backoff = Backoff::default();
@@ -194,7 +199,7 @@ mod tests {
         let done = decide(&ended(Outcome::Delivered(reply(250)), 0, None), soon);
         assert_eq!(done, Decision { verdict: Verdict::Done, notice: None });
         let failed = decide(&ended(Outcome::Failed(reply(550)), 0, None), soon);
-        assert_eq!((failed.verdict.clone(), notice(&failed)), (Verdict::Done, Some(Action::Failed)));
+        assert!(is_given_up(&failed) && notice(&failed) == Some(Action::Failed));
         let waits = decide(&ended(Outcome::Deferred(reply(451)), 0, None), soon);
         let Verdict::Later { due, delay_told: false, counts: true, .. } = waits.verdict else { panic!() };
         assert!(due > soon && waits.notice.is_none());
@@ -202,7 +207,7 @@ mod tests {
         assert!(matches!(waits.verdict, Verdict::Later { delay_told: true, .. }));
         assert_eq!(notice(&waits), Some(Action::Delayed));
         let gone = decide(&ended(Outcome::Deferred(reply(451)), 3, None), never);
-        assert_eq!(gone.verdict, Verdict::Done);
+        assert!(is_given_up(&gone));
         assert_eq!(gone.notice.unwrap().1.enhanced.unwrap().to_string(), "5.4.7");
         // The clock jumped before the first attempt: it is tried again.
         assert!(matches!(decide(&ended(Outcome::Deferred(reply(451)), 0, None), never).verdict, Verdict::Later { .. }));
@@ -276,7 +281,7 @@ mod tests {
         let waits = decide(over, rest(late), true);
         assert!(matches!(waits.verdict, Verdict::Park { wake_at, .. } if wake_at > over));
         let gone = decide(over, rest(over), true);
-        assert_eq!((gone.verdict, gone.notice.unwrap().0), (Verdict::Done, Action::Failed));
+        assert!(is_given_up(&gone) && gone.notice.unwrap().0 == Action::Failed);
         // What the operator keeps back is late and given up too.
         assert_eq!(decide(late, Waits::Operator, false).notice.unwrap().0, Action::Delayed);
         // What the operator keeps back is kept, whatever the clock says.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use envelope::{Outcome, Reply, ReversePath, Timestamp};
 use message::dsn::Action;
 use net::clock;
-use queue::{Backoff, Queue, Settlement, Verdict};
+use queue::{Settled, Settlement, Verdict};
 use tokio::sync::{Notify as Bell, mpsc};
 
 pub(super) use self::decide::decide;
@@ -42,33 +42,6 @@ impl Ended {
     pub(super) fn unspoken(job: Job, end: End) -> Self {
         Self { job, end, said: None, dsn_offered: false, dialogue: None }
     }
-}
-
-/// What would be given up though nobody was asked about it, and the operator has held or dropped meanwhile, goes back as
-/// it is: what he keeps is kept.
-pub(super) async fn spare(
-    queue: &Queue,
-    backoff: &Backoff,
-    some: &mut [Ended],
-    now: Timestamp,
-) -> Result<(), queue::Error> {
-    let given_up = |ended: &Ended| {
-        let is_delivered = matches!(ended.end, End::Outcome(Outcome::Delivered(_)));
-        let untried = ended.said.is_none() && !is_delivered;
-        untried && decide(backoff, now, &ended.job.claim, ended).verdict == Verdict::Done
-    };
-    let given_up: Vec<&mut Ended> = some.iter_mut().filter(|ended| given_up(ended)).collect();
-    if given_up.is_empty() {
-        return Ok(());
-    }
-    let claim = |ended: &&mut Ended| (ended.job.claim.mail.id, ended.job.claim.number, ended.job.fence());
-    let stands = queue.still_stand(given_up.iter().map(claim).collect()).await?;
-    for (ended, stands) in given_up.into_iter().zip(stands) {
-        if !stands {
-            ended.end = End::Back;
-        }
-    }
-    Ok(())
 }
 
 /// A decision that its sender is told of.
@@ -123,11 +96,8 @@ impl Settler {
         }
     }
 
-    async fn settle(&self, mut some: Vec<Ended>, is_open: bool) {
+    async fn settle(&self, some: Vec<Ended>, is_open: bool) {
         let now = clock::now();
-        if let Err(error) = spare(&self.context.queue, &self.settings.backoff, &mut some, now).await {
-            self.context.fault(None, None, "queue", &error);
-        }
         let (mut plain, mut success) = (Vec::new(), BTreeMap::new());
         for ended in some {
             let decision = decide(&self.settings.backoff, now, &ended.job.claim, &ended);
@@ -149,33 +119,11 @@ impl Settler {
         }
         drop(plain);
         for about in success.into_values() {
-            self.tell(&about, now).await;
+            self.tell(about, now).await;
         }
         for about in self.gathered(is_open) {
-            let about = self.still_meant(about, now).await;
-            self.tell(&about, now).await;
+            self.tell(about, now).await;
         }
-    }
-
-    /// Without those that the operator has held or dropped while they were gathered ([`spare`]): these go back.
-    async fn still_meant(&self, about: Vec<Told>, now: Timestamp) -> Vec<Told> {
-        let backoff = &self.settings.backoff;
-        let split = |told: Told| (told.ended, (told.action, told.reply, told.verdict));
-        let (mut some, decisions): (Vec<Ended>, Vec<_>) = about.into_iter().map(split).unzip();
-        if let Err(error) = spare(&self.context.queue, backoff, &mut some, now).await {
-            self.context.fault(None, None, "queue", &error);
-        }
-        let (mut meant, mut back) = (Vec::new(), Vec::new());
-        for (ended, (action, reply, verdict)) in some.into_iter().zip(decisions) {
-            match ended.end {
-                End::Back => back.push((decide(backoff, now, &ended.job.claim, &ended).verdict, ended)),
-                _ => meant.push(Told { ended, action, reply, verdict }),
-            }
-        }
-        if !back.is_empty() {
-            self.write(back.iter().map(|(verdict, ended)| (&ended.job, verdict.clone())).collect()).await;
-        }
-        meant
     }
 
     /// What waits for nobody any more. At the end of work nothing waits.
@@ -202,8 +150,8 @@ impl Settler {
         let mut last_attempts = OUTBOUND_SETTLE_ATTEMPTS;
         while !ends.is_empty() && last_attempts > 0 {
             match self.context.queue.settle(rows.clone()).await {
-                Ok(ours) => {
-                    let mut ended = ended_under(&rows, &ours, &ends, in_doubt).into_iter();
+                Ok(came) => {
+                    let mut ended = ended_under(&rows, &came, &ends, in_doubt).into_iter();
                     ends.retain(|_| !ended.next().unwrap_or(true));
                     (rows, in_doubt) = (settlements(&ends), false);
                     continue;
@@ -239,24 +187,50 @@ impl Settler {
         }
     }
 
-    /// Notices about recipients of one letter, and their rows: one for all of them, or, when one's lease was lost or the
-    /// operator dropped it, one for each that is left.
-    async fn tell(&self, about: &[Told], now: Timestamp) {
-        if self.tell_together(about, now).await {
+    /// Notices about recipients of one letter, and their rows: one for all of them, but for those that the operator has
+    /// wished held or dropped meanwhile: these end as he wishes. When one's lease was lost, one for each that is left.
+    async fn tell(&self, about: Vec<Told>, now: Timestamp) {
+        if self.tell_together(&about, now).await {
             return;
         }
-        for told in about {
+        let count = about.len();
+        let (meant, kept) = self.still_meant(about).await;
+        self.write(kept.iter().map(|told| (&told.ended.job, told.instead(now))).collect()).await;
+        if meant.len() < count && self.tell_together(&meant, now).await {
+            return;
+        }
+        for told in &meant {
             let alone = std::slice::from_ref(told);
             let fence = told.ended.job.fence();
-            // Claimed once more by ourselves in between: under the new fence.
-            if !self.tell_together(alone, now).await && told.ended.job.fence() != fence {
-                self.tell_together(alone, now).await;
+            if self.tell_together(alone, now).await {
+                continue;
             }
+            // Claimed once more by ourselves in between: under the new fence.
+            if told.ended.job.fence() != fence && self.tell_together(alone, now).await {
+                continue;
+            }
+            // Wished otherwise in this moment. Where the lease was lost, it changes nothing.
+            self.write(vec![(&told.ended.job, told.instead(now))]).await;
         }
     }
 
+    /// Those that are still to be told of, and those that the operator has wished held or dropped, or somebody else has.
+    async fn still_meant(&self, about: Vec<Told>) -> (Vec<Told>, Vec<Told>) {
+        let claim = |told: &Told| (told.ended.job.claim.mail.id, told.ended.job.claim.number, told.ended.job.fence());
+        let stands = match self.context.queue.still_stand(about.iter().map(claim).collect()).await {
+            Ok(stands) => stands,
+            Err(error) => {
+                self.context.fault(None, None, "queue", &error);
+                return (about, Vec::new());
+            }
+        };
+        let mut stands = stands.into_iter();
+        about.into_iter().partition(|_| stands.next().unwrap_or(true))
+    }
+
     /// One notice, and the rows. When it cannot be written now, the rows stay and are tried again: no sender is left
-    /// without a word. Answers false when one of the rows was no longer ours; then nothing was written.
+    /// without a word. Answers false when one of the rows was no longer ours, or the operator wishes otherwise; then nothing
+    /// was written.
     async fn tell_together(&self, about: &[Told], now: Timestamp) -> bool {
         let Some(first) = about.first() else { return true };
         let mail = &first.ended.job.claim.mail;
@@ -271,10 +245,10 @@ impl Settler {
             Ok(Some(notice)) => {
                 let (queue, ends) = (self.context.queue.clone(), rows.clone());
                 let settled = notice.send(&self.context, move |tx| {
-                    if queue.settle_in(tx, &ends)?.contains(&false) {
-                        return Err(storage::Error::Refused("a lease was lost".into()));
+                    match queue.settle_in(tx, &ends)?.iter().all(|settled| *settled == Settled::Written) {
+                        true => Ok(()),
+                        false => Err(storage::Error::Refused("a row is not as it was".into())),
                     }
-                    Ok(())
                 });
                 match settled.await {
                     Ok(()) => about.iter().zip(&rows).for_each(|(told, row)| told.ended.job.settled(row.fence)),
@@ -337,6 +311,16 @@ impl Settler {
 }
 
 impl Told {
+    /// The verdict where nobody is told after all: the operator's wish is obeyed, or it is tried once more. What was delivered
+    /// is done.
+    fn instead(&self, now: Timestamp) -> Verdict {
+        if self.is_success() {
+            return Verdict::Done;
+        }
+        let (reply, dialogue) = (self.reply.clone(), self.ended.dialogue.clone());
+        Verdict::Later { due: now, reply, delay_told: false, counts: true, dialogue }
+    }
+
     fn is_success(&self) -> bool {
         matches!(self.action, Action::Relayed | Action::Delivered | Action::Expanded)
     }
@@ -345,11 +329,12 @@ impl Told {
 /// Which of them have ended: settled, or lost to somebody else. Those that we claimed once more ourselves go on.
 ///
 /// `in_doubt`: whose fence has moved may have been moved by the earlier writing, and be claimed since. It begins anew then;
-/// but what was delivered would be gone if that one had counted, so it must go under the new fence.
-fn ended_under(rows: &[Settlement], ours: &[bool], ends: &[(&Job, Verdict)], in_doubt: bool) -> Vec<bool> {
-    let each = rows.iter().zip(ours).zip(ends);
-    let ended = each.map(|((row, ours), (job, verdict))| {
-        let settled = *ours || (in_doubt && *verdict != Verdict::Done);
+/// but what was delivered, or given up, would be gone if that one had counted, so it must go under the new fence.
+fn ended_under(rows: &[Settlement], came: &[Settled], ends: &[(&Job, Verdict)], in_doubt: bool) -> Vec<bool> {
+    let each = rows.iter().zip(came).zip(ends);
+    let ended = each.map(|((row, came), (job, verdict))| {
+        let leaves = matches!(verdict, Verdict::Done | Verdict::GivenUp { .. });
+        let settled = *came != Settled::Lost || (in_doubt && !leaves);
         if settled {
             job.settled(row.fence);
         }
@@ -407,7 +392,7 @@ mod tests {
         ] {
             let (mut book, job) = claimed_again(MailId::random());
             let row = Settlement { fence: 1, ..settlement(&job, verdict.clone()) };
-            assert_eq!(ended_under(&[row], &[false], &[(&job, verdict)], in_doubt), [ended]);
+            assert_eq!(ended_under(&[row], &[Settled::Lost], &[(&job, verdict)], in_doubt), [ended]);
             drop(job);
             assert_eq!(book.start(begin()).len(), begins);
         }

@@ -46,7 +46,12 @@ impl Office {
         let of_destination = Filter { destination: Some(name.clone()), ..Filter::default() };
         let of_sender = Filter { sender: Some(format!("sender{}@d0.test", self.chance.below(8))), ..Filter::default() };
         match self.chance.below(5) {
-            0 => drop(queue.retry(of_destination, now).await.unwrap()),
+            0 => {
+                // It takes back what was wished of a letter under way.
+                for row in queue.retry(of_destination, now).await.unwrap() {
+                    self.deeds.held.remove(&(row.mail.id, row.number));
+                }
+            }
             1 => {
                 let scope = match self.chance.once_in(2) {
                     true => Scope::Destination(name.clone()),

@@ -325,6 +325,7 @@ fn simulation_of_a_hold_before_the_domain_is_gone() {
         let jobs = office.desk().book().take_everything();
         assert_eq!(jobs.len(), 2);
         let held = queue::Filter { recipient: Some(to[0].clone()), ..queue::Filter::default() };
+        // In the last moment: everything is decided, and the statement that gives it up comes next.
         assert_eq!(office.queue().hold(held, None, virtual_now().wall).await.unwrap().len(), 1);
         let gone = Outcome::Failed(Reply::new(550, (5, 1, 2), "no such domain"));
         office.node().ended.extend(jobs.into_iter().map(|job| Ended::unspoken(job, End::Outcome(gone.clone()))));

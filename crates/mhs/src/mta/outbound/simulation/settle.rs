@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use envelope::{Outcome, ReversePath};
 use message::dsn::Action;
-use queue::{Settlement, Verdict};
+use queue::{Settled, Settlement, Verdict};
 
-use super::super::settle::{End, Ended, decide, spare};
+use super::super::settle::{End, Ended, decide};
 use super::office::{Letter, Office, accept, key};
 use super::post::Item;
 use super::virtual_now;
@@ -17,9 +17,7 @@ impl Office {
         self.node().settles = false;
         let now = virtual_now();
         let mut plain = Vec::new();
-        let mut some = std::mem::take(&mut self.node().ended);
-        spare(&self.queue(), &self.settings.backoff, &mut some, now.wall).await.unwrap();
-        for ended in some {
+        for ended in std::mem::take(&mut self.node().ended) {
             let decision = decide(&self.settings.backoff, now.wall, &ended.job.claim, &ended);
             match decision.notice {
                 None => plain.push((ended, decision.verdict)),
@@ -39,14 +37,15 @@ impl Office {
             Settlement { mail, number, fence: ended.job.fence(), verdict: verdict.clone() }
         };
         let ends: Vec<Settlement> = plain.iter().map(end).collect();
-        let ours = self.queue().settle(ends.clone()).await.unwrap();
-        for (((ended, verdict), end), ours) in plain.iter().zip(ends).zip(ours) {
-            match ours {
-                true => {
+        let came = self.queue().settle(ends.clone()).await.unwrap();
+        for (((ended, verdict), end), came) in plain.iter().zip(ends).zip(came) {
+            match came {
+                Settled::Written => {
                     ended.job.settled(end.fence);
                     self.note(ended, verdict, None);
                 }
-                false => self.settle_one(ended, verdict, None).await,
+                Settled::Obeyed => ended.job.settled(end.fence),
+                Settled::Lost => self.settle_one(ended, verdict, None).await,
             }
         }
     }
@@ -69,15 +68,21 @@ impl Office {
             };
             let ready = prepared.clone();
             let write = self.store.write(move |tx| {
-                let ours = queue.settle_in(tx, std::slice::from_ref(&end))? == [true];
-                if let (true, Some((mail, to, staged)), Some(ready)) = (ours, &bounce_too, &ready) {
+                let came = queue.settle_in(tx, std::slice::from_ref(&end))?.first().copied().unwrap_or(Settled::Lost);
+                if let (Settled::Written, Some((mail, to, staged)), Some(ready)) = (came, &bounce_too, &ready) {
                     let letter = Letter { mail: *mail, from: ReversePath::Null, to: vec![to.clone()] };
                     accept(tx, &queue, ready, &letter, staged, now)?;
                 }
-                Ok(ours)
+                Ok(came)
             });
-            if write.await.unwrap().0 {
+            let came = write.await.unwrap().0;
+            if came != Settled::Lost {
                 ended.job.settled(fence);
+            }
+            if came == Settled::Obeyed {
+                return;
+            }
+            if came == Settled::Written {
                 if let (Some(prepared), Some((mail, to, _))) = (prepared, bounce) {
                     let item = Item { to: to.to_string(), is_notice: true, ..Item::default() };
                     self.post.items.insert((mail, 0), item);
@@ -97,7 +102,7 @@ impl Office {
         let delivered = matches!(&ended.end, End::Outcome(Outcome::Delivered(_)));
         assert!(!delivered || item.delivered > 0, "we believe that {} has it: {item:?}", item.to);
         item.late += u32::from(notice == Some(Action::Delayed));
-        if *verdict == Verdict::Done && !delivered {
+        if matches!(verdict, Verdict::GivenUp { .. }) {
             item.failed += 1;
             self.double_bounces += usize::from(item.is_notice);
         }
