@@ -44,5 +44,20 @@ pub const BODIES_OCTETS_MAX: u64 = 256 * 1024;
 /// Messages that SORT and THREAD put in order: what they are ordered by is held for each, about 300 octets.
 pub const SORT_MESSAGES_MAX: usize = 200_000;
 
+/// Words of one text of a FUZZY search that count (RFC 6203): each is looked for twice.
+pub const FUZZY_WORDS_MAX: usize = 16;
+
+/// Mailboxes of one ESEARCH (RFC 7377): each is a SELECT.
+pub const SEARCHED_MAILBOXES_MAX: usize = 2000;
+
+/// Searches of one connection that are kept up to date (RFC 5267).
+pub const WATCHES_MAX: usize = 16;
+
+/// Ranges of UIDs in one result that is kept up to date: 8 octets each, so all results of a connection take 2.5 MiB.
+pub const WATCHED_RANGES_MAX: usize = 20_000;
+
+/// Messages of one sorted result that is kept up to date: with every new one, all are put in order again.
+pub const WATCHED_SORTED_MAX: usize = 5_000;
+
 /// Answers of answers in THREAD. No conversation is longer; who writes References that make it so wants only our time.
 pub const THREAD_DEPTH_MAX: usize = 1000;

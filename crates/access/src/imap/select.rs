@@ -53,6 +53,7 @@ impl Talk {
     pub(super) async fn deselect(&mut self) {
         self.line.session().set_selected(false);
         self.last_structure = None;
+        self.watches = Vec::new();
         if let Some(selected) = self.selected.take()
             && let Some(account) = &self.account
         {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use directory::SignIn;
-use mailstore::{Account, Feed, Hint};
+use mailstore::{Account, Feed, Hint, UidSet};
 use message::mime::Structure;
 use net::{Conversation, Gone, clock};
 use protocol::imap::{Command, Event, Server};
@@ -12,6 +12,7 @@ use protocol::sasl::{Refusal, Request};
 use storage::BodyId;
 
 use super::append::Upload;
+use super::search::Watch;
 use super::selected::Selected;
 use super::trouble::Trouble;
 use crate::{Context, Visitor};
@@ -30,6 +31,8 @@ pub(super) struct Talk {
     pub(super) upload: Option<Box<Upload>>,
     /// The parts of the message that was looked into last: clients fetch one part after another.
     pub(super) last_structure: Option<(BodyId, Arc<Structure>)>,
+    /// Searches of the selected mailbox that are kept up to date (RFC 5267).
+    pub(super) watches: Vec<Watch>,
     /// The lowest UID that a limit has left in the command on its way (RFC 9738).
     pub(super) cut_at: Option<u32>,
     /// When the client last heard that its command goes on, or began it (RFC 9585).
@@ -53,6 +56,7 @@ impl Talk {
             stale: false,
             upload: None,
             last_structure: None,
+            watches: Vec::new(),
             cut_at: None,
             last_heard: clock::instant(),
             idling: false,
@@ -212,6 +216,8 @@ impl Talk {
             Command::Unselect => self.unselect().await,
             Command::Expunge { uids } => self.expunge(uids.as_ref()).await,
             Command::Search(search) => self.search(search).await,
+            Command::MultiSearch(order) => self.multi_search(&order).await,
+            Command::CancelUpdate(tags) => self.cancel_update(&tags).await,
             Command::UidBatches(order) => self.uid_batches(&order).await,
             Command::Sort(sort) => self.sort(&sort).await,
             Command::Thread(thread) => self.thread(&thread).await,
@@ -262,15 +268,27 @@ impl Talk {
             return Ok(());
         }
         let Some(account) = &self.account else { return Ok(()) };
-        let outcome = selected.catch_up(account, expunge, self.line.session().output()).await;
-        if let Err(mailstore::Error::NoMailbox | mailstore::Error::NoSelect) = outcome {
-            // Somebody deleted it under us: RFC 2180 section 3.3 leaves no better way.
-            self.selected = None;
-            self.line.session().bye("The selected mailbox was deleted");
-            return Ok(());
+        let changed = match selected.hear(account, self.line.session().output()).await {
+            Err(mailstore::Error::NoMailbox | mailstore::Error::NoSelect) => {
+                // Somebody deleted it under us: RFC 2180 section 3.3 leaves no better way.
+                self.selected = None;
+                self.line.session().bye("The selected mailbox was deleted");
+                return Ok(());
+            }
+            changed => changed?,
+        };
+        let mut watched = UidSet::EMPTY;
+        if !self.watches.is_empty() {
+            watched = changed.iter().map(|entry| entry.uid).collect();
+            self.unwatch_gone();
         }
-        outcome?;
+        if let (Some(selected), Some(account)) = (&mut self.selected, &self.account) {
+            selected.tell(account, changed, expunge, self.line.session().output());
+        }
         self.stale = false;
+        if !watched.is_empty() {
+            Box::pin(self.watch_again(&watched)).await?;
+        }
         Ok(())
     }
 

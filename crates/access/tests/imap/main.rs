@@ -3,6 +3,7 @@
 
 mod clients;
 mod composing;
+mod everywhere;
 mod fetching;
 mod finding;
 mod living;
@@ -14,8 +15,10 @@ mod options;
 mod postgres;
 mod quota;
 mod reading;
+mod relevancy;
 mod revision2;
 mod sorting;
 mod support;
 mod two_sessions;
 mod uids;
+mod watching;

@@ -65,6 +65,9 @@ pub const UID_BATCH_MIN: u32 = 500;
 /// Batches in one answer to UIDBATCHES (RFC 10022): five million messages in the smallest batches, 200 KiB.
 pub const UID_BATCHES_MAX: usize = 10_000;
 
+/// Sources of one ESEARCH (RFC 7377), and mailboxes of one source; also tags of one CANCELUPDATE (RFC 5267).
+pub const SOURCES_MAX: usize = 500;
+
 /// Patterns of one LIST (RFC 5258): each is held against every mailbox.
 pub const LIST_PATTERNS_MAX: usize = 32;
 

@@ -8,7 +8,8 @@
 //! STATUS=SIZE (8438), APPENDLIMIT (7889), OBJECTID (8474), UNAUTHENTICATE (8437), MULTIAPPEND (3502), BINARY
 //! (3516), UTF8=ACCEPT (6855), COMPRESS=DEFLATE (4978), PREVIEW (8970), SAVEDATE
 //! (8514), SORT and THREAD (5256), SORT=DISPLAY (5957), ESORT (5267), PARTIAL (9394), REPLACE (8508), CATENATE (4469), URL-PARTIAL (5550),
-//! UIDONLY (9586), UIDBATCHES (10022), MESSAGELIMIT and SAVELIMIT (9738), INPROGRESS (9585), QUOTA (9208).
+//! UIDONLY (9586), UIDBATCHES (10022), MESSAGELIMIT and SAVELIMIT (9738), INPROGRESS (9585), QUOTA (9208),
+//! SEARCH=FUZZY (6203), MULTISEARCH (7377), CONTEXT=SEARCH and CONTEXT=SORT (5267).
 //!
 //! The grammar knows no mailbox and no message; what a command means is the business of `access::imap`.
 
@@ -23,8 +24,8 @@ pub mod utf7;
 
 pub use command::{
     Append, AppendMessage, AppendStep, Command, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect,
-    Mailbox, MessageUrl, Partial, PartialRange, Pattern, QResync, Replaced, Search, SearchKey, SearchReturn, Section,
-    SectionText, Select, SeqNumber, SequenceSet, SetQuota, Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store,
-    StoreAction, Thread, ThreadAlgorithm, Transfer, UidBatches,
+    Mailbox, MailboxSource, MessageUrl, MultiSearch, Partial, PartialRange, Pattern, QResync, Replaced, Search,
+    SearchKey, SearchReturn, Section, SectionText, Select, SeqNumber, SequenceSet, SetQuota, Sort, SortBy,
+    SortCriterion, SpecialUse, StatusItem, Store, StoreAction, Thread, ThreadAlgorithm, Transfer, UidBatches,
 };
 pub use server::{Config, Enabled, Event, Server};

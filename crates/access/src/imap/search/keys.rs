@@ -12,9 +12,11 @@ use protocol::imap::{Date, Flag, SearchKey};
 use super::super::object_id::{email_id, thread_id};
 use super::super::selected::{Named, Selected};
 use super::super::trouble::Trouble;
+use super::Hit;
+use super::fuzzy::Loose;
 
 /// A key, ready to be asked.
-enum Key {
+pub(super) enum Key {
     And(Vec<Key>),
     Or(Box<Key>, Box<Key>),
     Not(Box<Key>),
@@ -47,6 +49,7 @@ enum Key {
     Header(String, String),
     /// Place in [`Question::words`]; whether the header counts, too.
     Text(usize, bool),
+    Fuzzy(Loose),
 }
 
 /// All keys of a SEARCH.
@@ -62,6 +65,8 @@ pub(super) struct Question<'a> {
     charset: Option<&'a str>,
     now: Timestamp,
     asks_threads: bool,
+    /// Within FUZZY, while the keys are made ready.
+    pub(super) fuzzy: bool,
 }
 
 /// What is known of a message so far.
@@ -147,8 +152,9 @@ impl<'a> Question<'a> {
         now: Timestamp,
     ) -> Result<Self, Trouble> {
         let (words, names, narrowed) = (Vec::new(), Vec::new(), Vec::new());
+        let nothing = Key::And(Vec::new());
         let mut question =
-            Self { key: Key::And(Vec::new()), words, names, narrowed, charset, now, asks_threads: false };
+            Self { key: nothing, words, names, narrowed, charset, now, asks_threads: false, fuzzy: false };
         question.key = question.prepare(key, selected)?;
         Ok(question)
     }
@@ -181,6 +187,12 @@ impl<'a> Question<'a> {
             }
             SearchKey::Or(a, b) => Key::Or(Box::new(self.prepare(a, selected)?), Box::new(self.prepare(b, selected)?)),
             SearchKey::Not(key) => Key::Not(Box::new(self.prepare(key, selected)?)),
+            SearchKey::Fuzzy(key) => {
+                let outside = std::mem::replace(&mut self.fuzzy, true);
+                let key = self.prepare(key, selected)?;
+                self.fuzzy = outside;
+                key
+            }
             SearchKey::Sequence(set) => named(selected, selected.searched(set)),
             SearchKey::Uid(set) => named(selected, selected.named(set, true)?),
             SearchKey::Flag(flag) => match flag {
@@ -195,10 +207,16 @@ impl<'a> Question<'a> {
             SearchKey::Header(name, text) => {
                 let text = self.folded(text)?;
                 self.names.push(name.to_ascii_lowercase());
-                Key::Header(name.to_ascii_lowercase(), text)
+                self.perhaps_loose(text, &|_, text| Key::Header(name.to_ascii_lowercase(), text))
             }
-            SearchKey::Body(text) => self.word(text, false)?,
-            SearchKey::Text(text) => self.word(text, true)?,
+            SearchKey::Body(text) => {
+                let text = self.folded(text)?;
+                self.perhaps_loose(text, &|question, word| question.word(word, false))
+            }
+            SearchKey::Text(text) => {
+                let text = self.folded(text)?;
+                self.perhaps_loose(text, &|question, word| question.word(word, true))
+            }
             SearchKey::Before(day) => Key::Before(*day),
             SearchKey::On(day) => Key::On(*day),
             SearchKey::Since(day) => Key::Since(*day),
@@ -237,13 +255,12 @@ impl<'a> Question<'a> {
         Ok(fold(&charset::decode(self.charset.unwrap_or("UTF-8"), text)))
     }
 
-    fn word(&mut self, text: &[u8], with_header: bool) -> Result<Key, Trouble> {
-        let word = self.folded(text)?;
+    fn word(&mut self, word: String, with_header: bool) -> Key {
         let place = self.words.iter().position(|known| *known == word).unwrap_or_else(|| {
             self.words.push(word);
             self.words.len() - 1
         });
-        Ok(Key::Text(place, with_header))
+        Key::Text(place, with_header)
     }
 
     /// Whether the message is one that the search is about: those that sets of numbers and UIDs leave out, where nothing
@@ -266,7 +283,12 @@ impl<'a> Question<'a> {
         self.ask(&self.key, selected, facts)
     }
 
-    fn ask(&self, key: &Key, selected: &Selected, facts: &Facts<'_>) -> Option<bool> {
+    /// A message that the answer is yes for.
+    pub(super) fn hit(&self, seq: u32, selected: &Selected, facts: &Facts<'_>) -> Hit {
+        Hit { seq, uid: facts.entry.uid, score: self.score(&self.key, selected, facts).unwrap_or(100) }
+    }
+
+    pub(super) fn ask(&self, key: &Key, selected: &Selected, facts: &Facts<'_>) -> Option<bool> {
         let entry = facts.entry;
         let day = || facts.row.map(|row| Date::of(row.internal_date));
         // What came before the date was kept is taken by its internal date (RFC 8514 section 4.3).
@@ -308,6 +330,7 @@ impl<'a> Question<'a> {
                 let holds = |(known, value): &(String, String)| known == name && value.contains(text.as_str());
                 facts.header.map(|header| header.fields.iter().any(holds))
             }
+            Key::Fuzzy(loose) => self.ask_loose(loose, selected, facts),
             Key::Text(place, with_header) => self.ask_text(*place, *with_header, facts),
         }
     }

@@ -5,11 +5,14 @@
 //! never opened.
 
 mod answer;
+mod fuzzy;
 mod keys;
+mod several;
 mod text;
+mod watch;
 
 use envelope::MailboxId;
-use mailstore::{Account, Message, UidSet};
+use mailstore::{Account, Entry, Message, UidSet};
 use message::encoding::charset;
 use net::clock;
 use protocol::imap::encode::Code;
@@ -20,8 +23,26 @@ use super::letter::{self, Letter};
 use super::talk::Talk;
 use super::trouble::Trouble;
 use crate::limits::ROWS_BATCH;
+pub(super) use answer::Told;
 use keys::{Facts, HeaderText, Question, Words};
 pub(super) use message::text::fold;
+pub(super) use watch::{Found, Watch};
+
+/// A message found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Hit {
+    pub(super) seq: u32,
+    pub(super) uid: u32,
+    /// How well it matches, from 1 to 100 (RFC 6203).
+    pub(super) score: u8,
+}
+
+impl Hit {
+    /// As the answer names it.
+    pub(super) fn number(&self, uid: bool) -> u32 {
+        if uid { self.uid } else { self.seq }
+    }
+}
 
 /// Rows, and the headers that digests know when they are enough.
 async fn known(
@@ -41,6 +62,9 @@ async fn known(
 
 impl Talk {
     pub(super) async fn search(&mut self, search: Search) -> Result<(), Trouble> {
+        if self.is_watched(search.returns) {
+            return Ok(());
+        }
         let saves = search.returns.is_some_and(|returns| returns.save);
         let outcome = self.search_and_answer(&search).await;
         if saves
@@ -60,22 +84,43 @@ impl Talk {
     async fn search_and_answer(&mut self, search: &Search) -> Result<bool, Trouble> {
         let Some(found) = self.find(&search.key, search.charset.as_deref()).await? else { return Ok(false) };
         self.answer_search(search, &found)?;
+        if search.returns.is_some_and(|returns| returns.update) {
+            self.watch_search(search, None, &found)?;
+        }
         Ok(true)
     }
 
-    /// What is found, as pairs of sequence number and UID, ascending. `None`: the charset is not known, and the client was
+    /// What is found, ascending. `None`: the charset is not known, and the client was
     /// told.
     pub(super) async fn find(
         &mut self,
         key: &SearchKey,
         charset_name: Option<&str>,
-    ) -> Result<Option<Vec<(u32, u32)>>, Trouble> {
+    ) -> Result<Option<Vec<Hit>>, Trouble> {
         self.catch_up(false, false).await?;
-        if !charset_name.is_none_or(charset::is_known) {
-            let code = Code::BadCharset(&["US-ASCII", "UTF-8"]);
-            self.line.session().no(Some(&code), "Unknown charset");
+        if self.is_unknown(charset_name) {
             return Ok(None);
         }
+        self.find_in(key, charset_name, None).await.map(Some)
+    }
+
+    /// Whether a charset is not known; the client was told.
+    fn is_unknown(&mut self, charset_name: Option<&str>) -> bool {
+        let is_unknown = !charset_name.is_none_or(charset::is_known);
+        if is_unknown {
+            let code = Code::BadCharset(&["US-ASCII", "UTF-8"]);
+            self.line.session().no(Some(&code), "Unknown charset");
+        }
+        is_unknown
+    }
+
+    /// What is found in the selected mailbox as the client knows it; `among`: only of these messages.
+    async fn find_in(
+        &mut self,
+        key: &SearchKey,
+        charset_name: Option<&str>,
+        among: Option<&UidSet>,
+    ) -> Result<Vec<Hit>, Trouble> {
         let account = self.account()?;
         let selected = self.selected()?;
         let mailbox = selected.mailbox;
@@ -84,25 +129,42 @@ impl Talk {
             let narrowed = account.candidates(mailbox, question.words()).await?;
             question.narrow(narrowed);
         }
-        self.cut_at = self.lowest_searched(&question)?;
-        let lowest = self.cut_at.unwrap_or(0);
+        let lowest = match among {
+            Some(_) => 0,
+            None => {
+                self.cut_at = self.lowest_searched(&question)?;
+                self.cut_at.unwrap_or(0)
+            }
+        };
         let selected = self.selected()?;
         let mut found = Vec::new();
         let mut open = Vec::new();
-        for (seq, entry) in (1u32..).zip(selected.entries().iter()).filter(|(_, entry)| entry.uid >= lowest) {
+        let mut consider = |seq: u32, entry: Entry| {
             let facts = Facts { entry: &entry, row: None, header: None, texts: None };
             match question.answer(selected, &facts) {
                 _ if selected.is_gone(entry.uid) => {}
-                Some(true) => found.push((seq, entry.uid)),
+                Some(true) => found.push(question.hit(seq, selected, &facts)),
                 Some(false) => {}
                 None => open.push((seq, entry.uid)),
+            }
+        };
+        match among {
+            Some(uids) => uids.iter().for_each(|uid| {
+                if let Some((seq, entry)) = selected.numbered(uid) {
+                    consider(seq, entry);
+                }
+            }),
+            None => {
+                let entries = selected.entries();
+                let entries = (1u32..).zip(entries.iter()).filter(|(_, entry)| entry.uid >= lowest);
+                entries.for_each(|(seq, entry)| consider(seq, entry));
             }
         }
         if !open.is_empty() {
             found.extend(self.search_rows(&account, &question, &open).await?);
             found.sort_unstable();
         }
-        Ok(Some(found))
+        Ok(found)
     }
 
     /// Where a search of more messages than one command may be about begins (RFC 9738).
@@ -120,7 +182,7 @@ impl Talk {
         account: &Account,
         question: &Question<'_>,
         open: &[(u32, u32)],
-    ) -> Result<Vec<(u32, u32)>, Trouble> {
+    ) -> Result<Vec<Hit>, Trouble> {
         let mut found = Vec::new();
         let selected = self.selected()?;
         let (mailbox, entries) = (selected.mailbox, selected.entries());
@@ -139,7 +201,8 @@ impl Talk {
                 let Some(entry) = entry_of(row.uid) else { return false };
                 let facts = Facts { entry: &entry, row: Some(row), header: header.as_ref(), texts: None };
                 let answer = question.answer(selected, &facts);
-                found.extend(seq_of(row.uid).filter(|_| answer == Some(true)).copied());
+                let seq = seq_of(row.uid).filter(|_| answer == Some(true));
+                found.extend(seq.map(|(seq, _)| question.hit(*seq, selected, &facts)));
                 answer.is_none()
             });
             let rows: Vec<Message> = known.into_iter().map(|(row, _)| row).collect();
@@ -150,9 +213,8 @@ impl Talk {
                 for (row, body) in now.iter().zip(account.bodies(now).await) {
                     let Some(entry) = entry_of(row.uid) else { continue };
                     let facts = Facts { entry: &entry, row: Some(row), header: None, texts: None };
-                    if self.look_into(question, body, facts).await? == Some(true) {
-                        found.extend(seq_of(row.uid).copied());
-                    }
+                    let Some((seq, _)) = seq_of(row.uid) else { continue };
+                    found.extend(self.look_into(question, *seq, body, facts).await?);
                 }
                 // Other connections of this thread have waited meanwhile.
                 tokio::task::yield_now().await;
@@ -165,9 +227,10 @@ impl Talk {
     async fn look_into(
         &mut self,
         question: &Question<'_>,
+        seq: u32,
         body: Result<Body, mailstore::Error>,
         mut facts: Facts<'_>,
-    ) -> Result<Option<bool>, Trouble> {
+    ) -> Result<Option<Hit>, Trouble> {
         let read = async {
             let mut letter = Letter::open(body?).await?;
             let header = letter.header().await?;
@@ -175,26 +238,31 @@ impl Talk {
         };
         let (mut letter, header) = match read.await {
             Ok(read) => read,
-            Err(trouble) => return self.unreadable(&trouble),
+            Err(trouble) => {
+                self.unreadable(&trouble);
+                return Ok(None);
+            }
         };
         let header = keys::HeaderText::of(&header);
         facts.header = Some(&header);
-        let answer = question.answer(self.selected()?, &facts);
-        if answer.is_some() {
-            return Ok(answer);
+        let selected = self.selected()?;
+        if let Some(answer) = question.answer(selected, &facts) {
+            return Ok(answer.then(|| question.hit(seq, selected, &facts)));
         }
         let mut words = Words::of(question);
         if let Err(error) = text::scan(&mut letter, &mut words).await {
-            return self.unreadable(&error.into());
+            self.unreadable(&error.into());
+            return Ok(None);
         }
         facts.texts = Some(&words);
-        Ok(question.answer(self.selected()?, &facts))
+        let selected = self.selected()?;
+        let answer = question.answer(selected, &facts) == Some(true);
+        Ok(answer.then(|| question.hit(seq, selected, &facts)))
     }
 
-    fn unreadable(&mut self, trouble: &Trouble) -> Result<Option<bool>, Trouble> {
+    fn unreadable(&mut self, trouble: &Trouble) {
         if !matches!(trouble, Trouble::Mailbox(mailstore::Error::Storage(storage::Error::NoBody(_)))) {
             self.context.fault(self.visitor.session, "imap search", trouble);
         }
-        Ok(Some(false))
     }
 }

@@ -106,6 +106,17 @@ impl Selected {
         self.entries.find(uid)
     }
 
+    /// The message of this UID, with its sequence number.
+    pub(super) fn numbered(&self, uid: u32) -> Option<(u32, Entry)> {
+        let place = self.entries.place_of(uid)?;
+        Some((named::sequence(place), self.entries.get(place)?))
+    }
+
+    /// What is expunged, and the client has not been told.
+    pub(super) fn gone(&self) -> &UidSet {
+        &self.gone
+    }
+
     /// The MODSEQ up to which the client has heard, or is about to hear.
     pub(super) fn modseq(&self) -> u64 {
         self.modseq

@@ -78,15 +78,13 @@ impl Selected {
         }
     }
 
-    /// Learns what happened and tells of new messages, and, where `expunge` allows it, of what is gone. New flags wait
-    /// for [`Self::tell_flags`], so that a command that is about to change or to show them tells them once, and as they
-    /// are then.
-    pub(in crate::imap) async fn catch_up(
+    /// Learns what happened: what is new or has new flags. Nothing is told yet but new keywords, and what is gone keeps its
+    /// place.
+    pub(in crate::imap) async fn hear(
         &mut self,
         account: &Account,
-        expunge: bool,
         out: &mut Vec<u8>,
-    ) -> Result<(), mailstore::Error> {
+    ) -> Result<Vec<Entry>, mailstore::Error> {
         let changes = account.changes(self.mailbox, self.modseq).await?;
         let changes = match changes.vanished {
             Vanished::Uids(_) => changes,
@@ -101,10 +99,16 @@ impl Selected {
             let known = self.entries.uids().filter(|uid| uids.contains(*uid));
             self.gone = self.gone.union(&known.collect());
         }
+        Ok(changes.changed)
+    }
+
+    /// Tells of what is gone, where `expunge` allows it, and of new messages. New flags wait for [`Self::tell_flags`], so
+    /// that a command that is about to change or to show them tells them once, and as they are then.
+    pub(in crate::imap) fn tell(&mut self, account: &Account, changed: Vec<Entry>, expunge: bool, out: &mut Vec<u8>) {
         if expunge {
             self.expunge(out);
         }
-        self.show(changes.changed, out);
+        self.show(changed, out);
         // Others have come as far: what we hold is what they hold, unless something of ours is still to be told.
         if self.gone.is_empty()
             && let Some(entries) = account.shared(self.mailbox, self.uid_validity, self.modseq)
@@ -112,7 +116,6 @@ impl Selected {
         {
             self.entries = entries;
         }
-        Ok(())
     }
 
     /// Before a long wait: many sessions on one large mailbox need the list of its messages only once.

@@ -4,7 +4,7 @@ use mailstore::Summary;
 use message::digest::{Address, Digest};
 use message::encoding::words;
 
-use super::super::search::fold;
+use super::super::search::{Hit, fold};
 
 /// References of one message that are looked at, the youngest: those of a thread of years.
 const REFERENCES_MAX: usize = 100;
@@ -14,6 +14,7 @@ const REFERENCES_MAX: usize = 100;
 pub(in crate::imap) struct Sortable {
     pub(in crate::imap) seq: u32,
     pub(in crate::imap) uid: u32,
+    pub(super) score: u8,
     pub(super) modseq: u64,
     pub(super) arrival: i64,
     pub(super) octets: u64,
@@ -32,11 +33,12 @@ pub(in crate::imap) struct Sortable {
 }
 
 impl Sortable {
-    pub(super) fn of(seq: u32, summary: &Summary) -> Self {
+    pub(super) fn of(hit: Hit, summary: &Summary) -> Self {
         let row = &summary.message;
         let mut sortable = Self {
-            seq,
+            seq: hit.seq,
             uid: row.uid,
+            score: hit.score,
             modseq: row.modseq,
             arrival: row.internal_date.seconds(),
             octets: row.octets,

@@ -9,6 +9,7 @@ use mailstore::UidSet;
 use protocol::imap::encode::{Code, Untagged};
 use protocol::imap::{Sort, SortBy, SortCriterion};
 
+use super::search::{Found, Hit, Told};
 use super::talk::Talk;
 use super::trouble::Trouble;
 use crate::limits::{ROWS_BATCH, SORT_MESSAGES_MAX};
@@ -16,6 +17,9 @@ pub(super) use keys::Sortable;
 
 impl Talk {
     pub(super) async fn sort(&mut self, sort: &Sort) -> Result<(), Trouble> {
+        if self.is_watched(sort.returns) {
+            return Ok(());
+        }
         let saves = sort.returns.is_some_and(|returns| returns.save);
         if saves && let Some(selected) = &mut self.selected {
             // What fails from here on leaves nothing behind.
@@ -38,36 +42,47 @@ impl Talk {
             self.selected()?.saved = kept.iter().map(|row| row.uid).collect();
         }
         let modseq = if sort.key.mentions_modseq() { rows.iter().map(|row| row.modseq).max() } else { None };
-        self.tell_found(sort.uid, returns, &numbers, modseq);
+        let scores: Vec<u8> = rows.iter().map(|row| row.score).collect();
+        let told = Told { uid: sort.uid, returns, numbers: &numbers, scores: &scores, modseq, mailbox: None };
+        self.tell_found(&told);
+        if returns.update {
+            let found = Found::Sorted(sort.criteria.clone(), rows.iter().map(|row| row.uid).collect());
+            self.watch(sort.uid, &sort.key, Some(&sort.charset), None, found)?;
+        }
         self.done(sort.uid, "SORT").await
     }
 
     /// What these messages are ordered by. `None`: they are too many, and the client was told.
-    pub(super) async fn sortables(&mut self, found: &[(u32, u32)]) -> Result<Option<Vec<Sortable>>, Trouble> {
+    pub(super) async fn sortables(&mut self, found: &[Hit]) -> Result<Option<Vec<Sortable>>, Trouble> {
         if found.len() > SORT_MESSAGES_MAX {
             self.line.session().no(Some(&Code::Word("LIMIT")), "Too many messages to be put in order");
             return Ok(None);
         }
+        self.rows_to_sort(found).await.map(Some)
+    }
+
+    /// The same of so many as may be.
+    pub(super) async fn rows_to_sort(&mut self, found: &[Hit]) -> Result<Vec<Sortable>, Trouble> {
         let account = self.account()?;
         let mailbox = self.selected()?.mailbox;
         let mut rows = Vec::with_capacity(found.len());
         for (number, batch) in found.chunks(ROWS_BATCH).enumerate() {
             self.in_progress(number * ROWS_BATCH, found.len()).await?;
-            let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
+            let uids: UidSet = batch.iter().map(|hit| hit.uid).collect();
             for summary in account.summaries(mailbox, &uids, batch.len()).await? {
-                let at = batch.binary_search_by_key(&summary.message.uid, |(_, uid)| *uid).ok();
-                if let Some((seq, _)) = at.and_then(|at| batch.get(at)) {
-                    rows.push(Sortable::of(*seq, &summary));
+                let at = batch.binary_search_by_key(&summary.message.uid, |hit| hit.uid).ok();
+                if let Some(hit) = at.and_then(|at| batch.get(at)) {
+                    rows.push(Sortable::of(*hit, &summary));
                 }
             }
         }
-        Ok(Some(rows))
+        Ok(rows)
     }
 }
 
 /// By the criteria, the first counts most; what is the same by all of them stays in the order of the mailbox (RFC 5256
 /// section 3).
-fn order(a: &Sortable, b: &Sortable, criteria: &[SortCriterion]) -> Ordering {
+pub(super) fn order(a: &Sortable, b: &Sortable, criteria: &[SortCriterion]) -> Ordering {
     for criterion in criteria {
         let order = match criterion.by {
             SortBy::Arrival => a.arrival.cmp(&b.arrival),
@@ -79,6 +94,8 @@ fn order(a: &Sortable, b: &Sortable, criteria: &[SortCriterion]) -> Ordering {
             SortBy::To => a.to.cmp(&b.to),
             SortBy::DisplayFrom => a.display_from.cmp(&b.display_from),
             SortBy::DisplayTo => a.display_to.cmp(&b.display_to),
+            // The best first (RFC 6203 section 6).
+            SortBy::Relevancy => b.score.cmp(&a.score),
         };
         let order = if criterion.reverse { order.reverse() } else { order };
         if order != Ordering::Equal {

@@ -7,6 +7,7 @@ mod batches;
 mod fetch;
 mod flag;
 mod mailbox;
+mod multi_search;
 mod quota;
 mod search;
 mod sequence;
@@ -19,6 +20,7 @@ pub use flag::{Flag, Store, StoreAction};
 pub use mailbox::{
     Create, List, ListReturn, ListSelect, Mailbox, MailboxError, Pattern, QResync, Select, SpecialUse, StatusItem,
 };
+pub use multi_search::{MailboxSource, MultiSearch};
 pub use quota::SetQuota;
 pub use search::{Date, PartialRange, Search, SearchKey, SearchReturn};
 pub use sequence::{SeqNumber, SequenceSet, Transfer};
@@ -110,6 +112,10 @@ pub enum Command {
     },
     /// `SEARCH`, `UID SEARCH`.
     Search(Search),
+    /// `ESEARCH` (RFC 7377).
+    MultiSearch(MultiSearch),
+    /// `CANCELUPDATE`: these searches are not kept up to date any more (RFC 5267 section 4.3.5).
+    CancelUpdate(Vec<String>),
     /// `UIDBATCHES` (RFC 10022).
     UidBatches(UidBatches),
     /// `SORT`, `UID SORT` (RFC 5256).
@@ -135,6 +141,7 @@ impl Command {
             Self::Fetch(fetch) => fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq),
             Self::Store(store) => store.unchanged_since.is_some(),
             Self::Search(search) => search.key.mentions_modseq(),
+            Self::MultiSearch(order) => order.search.key.mentions_modseq(),
             Self::Sort(sort) => sort.key.mentions_modseq(),
             _ => false,
         }
@@ -146,6 +153,7 @@ impl Command {
         match self {
             Self::Select(select) => select.qresync.as_ref().is_some_and(|known| known.matches.is_some()),
             Self::Search(search) => !search.uid || search.key.mentions_numbers(),
+            Self::MultiSearch(order) => order.search.key.mentions_numbers(),
             Self::Sort(sort) => !sort.uid || sort.key.mentions_numbers(),
             Self::Thread(thread) => !thread.uid || thread.key.mentions_numbers(),
             Self::Fetch(fetch) => !fetch.uid,

@@ -60,6 +60,8 @@ pub enum SearchKey {
     EmailId(String),
     /// `THREADID` (RFC 8474 section 5.3).
     ThreadId(String),
+    /// `FUZZY`: what comes near to it is found, too (RFC 6203).
+    Fuzzy(Box<SearchKey>),
     /// `UIDAFTER`: a higher UID (RFC 9738 section 3.2).
     UidAfter(u32),
     /// `UIDBEFORE`: a lower UID (RFC 9738 section 3.2).
@@ -82,12 +84,17 @@ impl SearchKey {
         self.mentions(&|key| matches!(key, Self::Sequence(SequenceSet::Ranges(_))))
     }
 
+    /// Whether FUZZY stands in it anywhere: only then is one message more relevant than another.
+    pub fn mentions_fuzzy(&self) -> bool {
+        self.mentions(&|key| matches!(key, Self::Fuzzy(_)))
+    }
+
     fn mentions(&self, is: &dyn Fn(&Self) -> bool) -> bool {
         is(self)
             || match self {
                 Self::And(keys) => keys.iter().any(|key| key.mentions(is)),
                 Self::Or(a, b) => a.mentions(is) || b.mentions(is),
-                Self::Not(key) => key.mentions(is),
+                Self::Not(key) | Self::Fuzzy(key) => key.mentions(is),
                 _ => false,
             }
     }
@@ -135,6 +142,12 @@ pub struct SearchReturn {
     pub count: bool,
     /// The result is kept for `$` (RFC 5182).
     pub save: bool,
+    /// How well each matches, from 1 to 100 (RFC 6203 section 4).
+    pub relevancy: bool,
+    /// The client hears of what comes and goes (RFC 5267 section 4.3).
+    pub update: bool,
+    /// The client will search so again (RFC 5267 section 4.2).
+    pub context: bool,
     /// Only these of all that is found (RFC 9394); never beside `all`.
     pub partial: Option<PartialRange>,
 }

@@ -47,6 +47,8 @@ pub enum SortBy {
     DisplayFrom,
     /// `DISPLAYTO`: the name shown.
     DisplayTo,
+    /// `RELEVANCY`: what matches best comes first (RFC 6203 section 6).
+    Relevancy,
 }
 
 /// `THREAD` and `UID THREAD`.

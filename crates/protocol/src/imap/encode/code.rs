@@ -64,6 +64,8 @@ pub enum Code<'a> {
         /// The lowest UID that the limit left in.
         lowest: Option<u32>,
     },
+    /// RFC 5267 section 4.3.1: the search with this tag is not kept up to date.
+    NoUpdate(&'a str),
     /// RFC 9585: a command goes on.
     InProgress {
         /// Whose tag it is.
@@ -131,6 +133,10 @@ impl Code<'_> {
                 if let Some(lowest) = lowest {
                     numbered(out, " ", *lowest);
                 }
+            }
+            Self::NoUpdate(tag) => {
+                out.extend_from_slice(b"NOUPDATE ");
+                string(out, tag.as_bytes());
             }
             Self::InProgress { tag, done, goal } => in_progress(out, tag, *done, *goal),
             Self::Closed => out.extend_from_slice(b"CLOSED"),

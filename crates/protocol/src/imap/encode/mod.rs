@@ -15,7 +15,7 @@ pub use code::Code;
 pub(crate) use code::condition;
 pub use fetch::FetchLine;
 pub use quota::QuotaResource;
-pub use response::{Attribute, ESearch, Listed, StatusValue, Untagged, flags};
+pub use response::{Attribute, ESearch, Listed, SearchUpdate, StatusValue, Untagged, flags};
 pub use thread::{Forest, Node};
 
 use super::command::{SeqNumber, SequenceSet};

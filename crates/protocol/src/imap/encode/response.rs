@@ -90,6 +90,8 @@ pub enum Untagged<'a> {
     Sort(&'a [u32]),
     /// `* ESEARCH …`
     ESearch(ESearch<'a>),
+    /// `* ESEARCH …` with what has come to a result and what has left it (RFC 5267 section 4.3).
+    Update(SearchUpdate<'a>),
     /// `* VANISHED uids` (RFC 7162 section 3.2.10)
     Vanished {
         /// `(EARLIER)`: not just now, and none of them counts in EXISTS.
@@ -158,7 +160,8 @@ impl Untagged<'_> {
                     number(out, (*value).into());
                 }
             }
-            Self::ESearch(found) => found.encode(out),
+            Self::ESearch(found) => found.encode(out, utf8),
+            Self::Update(update) => update.encode(out, utf8),
             Self::Vanished { earlier, uids } => {
                 out.extend_from_slice(if *earlier { b"VANISHED (EARLIER) " } else { b"VANISHED " });
                 ranges(out, uids);
@@ -233,6 +236,8 @@ impl StatusValue<'_> {
 pub struct ESearch<'a> {
     /// Of the command.
     pub tag: &'a str,
+    /// Which mailbox, and its UIDVALIDITY: for an ESEARCH command (RFC 7377 section 2.1).
+    pub mailbox: Option<(&'a str, u32)>,
     /// The numbers are UIDs.
     pub uid: bool,
     /// The lowest.
@@ -245,15 +250,61 @@ pub struct ESearch<'a> {
     pub all: Option<&'a [u32]>,
     /// A page of them, in order (RFC 9394 section 3.1).
     pub partial: Option<(PartialRange, &'a [u32])>,
+    /// How well each of those told matches (RFC 6203 section 4).
+    pub relevancy: Option<&'a [u8]>,
     /// RFC 7162 section 3.1.10.
     pub modseq: Option<u64>,
 }
 
+/// How a result has changed (RFC 5267 section 4.3.2). Pairs of a position, 0 where only the mailbox's own order counts, and
+/// numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SearchUpdate<'a> {
+    /// Of the searching command.
+    pub tag: &'a str,
+    /// As in [`ESearch`].
+    pub mailbox: Option<(&'a str, u32)>,
+    /// The numbers are UIDs.
+    pub uid: bool,
+    /// What has left it, told first.
+    pub removed: &'a [(u32, Vec<u32>)],
+    /// What has come.
+    pub added: &'a [(u32, Vec<u32>)],
+}
+
+impl SearchUpdate<'_> {
+    fn encode(&self, out: &mut Vec<u8>, utf8: bool) {
+        correlators(out, self.tag, self.mailbox, self.uid, utf8);
+        for (name, pairs) in [(" REMOVEFROM ", self.removed), (" ADDTO ", self.added)] {
+            if pairs.is_empty() {
+                continue;
+            }
+            out.extend_from_slice(name.as_bytes());
+            list(out, pairs, |out, (position, numbers)| {
+                number(out, (*position).into());
+                out.push(b' ');
+                number_set(out, numbers);
+            });
+        }
+    }
+}
+
+/// `"ESEARCH" search-correlator [SP "UID"]` (RFC 7377 section 4)
+fn correlators(out: &mut Vec<u8>, tag: &str, mailbox: Option<(&str, u32)>, uid: bool, utf8: bool) {
+    out.extend_from_slice(b"ESEARCH (TAG ");
+    string(out, tag.as_bytes());
+    if let Some((name, uid_validity)) = mailbox {
+        out.extend_from_slice(b" MAILBOX ");
+        name_of(out, name, utf8);
+        out.extend_from_slice(b" UIDVALIDITY ");
+        number(out, uid_validity.into());
+    }
+    out.extend_from_slice(if uid { b") UID" } else { b")" });
+}
+
 impl ESearch<'_> {
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"ESEARCH (TAG ");
-        string(out, self.tag.as_bytes());
-        out.extend_from_slice(if self.uid { b") UID" } else { b")" });
+    fn encode(&self, out: &mut Vec<u8>, utf8: bool) {
+        correlators(out, self.tag, self.mailbox, self.uid, utf8);
         let mut told = |name: &str, value: Option<u64>| {
             if let Some(value) = value {
                 out.extend_from_slice(name.as_bytes());
@@ -277,6 +328,10 @@ impl ESearch<'_> {
                 number_set(out, page)
             }
             out.push(b')');
+        }
+        if let Some(scores) = self.relevancy {
+            out.extend_from_slice(b" RELEVANCY ");
+            list(out, scores, |out, score| number(out, (*score).into()));
         }
         if let Some(modseq) = self.modseq {
             out.extend_from_slice(b" MODSEQ ");

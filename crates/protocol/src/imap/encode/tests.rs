@@ -91,6 +91,8 @@ fn what_a_search_says() {
         (ESearch(super::ESearch { tag: "a\"", ..super::ESearch::default() }), "* ESEARCH (TAG \"a\\\"\")"),
         (
             ESearch(super::ESearch {
+                mailbox: None,
+                relevancy: None,
                 tag: "a",
                 uid: true,
                 min: Some(2),
@@ -142,6 +144,30 @@ fn codes() {
     // No text of anybody ends the line or leaves US-ASCII.
     assert_eq!(text(|out| condition(out, "NO", None, "a\r\n* BYE ü")), "NO a* BYE ?");
     assert_eq!(text(|out| condition(out, "NO", None, "")), "NO -");
+}
+
+#[test]
+fn what_a_search_of_several_mailboxes_says() {
+    let found = ESearch {
+        tag: "t1",
+        mailbox: Some(("Entwürfe", 7)),
+        uid: true,
+        all: Some(&[1, 2, 9]),
+        relevancy: Some(&[4, 99, 42]),
+        ..ESearch::default()
+    };
+    let wire = "* ESEARCH (TAG \"t1\" MAILBOX \"Entw&APw-rfe\" UIDVALIDITY 7) UID ALL 1:2,9 RELEVANCY (4 99 42)\r\n";
+    assert_eq!(text(|out| Untagged::ESearch(found).encode(out)), wire);
+    let update = SearchUpdate {
+        tag: "B01",
+        uid: false,
+        removed: &[(0, vec![3])],
+        added: &[(1, vec![7]), (4, vec![8, 9])],
+        ..SearchUpdate::default()
+    };
+    let wire = "* ESEARCH (TAG \"B01\") REMOVEFROM (0 3) ADDTO (1 7 4 8:9)\r\n";
+    assert_eq!(text(|out| Untagged::Update(update).encode(out)), wire);
+    assert_eq!(text(|out| Code::NoUpdate("B02").encode(out)), "NOUPDATE \"B02\"");
 }
 
 #[test]

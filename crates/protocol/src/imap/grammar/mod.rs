@@ -10,6 +10,7 @@ mod fetch;
 mod input;
 mod list;
 mod mailbox;
+mod multi_search;
 mod quota;
 mod search;
 mod sequence;
@@ -87,6 +88,8 @@ fn plain(verb: &str, input: &mut Input<'_>) -> Result<Command> {
         "GETQUOTAROOT" => quota::get_quota_root(input)?,
         "SETQUOTA" => quota::set_quota(input)?,
         "SEARCH" => Command::Search(search::search(input, false)?),
+        "ESEARCH" => Command::MultiSearch(multi_search::multi_search(input)?),
+        "CANCELUPDATE" => multi_search::cancel_update(input)?,
         "UIDBATCHES" => Command::UidBatches(batches::uid_batches(input)?),
         "SORT" => Command::Sort(sort::sort(input, false)?),
         "THREAD" => Command::Thread(sort::thread(input, false)?),

@@ -20,7 +20,14 @@ pub(super) fn search(input: &mut Input<'_>, uid: bool) -> Result<Search> {
         charset = Some(self::charset(input)?);
         input.space()?;
     }
-    Ok(Search { uid, returns, charset, key: keys(input)? })
+    let key = keys(input)?;
+    may_rank(returns.is_some_and(|returns| returns.relevancy), &key)?;
+    Ok(Search { uid, returns, charset, key })
+}
+
+/// RELEVANCY only stands beside FUZZY (RFC 6203 sections 4 and 6).
+pub(super) fn may_rank(ranks: bool, key: &SearchKey) -> Result<()> {
+    if ranks && !key.mentions_fuzzy() { Err(ParseError::Expected("FUZZY")) } else { Ok(()) }
 }
 
 /// `charset = atom / quoted`, in upper case
@@ -34,7 +41,7 @@ pub(super) fn keys(input: &mut Input<'_>) -> Result<SearchKey> {
     Keys { left: limits::SEARCH_KEYS_MAX }.all(input, 0)
 }
 
-/// `"(" [search-return-opt *(SP search-return-opt)] ")"` (RFC 4731, RFC 5182)
+/// `"(" [search-return-opt *(SP search-return-opt)] ")"` (RFC 4731, RFC 5182, RFC 6203, RFC 5267)
 pub(super) fn search_return(input: &mut Input<'_>) -> Result<SearchReturn> {
     let mut returns = SearchReturn::default();
     input.list(16, "search return options", |input| {
@@ -44,6 +51,9 @@ pub(super) fn search_return(input: &mut Input<'_>) -> Result<SearchReturn> {
             "ALL" => returns.all = true,
             "COUNT" => returns.count = true,
             "SAVE" => returns.save = true,
+            "RELEVANCY" => returns.relevancy = true,
+            "UPDATE" => returns.update = true,
+            "CONTEXT" => returns.context = true,
             "PARTIAL" if returns.partial.is_none() => returns.partial = Some(partial_range(input)?),
             _ => return Err(ParseError::Expected("a known return option")),
         }
@@ -107,6 +117,10 @@ impl Keys {
             "NOT" => {
                 input.space()?;
                 Ok(SearchKey::Not(Box::new(self.key(input, depth + 1)?)))
+            }
+            "FUZZY" => {
+                input.space()?;
+                Ok(SearchKey::Fuzzy(Box::new(self.key(input, depth + 1)?)))
             }
             "OR" => {
                 input.space()?;

@@ -2,7 +2,7 @@
 
 use super::Result;
 use super::input::{Input, ParseError};
-use super::search::{charset, keys, search_return};
+use super::search::{charset, keys, may_rank, search_return};
 use crate::imap::command::{Sort, SortBy, SortCriterion, Thread, ThreadAlgorithm};
 use crate::imap::limits;
 
@@ -21,7 +21,10 @@ pub(super) fn sort(input: &mut Input<'_>, uid: bool) -> Result<Sort> {
     input.space()?;
     let charset = charset(input)?;
     input.space()?;
-    Ok(Sort { uid, returns, criteria, charset, key: keys(input)? })
+    let key = keys(input)?;
+    let ranked = criteria.iter().any(|criterion| criterion.by == SortBy::Relevancy);
+    may_rank(ranked || returns.is_some_and(|returns| returns.relevancy), &key)?;
+    Ok(Sort { uid, returns, criteria, charset, key })
 }
 
 /// `sort-criterion = ["REVERSE" SP] sort-key`
@@ -37,6 +40,7 @@ fn criterion(input: &mut Input<'_>) -> Result<SortCriterion> {
         "TO" => SortBy::To,
         "DISPLAYFROM" => SortBy::DisplayFrom,
         "DISPLAYTO" => SortBy::DisplayTo,
+        "RELEVANCY" => SortBy::Relevancy,
         _ => return Err(ParseError::Expected("a known sort key")),
     };
     Ok(SortCriterion { reverse, by })

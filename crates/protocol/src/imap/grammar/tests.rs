@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::imap::command::{
     Append, AppendMessage, AppendStep, Create, Date, Fetch, FetchItem, Flag, List, ListReturn, ListSelect, Mailbox,
-    MailboxError, Partial, PartialRange, Pattern, QResync, Replaced, Search, SearchKey, SearchReturn, Section,
-    SectionText, Select, SeqNumber, SequenceSet, Sort, SortBy, SortCriterion, SpecialUse, StatusItem, Store,
-    StoreAction, Thread, ThreadAlgorithm, Transfer, UidBatches,
+    MailboxError, MailboxSource, MultiSearch, Partial, PartialRange, Pattern, QResync, Replaced, Search, SearchKey,
+    SearchReturn, Section, SectionText, Select, SeqNumber, SequenceSet, Sort, SortBy, SortCriterion, SpecialUse,
+    StatusItem, Store, StoreAction, Thread, ThreadAlgorithm, Transfer, UidBatches,
 };
 use crate::imap::encode;
 use crate::sasl::Secret;
@@ -487,6 +487,44 @@ fn append_starts() {
 }
 
 #[test]
+fn searches_of_several_mailboxes() {
+    let of = |text: &str| match parse(&format!("ESEARCH {text}")) {
+        Ok(Command::MultiSearch(order)) => Ok(order),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error),
+    };
+    let order = of("IN (mailboxes a subtree (\"b c\" D) selected) RETURN (COUNT) CHARSET UTF-8 unseen").unwrap();
+    let names = |all: &[&str]| all.iter().map(|one| name(one)).collect::<Vec<_>>();
+    let mailboxes = MailboxSource::Mailboxes(names(&["a"]));
+    let subtree = MailboxSource::Subtree(names(&["b c", "D"]));
+    assert_eq!(order.sources, [mailboxes, subtree, MailboxSource::Selected]);
+    assert_eq!(order.search.returns, Some(SearchReturn { count: true, ..SearchReturn::default() }));
+    assert!(order.needs_selected() && !order.is_of_selected() && order.search.uid);
+    let order = of("subject x").unwrap();
+    assert!(order.needs_selected() && order.is_of_selected() && order.search.returns.unwrap().all);
+    assert!(!of("in (personal) all").unwrap().needs_selected());
+    assert!(of("in (personal) return (update) all").unwrap().needs_selected());
+    for broken in [
+        "",
+        "IN () all",
+        "IN (all) all",
+        "IN (mailboxes) all",
+        "IN (subtree ()) all",
+        "IN (selected-delayed) all",
+        "IN (selected)",
+    ] {
+        assert!(of(broken).is_err(), "{broken}");
+    }
+    assert_eq!(parse("CANCELUPDATE \"a\" \"b\""), Ok(Command::CancelUpdate(vec!["a".into(), "b".into()])));
+    assert!(parse("CANCELUPDATE").is_err() && parse("CANCELUPDATE ").is_err());
+    // How relevant something is is known only where it need not match exactly.
+    assert!(
+        parse("SEARCH RETURN (RELEVANCY) FUZZY TEXT x").is_ok() && parse("SEARCH RETURN (RELEVANCY) TEXT x").is_err()
+    );
+    assert!(parse("SORT (RELEVANCY) UTF-8 FUZZY TEXT x").is_ok() && parse("SORT (RELEVANCY) UTF-8 TEXT x").is_err());
+}
+
+#[test]
 fn batches_of_uids() {
     assert_eq!(parse("uidbatches 500"), Ok(Command::UidBatches(UidBatches { size: 500, range: None })));
     assert_eq!(parse("UIDBATCHES 7 2:1"), Ok(Command::UidBatches(UidBatches { size: 7, range: Some((2, 1)) })));
@@ -673,7 +711,8 @@ fn any_key() -> impl Strategy<Value = SearchKey> {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 2..4).prop_map(SearchKey::And),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| SearchKey::Or(Box::new(a), Box::new(b))),
-            inner.prop_map(|a| SearchKey::Not(Box::new(a))),
+            inner.clone().prop_map(|a| SearchKey::Not(Box::new(a))),
+            inner.prop_map(|a| SearchKey::Fuzzy(Box::new(a))),
         ]
     })
 }
@@ -745,12 +784,23 @@ fn any_list() -> impl Strategy<Value = List> {
 }
 
 fn any_search() -> impl Strategy<Value = Search> {
-    let returns = (proptest::collection::vec(any::<bool>(), 5), proptest::option::of(any_page()));
+    let returns = (proptest::collection::vec(any::<bool>(), 7), proptest::option::of(any_page()));
     let returns = returns.prop_map(|(flags, partial)| {
         let flag = |at: usize| flags[at];
         let none = !flags.contains(&true) && partial.is_none();
         let all = (flag(2) || none) && partial.is_none();
-        SearchReturn { min: flag(0), max: flag(1), all, count: flag(3), save: flag(4), partial }
+        let (update, context) = (flag(5), flag(6));
+        SearchReturn {
+            min: flag(0),
+            max: flag(1),
+            all,
+            count: flag(3),
+            save: flag(4),
+            relevancy: false,
+            update,
+            context,
+            partial,
+        }
     });
     let charset = proptest::option::of(Just("UTF-8".to_owned()));
     (any::<bool>(), proptest::option::of(returns), charset, any_key()).prop_map(|(uid, returns, charset, key)| Search {
@@ -759,6 +809,19 @@ fn any_search() -> impl Strategy<Value = Search> {
         charset,
         key,
     })
+}
+
+fn any_source() -> impl Strategy<Value = MailboxSource> {
+    let names = || proptest::collection::vec(any_mailbox(), 1..3);
+    prop_oneof![
+        Just(MailboxSource::Selected),
+        Just(MailboxSource::Inboxes),
+        Just(MailboxSource::Personal),
+        Just(MailboxSource::Subscribed),
+        names().prop_map(MailboxSource::Subtree),
+        names().prop_map(MailboxSource::SubtreeOne),
+        names().prop_map(MailboxSource::Mailboxes),
+    ]
 }
 
 fn any_command() -> impl Strategy<Value = Command> {
@@ -819,6 +882,12 @@ fn any_command() -> impl Strategy<Value = Command> {
             key: search.key,
         })),
         any_list().prop_map(Command::List),
+        proptest::collection::vec("[A-Za-z0-9]{1,9}", 1..4).prop_map(Command::CancelUpdate),
+        (proptest::collection::vec(any_source(), 0..4), any_search()).prop_map(|(sources, mut search)| {
+            search.uid = true;
+            search.returns.get_or_insert(SearchReturn { all: true, ..SearchReturn::default() });
+            Command::MultiSearch(MultiSearch { sources, search })
+        }),
         (1u32.., proptest::option::of((1u32.., 1u32..)))
             .prop_map(|(size, range)| Command::UidBatches(UidBatches { size, range })),
     ]

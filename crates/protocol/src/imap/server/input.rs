@@ -200,6 +200,7 @@ impl Server {
             | Command::Expunge { .. }
             | Command::Search(_)
             | Command::UidBatches(_)
+            | Command::CancelUpdate(_)
             | Command::Sort(_)
             | Command::Thread(_)
             | Command::Fetch(_)
@@ -209,6 +210,18 @@ impl Server {
                 if !self.is_selected() =>
             {
                 self.mistake("Select a mailbox first");
+            }
+            Command::MultiSearch(order) if order.needs_selected() && !self.is_selected() => {
+                self.mistake("Select a mailbox first");
+            }
+            // RFC 7377 section 2.2.
+            Command::MultiSearch(order)
+                if !order.is_of_selected() && order.search.returns.is_some_and(|returns| returns.save) =>
+            {
+                self.mistake("Only what is found in the selected mailbox can be saved");
+            }
+            Command::MultiSearch(order) if self.enabled.utf8_accept && order.search.charset.is_some() => {
+                self.mistake("UTF8=ACCEPT leaves no choice of a charset");
             }
             command if command.needs_qresync() && !self.enabled.qresync => {
                 self.mistake("ENABLE QRESYNC first");

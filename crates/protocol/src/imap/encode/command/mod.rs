@@ -79,6 +79,14 @@ fn with_sequence_set(out: &mut Vec<u8>, command: &Command) {
         Command::Expunge { uids: None } => word(out, "EXPUNGE"),
         Command::Expunge { uids: Some(set) } => numbered(out, true, "EXPUNGE ", set),
         Command::Search(search) => search::search(out, search),
+        Command::MultiSearch(order) => search::multi_search(out, order),
+        Command::CancelUpdate(tags) => {
+            word(out, "CANCELUPDATE");
+            for tag in tags {
+                out.push(b' ');
+                string(out, tag.as_bytes());
+            }
+        }
         Command::UidBatches(UidBatches { size, range }) => {
             word(out, "UIDBATCHES ");
             number(out, (*size).into());

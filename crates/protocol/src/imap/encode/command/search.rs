@@ -1,14 +1,47 @@
 //! SEARCH as a client writes it.
 
 use super::super::response::partial_range;
-use super::super::{astring, list, number, sequence_set, string};
+use super::super::{astring, list, mailbox, number, sequence_set, string};
 use super::word;
-use crate::imap::command::{Date, Flag, Search, SearchKey, SearchReturn, Sort, SortBy, Thread, ThreadAlgorithm};
+use crate::imap::command::{
+    Date, Flag, Mailbox, MailboxSource, MultiSearch, Search, SearchKey, SearchReturn, Sort, SortBy, Thread,
+    ThreadAlgorithm,
+};
 use crate::imap::grammar::MONTHS;
 
 /// `SEARCH …`
 pub(super) fn search(out: &mut Vec<u8>, search: &Search) {
     word(out, if search.uid { "UID SEARCH" } else { "SEARCH" });
+    program(out, search);
+}
+
+/// `ESEARCH …`
+pub(super) fn multi_search(out: &mut Vec<u8>, order: &MultiSearch) {
+    word(out, "ESEARCH");
+    if !order.sources.is_empty() {
+        word(out, " IN ");
+        list(out, &order.sources, |out, source| match source {
+            MailboxSource::Selected => word(out, "selected"),
+            MailboxSource::Inboxes => word(out, "inboxes"),
+            MailboxSource::Personal => word(out, "personal"),
+            MailboxSource::Subscribed => word(out, "subscribed"),
+            MailboxSource::Subtree(names) => mailboxes(out, "subtree ", names),
+            MailboxSource::SubtreeOne(names) => mailboxes(out, "subtree-one ", names),
+            MailboxSource::Mailboxes(names) => mailboxes(out, "mailboxes ", names),
+        });
+    }
+    program(out, &order.search);
+}
+
+fn mailboxes(out: &mut Vec<u8>, kind: &str, names: &[Mailbox]) {
+    word(out, kind);
+    match names {
+        [one] => mailbox(out, one.as_str()),
+        several => list(out, several, |out, one| mailbox(out, one.as_str())),
+    }
+}
+
+fn program(out: &mut Vec<u8>, search: &Search) {
     returns(out, search.returns.as_ref());
     if let Some(charset) = &search.charset {
         word(out, " CHARSET ");
@@ -27,6 +60,9 @@ fn returns(out: &mut Vec<u8>, returns: Option<&SearchReturn>) {
         ("ALL", returns.all),
         ("COUNT", returns.count),
         ("SAVE", returns.save),
+        ("RELEVANCY", returns.relevancy),
+        ("UPDATE", returns.update),
+        ("CONTEXT", returns.context),
     ];
     list(out, options.iter().filter(|(_, asked)| *asked), |out, (name, _)| word(out, name));
     if let Some(range) = returns.partial {
@@ -56,6 +92,7 @@ pub(super) fn sort(out: &mut Vec<u8>, sort: &Sort) {
                 SortBy::To => "TO",
                 SortBy::DisplayFrom => "DISPLAYFROM",
                 SortBy::DisplayTo => "DISPLAYTO",
+                SortBy::Relevancy => "RELEVANCY",
             },
         );
     });
@@ -94,6 +131,10 @@ fn search_key(out: &mut Vec<u8>, key: &SearchKey) {
         }
         SearchKey::Not(key) => {
             word(out, "NOT ");
+            search_key(out, key);
+        }
+        SearchKey::Fuzzy(key) => {
+            word(out, "FUZZY ");
             search_key(out, key);
         }
         SearchKey::Sequence(set) => sequence_set(out, set),
