@@ -64,6 +64,8 @@ pub struct Reader {
     input: Vec<u8>,
     start: usize,
     command: Vec<u8>,
+    /// Where in the command its line goes on behind the last literal.
+    line_from: usize,
     command_octets_max: usize,
     drained_octets_max: u64,
     mode: Mode,
@@ -82,6 +84,7 @@ impl Reader {
             input: Vec::new(),
             start: 0,
             command: Vec::new(),
+            line_from: 0,
             command_octets_max,
             drained_octets_max: limits::DRAINED_OCTETS_MAX,
             mode: Mode::Line,
@@ -250,6 +253,9 @@ impl Reader {
 
     /// `None`: no line end yet. `Some(None)`: look again.
     fn read_line(&mut self) -> Option<Option<Item>> {
+        if self.command.is_empty() {
+            self.line_from = 0;
+        }
         let room = (self.command_octets_max + 2).saturating_sub(self.command.len());
         let found = memchr(b'\n', self.rest());
         let count = found.map_or(self.rest().len(), |place| place + 1);
@@ -268,10 +274,11 @@ impl Reader {
         self.command.extend_from_slice(&piece);
         found?;
         self.command.pop();
-        if self.command.last() == Some(&b'\r') {
+        if self.command.len() > self.line_from && self.command.last() == Some(&b'\r') {
             self.command.pop();
         }
-        if let Some(announced) = announcement(&self.command) {
+        // What a literal holds announces nothing.
+        if let Some(announced) = announcement(self.command.get(self.line_from..).unwrap_or_default()) {
             self.mode = Mode::Deciding(announced);
             return Some(Some(Item::Announced(announced)));
         }
@@ -284,6 +291,9 @@ impl Reader {
         self.command.extend_from_slice(&piece);
         let missing = missing - count as u64;
         self.mode = if missing == 0 { Mode::Line } else { Mode::Literal(missing) };
+        if missing == 0 {
+            self.line_from = self.command.len();
+        }
         (missing == 0).then_some(())
     }
 
@@ -405,6 +415,9 @@ mod tests {
             items(&[b"a {3}\r\nx\ny {2+}\r\n{}\r\nb\r\n"], 100),
             [announced(3, true), announced(2, false), line("a {3}\r\nx\ny {2+}\r\n{}"), line("b")]
         );
+        // What stands in a literal announces none.
+        assert_eq!(items(&[b"a {3}\r\n{5}\r\nb\r\n"], 100), [announced(3, true), line("a {3}\r\n{5}"), line("b")]);
+        assert_eq!(items(&[b"a {2}\r\nx\r\nb\n"], 100), [announced(2, true), line("a {2}\r\nx\r"), line("b")]);
         assert_eq!(items(&[b"a {0}\r\n\r\n"], 100), [announced(0, true), line("a {0}\r\n")]);
         for none in ["a {}", "a {-1}", "a {1", "a 1}", "a {1++}", "a {x}", "a {111111111111111111111}"] {
             assert_eq!(items(&[none.as_bytes(), b"\r\n"], 100), [line(none)], "{none}");
