@@ -44,6 +44,10 @@ pub const BODIES_OCTETS_MAX: u64 = 256 * 1024;
 /// Messages that SORT and THREAD put in order: what they are ordered by is held for each, about 300 octets.
 pub const SORT_MESSAGES_MAX: usize = 200_000;
 
+/// What one CATENATE may copy of octets that are here already, in messages of the largest size: who names a letter a
+/// thousand times in one command fills the disk for nothing.
+pub const CATENATED_MESSAGES_MAX: u64 = 4;
+
 /// Words of one text of a FUZZY search that count (RFC 6203): each is looked for twice.
 pub const FUZZY_WORDS_MAX: usize = 16;
 

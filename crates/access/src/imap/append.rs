@@ -24,6 +24,8 @@ pub(super) struct Upload {
     /// Complete, and not in the mailbox yet.
     ready: Vec<mailstore::Append>,
     pub(super) coming: Coming,
+    /// Octets that were copied by URLs, over all messages.
+    pub(super) copied: u64,
 }
 
 /// The message whose octets come.
@@ -72,7 +74,8 @@ impl Talk {
             },
         };
         let coming = Coming::new(&append.message, &account);
-        self.upload = Some(Box::new(Upload { mailbox: append.mailbox, replaces, ready: Vec::new(), coming }));
+        self.upload =
+            Some(Box::new(Upload { mailbox: append.mailbox, replaces, ready: Vec::new(), coming, copied: 0 }));
         self.line.session().append_go();
         Ok(())
     }
@@ -81,10 +84,10 @@ impl Talk {
     pub(super) async fn append_next(&mut self, message: &AppendMessage) -> Result<(), Trouble> {
         let account = self.account()?;
         let Some(upload) = self.upload.take() else { return Err(storage::Error::StagedTooLong.into()) };
-        let Upload { mailbox, replaces, mut ready, coming } = *upload;
+        let Upload { mailbox, replaces, mut ready, coming, copied } = *upload;
         ready.push(coming.complete(&mailbox, &account).await?);
         let coming = Coming::new(message, &account);
-        self.upload = Some(Box::new(Upload { mailbox, replaces, ready, coming }));
+        self.upload = Some(Box::new(Upload { mailbox, replaces, ready, coming, copied }));
         self.line.session().append_go();
         Ok(())
     }
@@ -101,7 +104,7 @@ impl Talk {
     pub(super) async fn append_end(&mut self) -> Result<(), Trouble> {
         let account = self.account()?;
         let Some(upload) = self.upload.take() else { return Err(storage::Error::StagedTooLong.into()) };
-        let Upload { mailbox, replaces, mut ready, coming } = *upload;
+        let Upload { mailbox, replaces, mut ready, coming, .. } = *upload;
         let last = coming.complete(&mailbox, &account).await?;
         if let Some(doomed) = replaces {
             return self.replace(doomed, &mailbox, last).await;

@@ -15,6 +15,7 @@ use super::fetch::section::{Found, find};
 use super::letter::Letter;
 use super::talk::Talk;
 use super::trouble::Trouble;
+use crate::limits::CATENATED_MESSAGES_MAX;
 
 /// Why a part cannot be had.
 enum Fault {
@@ -35,8 +36,12 @@ impl Talk {
     /// A part that is here already.
     pub(super) async fn append_url(&mut self, url: &[u8]) -> Result<(), Trouble> {
         let Some(mut upload) = self.upload.take() else { return Err(storage::Error::StagedTooLong.into()) };
-        match self.add_url(&mut upload.coming.stage, url).await {
-            Ok(()) => {
+        let max = self.context.settings.message_octets_max;
+        let room = (max.saturating_mul(CATENATED_MESSAGES_MAX)).saturating_sub(upload.copied);
+        let room = room.min(max.saturating_sub(upload.coming.stage.len()));
+        match self.add_url(&mut upload.coming.stage, url, room).await {
+            Ok(octets) => {
+                upload.copied += octets;
                 self.upload = Some(upload);
                 self.line.session().append_go();
             }
@@ -66,7 +71,8 @@ impl Talk {
         self.line.session().no(Some(&Code::Word("TOOBIG")), "Message is too large");
     }
 
-    async fn add_url(&mut self, stage: &mut Stage, url: &[u8]) -> Result<(), Fault> {
+    /// Adds no more octets than there is room for; answers how many.
+    async fn add_url(&mut self, stage: &mut Stage, url: &[u8], room: u64) -> Result<u64, Fault> {
         let url = message_url(url).ok_or(Fault::Url)?;
         let mailbox = self.mailbox_of(&url).await?;
         let account = self.account()?;
@@ -76,7 +82,6 @@ impl Talk {
             body => body?,
         };
         let mut letter = Letter::open(body).await?;
-        let room = self.context.settings.message_octets_max.saturating_sub(stage.len());
         match find(&mut letter, &url.section).await? {
             Found::Nothing => Err(Fault::Url),
             Found::Range(range) => {
@@ -84,7 +89,8 @@ impl Talk {
                 if range.end - range.start > room {
                     return Err(Fault::Size);
                 }
-                copy(stage, &letter, range).await
+                copy(stage, &letter, range.clone()).await?;
+                Ok(range.end - range.start)
             }
             Found::Gathered(octets) => {
                 let range = window(0..octets.len() as u64, url.partial);
@@ -93,7 +99,8 @@ impl Talk {
                 if octets.len() as u64 > room {
                     return Err(Fault::Size);
                 }
-                Ok(stage.append(Bytes::copy_from_slice(octets)).await?)
+                stage.append(Bytes::copy_from_slice(octets)).await?;
+                Ok(octets.len() as u64)
             }
         }
     }

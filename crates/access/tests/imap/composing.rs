@@ -142,6 +142,11 @@ async fn urls_that_lead_nowhere() {
     client
         .talks(&[
             ("APPEND INBOX CATENATE (URL /INBOX/;UID=1 URL /INBOX/;UID=1)", "NO [TOOBIG] Message is too large\n"),
+            // No message is too large, but all of them together.
+            (
+                &format!("APPEND INBOX{}", " CATENATE (URL /INBOX/;UID=1)".repeat(7)),
+                "NO [TOOBIG] Message is too large\n",
+            ),
             (
                 "APPEND INBOX CATENATE (URL /INBOX/;UID=1 TEXT {400+}\r\n)\r\nx NOOP",
                 "NO [TOOBIG] Message is too large\n",
