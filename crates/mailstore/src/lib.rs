@@ -24,6 +24,7 @@ mod quota;
 mod rebuild;
 mod rows;
 mod schema;
+mod snapshot;
 mod threads;
 mod types;
 mod uids;
@@ -62,7 +63,7 @@ struct Inner {
     store: Store,
     clock: fn() -> Timestamp,
     hub: Arc<feed::Hub>,
-    views: views::Views,
+    views: Arc<views::Views>,
     /// What an account may hold, unless the operator says otherwise of it.
     quota: Quota,
 }
@@ -75,7 +76,7 @@ impl Mailstore {
 
     /// The same with a limit for each account of which the operator says nothing else.
     pub fn with_quota(store: Store, clock: fn() -> Timestamp, quota: Quota) -> Self {
-        let (hub, views) = (feed::Hub::new(), views::Views::default());
+        let (hub, views) = (feed::Hub::new(), Arc::default());
         Self { inner: Arc::new(Inner { store, clock, hub, views, quota }) }
     }
 
@@ -103,12 +104,12 @@ impl Mailstore {
         }
     }
 
-    /// Makes the index of texts, behind the deliveries, until the task is aborted: once in a server.
+    /// Makes the index of texts and keeps views on disk, behind the deliveries, until the task is aborted: once in a server.
     pub fn keep_index(&self) -> tokio::task::JoinHandle<()> {
         tokio::spawn(grams::run(Arc::downgrade(&self.inner)))
     }
 
-    /// Indexes at once what is due. Answers how many segments there are more.
+    /// Does at once what of that is due. Answers how many segments of the index there are more.
     pub async fn index(&self) -> Result<usize, Error> {
         grams::all(&self.inner).await
     }

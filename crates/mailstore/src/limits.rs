@@ -122,3 +122,21 @@ pub const GRAM_LETTERS_AT_ONCE: usize = 32;
 /// How many times as long as it worked the index rests: it takes a fifth of a core, which does a thousand letters of 4 KiB
 /// a second.
 pub const GRAM_REST: u32 = 4;
+
+/// Messages that a mailbox must have for its view to be kept on disk: fewer are read from their rows in less than a
+/// millisecond. So many changes at least come before it is written anew.
+pub const SNAPSHOT_MESSAGES_MIN: usize = 256;
+
+/// A kept view is written anew after changes of one message in so many: reading those from their rows costs less than
+/// the view itself.
+pub const SNAPSHOT_CHANGED_SHARE: i64 = 32;
+
+/// Octets of one piece of a kept view, about: only pieces that differ are written.
+pub const SNAPSHOT_PIECE_OCTETS: usize = 32 * 1024;
+
+/// A view that would take more is not kept: a million messages take 10 MB at the worst, unless each has many keywords of
+/// its own.
+pub const SNAPSHOT_OCTETS_MAX: usize = 64 * 1024 * 1024;
+
+/// Mailboxes looked at at once for whether their view is to be kept.
+pub const SNAPSHOTS_AT_ONCE: usize = 100;

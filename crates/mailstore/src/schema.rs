@@ -14,11 +14,12 @@
 //! - `gram_segment` and `gram`: the index of texts (`grams`). It can be emptied at any time.
 //! - `thread_tie`: by which messages that letters name they are together (`threads`); `message.thread` is what came of it,
 //!   outside of the seal: none yet for what nobody asked about. `met` is a day.
+//! - `view_piece`: the view of a larger mailbox as it was some while ago (`snapshot`). It can be emptied at any time.
 //! - `subscription`: names, which may outlive their mailboxes. `mailbox_gone`: deleted, and still to be emptied.
 
 /// The tables of this area.
 pub const MIGRATIONS: storage::Migrations =
-    storage::Migrations { area: "mailstore", steps: &[STEP_1, STEP_2, STEP_3, STEP_4] };
+    storage::Migrations { area: "mailstore", steps: &[STEP_1, STEP_2, STEP_3, STEP_4, STEP_5] };
 
 const STEP_1: &str = "
 CREATE TABLE mail_account (
@@ -134,4 +135,16 @@ CREATE TABLE thread_tie (
     PRIMARY KEY (account_id, tie)
 ) /* clustered */;
 ALTER TABLE message ADD COLUMN thread BIGINT;
+";
+
+const STEP_5: &str = "
+CREATE TABLE view_piece (
+    account_id BIGINT NOT NULL,
+    mailbox_id BIGINT NOT NULL,
+    piece BIGINT NOT NULL,
+    modseq BIGINT NOT NULL,
+    octets BYTEA NOT NULL,
+    seal BIGINT NOT NULL,
+    PRIMARY KEY (account_id, mailbox_id, piece)
+) /* clustered */;
 ";

@@ -3,20 +3,23 @@
 //!
 //! A kept view is only ever used after its MODSEQ was compared with the mailbox row in the same snapshot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use envelope::AccountId;
 use storage::Query;
 
+use crate::flags::SEEN;
 use crate::limits::{VIEW_OCTETS_MAX, VIEWS_MAX};
 use crate::rows::{self, MailboxRow, narrow};
-use crate::{Changes, Entries, Stored, Vanished, View, changes};
+use crate::{Changes, Entries, Stored, Vanished, View, changes, snapshot};
 
 /// The kept views.
 #[derive(Default)]
 pub(crate) struct Views {
     kept: Mutex<Kept>,
+    /// Never more than there are mailboxes, and hardly ever any.
+    spoiled: Mutex<HashSet<(AccountId, i64)>>,
 }
 
 #[derive(Default)]
@@ -46,10 +49,33 @@ impl Views {
                 Some(view) => view,
                 None => scan(q, account, row)?,
             },
-            None => scan(q, account, row)?,
+            None => self.read(q, account, row)?,
         };
         self.keep(account, row.id, view.clone());
         Ok(view)
+    }
+
+    /// The view out of the store: as it was kept on disk, and what came since; or of all the rows.
+    pub(crate) fn read(&self, q: &dyn Query, account: AccountId, row: &MailboxRow) -> Result<View, storage::Error> {
+        if let Some(kept) = snapshot::load(q, account, row)? {
+            let view = kept.map(|view| catch_up(q, account, row, &view)).transpose()?.flatten();
+            // The counters stand in the row that everybody writes: what agrees with them has missed nothing.
+            let counted = |view: &View| {
+                let (all, seen) = (view.entries.len(), view.entries.having(SEEN));
+                (all as i64, (all - seen) as i64) == (row.messages, row.unseen)
+            };
+            if let Some(view) = view.filter(counted) {
+                return Ok(view);
+            }
+            tracing::warn!(account = account.0, mailbox = row.id, "the view kept on disk is of no use");
+            self.spoiled.lock().unwrap_or_else(PoisonError::into_inner).insert((account, row.id));
+        }
+        scan(q, account, row)
+    }
+
+    /// Mailboxes whose view on disk was found to be of no use.
+    pub(crate) fn take_spoiled(&self) -> HashSet<(AccountId, i64)> {
+        std::mem::take(&mut *self.spoiled.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn take(&self, account: AccountId, mailbox: i64) -> Option<View> {
@@ -127,7 +153,7 @@ fn scan(q: &dyn Query, account: AccountId, row: &MailboxRow) -> Result<View, sto
     Ok(assemble(row, rows::keywords(q, account, row.id)?, entries))
 }
 
-fn assemble(row: &MailboxRow, keywords: crate::Keywords, entries: Entries) -> View {
+pub(crate) fn assemble(row: &MailboxRow, keywords: crate::Keywords, entries: Entries) -> View {
     View {
         mailbox: envelope::MailboxId(row.id),
         uid_validity: narrow(row.uid_validity),

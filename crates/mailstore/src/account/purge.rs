@@ -55,9 +55,10 @@ fn purge_some(tx: &dyn Transaction, account: AccountId, mailbox: i64) -> Result<
     const NEXT: &str = "SELECT uid, body FROM message WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid LIMIT $3";
     const DELETE: &str = "DELETE FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid <= $3";
     const DIGESTS: &str = "DELETE FROM digest WHERE account_id = $1 AND mailbox_id = $2 AND uid <= $3";
-    const REST: [&str; 5] = [
+    const REST: [&str; 6] = [
         "DELETE FROM keyword WHERE account_id = $1 AND mailbox_id = $2",
         "DELETE FROM tombstone WHERE account_id = $1 AND mailbox_id = $2",
+        "DELETE FROM view_piece WHERE account_id = $1 AND mailbox_id = $2",
         "DELETE FROM gram_segment WHERE account_id = $1 AND mailbox_id = $2",
         "DELETE FROM gram WHERE account_id = $1 AND mailbox_id = $2",
         "DELETE FROM mailbox_gone WHERE account_id = $1 AND mailbox_id = $2",

@@ -15,7 +15,7 @@ use crate::limits::{
     GRAM_SEGMENT_LETTERS, GRAM_SEGMENT_OCTETS, GRAM_TOUCHED_MAX, GRAM_WAIT_SECONDS,
 };
 use crate::rows::{self, narrow};
-use crate::{Error, Inner, Message, UidSet};
+use crate::{Error, Inner, Message, UidSet, snapshot};
 
 /// Mailboxes that something came into.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(crate) async fn run(inner: std::sync::Weak<Inner>) {
     }
 }
 
-/// Indexes what is to be indexed in all mailboxes that were touched. Answers how many segments there are more.
+/// Indexes what is to be indexed, and keeps the views that are to be kept, of all mailboxes that were touched. Answers how many segments there are more.
 pub(crate) async fn all(inner: &Inner) -> Result<usize, Error> {
     const SQL: &str = "SELECT account_id, mailbox_id FROM mailbox";
     let mailboxes: Vec<(AccountId, MailboxId)> = match inner.hub.take_touched() {
@@ -64,6 +64,7 @@ pub(crate) async fn all(inner: &Inner) -> Result<usize, Error> {
             rows.iter().map(key).collect::<Result<_, storage::Error>>()?
         }
     };
+    snapshot::all(inner, &mailboxes).await?;
     let mut made = 0;
     for (account, mailbox) in mailboxes {
         while segment(inner, account, mailbox.0).await? {

@@ -11,6 +11,7 @@ mod model;
 mod postgres;
 mod quota;
 mod rebuilding;
+mod snapshots;
 mod texts;
 mod threads;
 
@@ -74,4 +75,6 @@ checks! {
     threads::a_letter_ties_to_few_and_costs_little,
     threads::old_ties_are_forgotten,
     threads::ties_go_with_their_account,
+    snapshots::what_is_kept_on_disk_is_used_while_it_is_sound,
+    snapshots::what_is_kept_agrees_with_the_rows,
 }

@@ -378,6 +378,7 @@ pub async fn a_message_knows_when_it_was_saved(house: House) {
 pub async fn an_older_store_is_brought_up(house: House) {
     let placed = house.deliver(None, MailId::random(), "Subject: of before\r\n\r\nx\r\n").await;
     let steps = [
+        "DROP TABLE view_piece",
         "DROP TABLE gram",
         "DROP TABLE gram_segment",
         "DROP TABLE digest",

@@ -1,7 +1,10 @@
 //! The messages of a mailbox, compact and shared: ten octets a message, in chunks that are copied when they are
 //! written.
 //!
-//! Sessions on one mailbox hold the same chunks. Who learns of a new flag copies one chunk, not the mailbox.
+//! Sessions on one mailbox hold the same chunks. Who learns of a new flag copies one chunk, not the mailbox. [`pack`] makes
+//! octets of them.
+
+mod pack;
 
 use std::sync::Arc;
 
@@ -232,6 +235,16 @@ impl Entries {
             .flat_map(move |(chunk, begin)| chunk.iter(start.saturating_sub(*begin)..(end - begin).min(chunk.len())))
     }
 
+    /// How many have all of these system flags.
+    pub(crate) fn having(&self, system: u64) -> usize {
+        let in_chunk = |chunk: &Arc<Chunk>| {
+            let known: Vec<bool> = chunk.palette.iter().map(|flags| flags.has(system)).collect();
+            let has = |number: &&u16| known.get(usize::from(**number)).copied().unwrap_or_default();
+            chunk.flags.iter().filter(has).count()
+        };
+        self.table.chunks.iter().map(in_chunk).sum()
+    }
+
     /// All UIDs.
     pub fn uids(&self) -> impl Iterator<Item = u32> + '_ {
         self.table.chunks.iter().flat_map(|chunk| chunk.uids.iter().copied())
@@ -373,6 +386,14 @@ mod tests {
             assert_eq!(entries.before(entry.uid + 1), place + 1);
         }
         assert_eq!(entries.get(wanted.len()), None);
+        let having = |bits: u64| wanted.iter().filter(|entry| entry.flags.has(bits)).count();
+        assert_eq!([1, 5].map(|bits| entries.having(bits)), [1, 5].map(having));
+        let mut again = Entries::default();
+        for (first, octets) in entries.pack().unwrap() {
+            assert_eq!(entries.uid(again.len()), Some(first));
+            again.unpack(&octets).unwrap();
+        }
+        assert_eq!(&again, entries);
     }
 
     #[test]
