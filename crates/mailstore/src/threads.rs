@@ -79,10 +79,37 @@ fn join_by_one(tx: &dyn Transaction, account: AccountId, tie: i64, day: i64) -> 
     }
 }
 
+macro_rules! find {
+    ($places:literal) => {
+        concat!("SELECT tie, thread FROM thread_tie WHERE account_id = $1 AND tie IN (", $places, ")")
+    };
+}
+
+macro_rules! add {
+    ($rows:literal) => {
+        concat!("INSERT INTO thread_tie (account_id, tie, thread, met) VALUES ", $rows, " ON CONFLICT DO NOTHING")
+    };
+}
+
+/// What a look for ties costs grows with the places of the text, and most letters have two or three.
+const FIND: [(usize, &str); 3] =
+    [(2, find!("$2, $3")), (4, find!("$2, $3, $4, $5")), (TIES_MAX, find!("$2, $3, $4, $5, $6, $7, $8, $9"))];
+
+/// One of them is new mostly: the letter itself.
+const ADD: [(usize, &str); 4] = [
+    (1, add!("($1, $4, $2, $3)")),
+    (2, add!("($1, $4, $2, $3), ($1, $5, $2, $3)")),
+    (4, add!("($1, $4, $2, $3), ($1, $5, $2, $3), ($1, $6, $2, $3), ($1, $7, $2, $3)")),
+    (
+        TIES_MAX,
+        add!(
+            "($1, $4, $2, $3), ($1, $5, $2, $3), ($1, $6, $2, $3), ($1, $7, $2, $3), ($1, $8, $2, $3), \
+             ($1, $9, $2, $3), ($1, $10, $2, $3), ($1, $11, $2, $3)"
+        ),
+    ),
+];
+
 fn join_by_several(tx: &dyn Transaction, account: AccountId, ties: &[i64], day: i64) -> Result<i64, storage::Error> {
-    const ADD: &str = "INSERT INTO thread_tie (account_id, tie, thread, met) VALUES ($1, $4, $2, $3), ($1, $5, $2, $3), \
-                       ($1, $6, $2, $3), ($1, $7, $2, $3), ($1, $8, $2, $3), ($1, $9, $2, $3), ($1, $10, $2, $3), \
-                       ($1, $11, $2, $3) ON CONFLICT DO NOTHING";
     const CORRECT: &str = "UPDATE thread_tie SET thread = $3 WHERE account_id = $1 AND thread = $2 \
                            AND tie IN ($4, $5, $6, $7, $8, $9, $10, $11)";
     let known = known(tx, account, ties)?;
@@ -94,23 +121,23 @@ fn join_by_several(tx: &dyn Transaction, account: AccountId, ties: &[i64], day: 
     }
     // In one order, so that two transactions never wait for each other in a circle.
     new.sort_unstable();
-    let added = tx.execute(ADD, &with_ties([account.0, joined, day], &new))?;
+    let (sql, places) = text_for(&ADD, new.len());
+    let added = tx.execute(sql, &with_ties([account.0, joined, day], &new, places))?;
     if thread.is_some() || added == new.len() as u64 {
         return Ok(joined);
     }
     // Another transaction has brought one of them meanwhile, and has ended: its thread was there first.
     let other = self::known(tx, account, ties)?.into_iter().map(|(_, thread)| thread).find(|thread| *thread != joined);
     let Some(other) = other else { return Ok(joined) };
-    tx.execute(CORRECT, &with_ties([account.0, joined, other], ties))?;
+    tx.execute(CORRECT, &with_ties([account.0, joined, other], ties, TIES_MAX))?;
     Ok(other)
 }
 
 /// Those of the ties that are known, with their threads, in the order of `ties`.
 fn known(tx: &dyn Transaction, account: AccountId, ties: &[i64]) -> Result<Vec<(i64, i64)>, storage::Error> {
-    const SQL: &str = "SELECT tie, thread FROM thread_tie \
-                       WHERE account_id = $1 AND tie IN ($2, $3, $4, $5, $6, $7, $8, $9)";
+    let (sql, places) = text_for(&FIND, ties.len());
     let mut known = Vec::with_capacity(TIES_MAX);
-    tx.query_each(SQL, &with_ties([account.0], ties), &mut |row| {
+    tx.query_each(sql, &with_ties([account.0], ties, places), &mut |row| {
         known.push((row.int(0)?, row.int(1)?));
         Ok(true)
     })?;
@@ -118,10 +145,16 @@ fn known(tx: &dyn Transaction, account: AccountId, ties: &[i64]) -> Result<Vec<(
     Ok(known)
 }
 
-/// Parameters, and behind them as many ties as the statements take: the last one is repeated, which changes nothing.
-fn with_ties<const N: usize>(parameters: [i64; N], ties: &[i64]) -> Vec<Value> {
+/// Of the texts, which take so many ties, the shortest that takes this many.
+fn text_for(texts: &[(usize, &'static str)], ties: usize) -> (&'static str, usize) {
+    let fits = texts.iter().find(|(places, _)| *places >= ties).or(texts.last());
+    fits.map_or(("", 0), |(places, sql)| (*sql, *places))
+}
+
+/// Parameters, and behind them as many ties as the text takes: the last one is repeated, which changes nothing.
+fn with_ties<const N: usize>(parameters: [i64; N], ties: &[i64], places: usize) -> Vec<Value> {
     let last = ties.last().copied().unwrap_or_default();
-    let ties = (0..TIES_MAX).map(|place| ties.get(place).copied().unwrap_or(last));
+    let ties = (0..places).map(|place| ties.get(place).copied().unwrap_or(last));
     parameters.into_iter().chain(ties).map(Value::from).collect()
 }
 
