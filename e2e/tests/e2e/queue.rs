@@ -339,3 +339,27 @@ fn many_are_counted_and_dropped_when_it_is_meant() {
     });
     assert!(trace.contains("bounce leonidas@sparta.test"), "{trace}");
 }
+
+#[test]
+fn what_is_given_back_says_who_is_told() {
+    let house = House::open();
+    house.server.command(&["alias", "add", "postmaster@patras.test", USER], b"");
+    for (from, words) in [
+        (USER, None),
+        ("nobody@patras.test", Some("1 recipient is told to the postmaster, since there is no such sender here")),
+        ("", Some("1 recipient is told to nobody: no sender, one who does not want to hear")),
+    ] {
+        let id = house.letter(from, &["leonidas@sparta.test"], 100);
+        // While an attempt is under way it is left alone.
+        let ran = until("the letter given back", || {
+            let ran = house.queue(&["drop", &id, "--bounce", "--yes"]);
+            ran.err.contains("1 recipient is given back").then_some(ran)
+        });
+        let ran = ran.succeeded();
+        match words {
+            Some(words) => drop(ran.said(words)),
+            None => assert!(!ran.err.contains("told to"), "{}", ran.err),
+        }
+    }
+    assert_eq!(house.count(&["--recipient", "leonidas@sparta.test"]), 0);
+}

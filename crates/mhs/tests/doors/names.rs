@@ -70,3 +70,29 @@ async fn our_own_people_are_told_where_the_operator_wants_it() {
         assert!(client.ask("EXPN anna@athens.test").await.starts_with("550 5.1.1"));
     }
 }
+
+#[tokio::test]
+async fn a_name_without_its_domain_is_whose_alone_it_is() {
+    let office = office(Vrfy::Answer, true, true).await;
+    let directory = &office.context.directory;
+    for domain in ["patras.test", "sparta.test"] {
+        directory.add_domain(&envelope::Domain::parse(domain).unwrap()).await.unwrap();
+    }
+    for name in ["anna@patras.test", "leonidas@sparta.test", "helena@patras.test", "helena@sparta.test"] {
+        directory.add_account(&address(name), &protocol::sasl::Secret::new(b"secret".to_vec())).await.unwrap();
+    }
+    let mut client = Terminal::connect(office.smtp).await;
+    for (name, answer) in [
+        ("kostas", "250 2.1.5 <kostas@athens.test>"),
+        ("leonidas", "250 2.1.5 <leonidas@sparta.test>"),
+        ("anna", "553 5.1.4 several people here have this name"),
+        ("helena", "553 5.1.4 several people here have this name"),
+        ("helena@sparta.test", "250 2.1.5 <helena@sparta.test>"),
+        ("nobody", "550 5.1.1"),
+    ] {
+        let reply = client.ask(&format!("VRFY {name}")).await;
+        assert!(reply.starts_with(answer), "{name}: {reply}");
+    }
+    let listed = client.ask_all("EXPN both").await;
+    assert_eq!(listed, ["250-2.1.5 <anna@athens.test>", "250 2.1.5 <kostas@athens.test>"]);
+}
