@@ -240,15 +240,17 @@ enum Said {
 /// The configuration, if we may read one: the one that is named, or the machine's own. What lies in the current folder is
 /// not looked at, since programs send mail from whatever folder they stand in, and it may be anybody's.
 fn settings(named: Option<&Path>) -> Result<Said, Failed> {
-    match (config::read(named.unwrap_or(Path::new(config::OF_MACHINE))), named) {
+    said(config::read(named.unwrap_or(Path::new(config::OF_MACHINE))), named.is_some())
+}
+
+fn said(read: Result<Settings, ConfigError>, is_named: bool) -> Result<Said, Failed> {
+    match (read, is_named) {
         (Ok(settings), _) => Ok(Said::Settings(Box::new(settings))),
-        (Err(ConfigError::Unreadable { .. }), None) => Ok(Said::Nothing),
-        (Err(error), None) => Ok(Said::Wrong(error.to_string())),
-        (Err(error @ ConfigError::Unreadable { .. }), Some(_)) => {
-            Err(Failed::new(exit::NOT_ALLOWED, error.to_string()))
-        }
+        (Err(ConfigError::Unreadable { .. }), false) => Ok(Said::Nothing),
+        (Err(error), false) => Ok(Said::Wrong(error.to_string())),
+        (Err(error @ ConfigError::Unreadable { .. }), true) => Err(Failed::new(exit::NOT_ALLOWED, error.to_string())),
         // It is mended sooner or later, and the letter is worth another try.
-        (Err(error), Some(_)) => Err(Failed::new(exit::TEMPORARY, error.to_string())),
+        (Err(error), true) => Err(Failed::new(exit::TEMPORARY, error.to_string())),
     }
 }
 
@@ -261,7 +263,11 @@ fn folder(words: &Words, said: &Said) -> Result<DropFolder, Failed> {
         return Ok(DropFolder::at(Path::new(&path)));
     }
     let linked = DropFolder::at(Path::new("/etc/angelia/drop"));
-    let usual = || if linked.exists() { linked } else { DropFolder::at(Path::new("/var/lib/angelia/drop")) };
+    folder_of(said, || if linked.exists() { linked } else { DropFolder::at(Path::new("/var/lib/angelia/drop")) })
+}
+
+/// Where nobody has named it.
+fn folder_of(said: &Said, usual: impl FnOnce() -> DropFolder) -> Result<DropFolder, Failed> {
     match said {
         Said::Settings(settings) => Ok(DropFolder::at(&settings.drop.path)),
         Said::Nothing => Ok(usual()),
@@ -306,5 +312,33 @@ mod tests {
             let join = |words: &[OsString]| words.join(std::ffi::OsStr::new(" ")).into_string().unwrap();
             assert_eq!((join(&args).as_str(), join(&words).as_str()), (clap, own));
         }
+    }
+    /// What the configuration says, and where the drop box is by that, as with no word about either.
+    fn place(text: &str, usual: &Path) -> Result<PathBuf, Failed> {
+        let file = usual.join("angelia.toml");
+        std::fs::write(&file, text).unwrap();
+        let folder = folder_of(&said(config::read(&file), false)?, || DropFolder::at(usual))?;
+        Ok(folder.path().to_owned())
+    }
+
+    #[test]
+    fn while_the_configuration_is_wrong_a_server_that_runs_takes_letters_all_the_same() {
+        let house = tempfile::tempdir().unwrap();
+        let usual = house.path();
+        let (right, wrong) = ("hostname = \"a.test\"\ndrop.path = \"/a/drop\"\n", "hostnam = \"a.test\"\n");
+        assert_eq!(place(right, usual).unwrap(), Path::new("/a/drop"));
+        let not_read = |is_named| said(config::read(&usual.join("none")), is_named);
+        assert_eq!(folder_of(&not_read(false).unwrap(), || DropFolder::at(usual)).unwrap().path(), usual);
+        assert_eq!(not_read(true).err().unwrap().code, exit::NOT_ALLOWED);
+        // Nobody takes letters there.
+        let failed = place(wrong, usual).unwrap_err();
+        assert!(failed.code == exit::TEMPORARY && failed.text.contains("did you mean `hostname`"), "{}", failed.text);
+        let notice = std::fs::File::create_new(usual.join(".angelia")).unwrap();
+        assert_eq!(place(wrong, usual).unwrap_err().code, exit::TEMPORARY, "the server has ended");
+        notice.lock().unwrap();
+        assert_eq!(place(wrong, usual).unwrap(), usual);
+        // One that was named is believed, or nothing is.
+        let named = said(config::read(&usual.join("angelia.toml")), true).err().unwrap();
+        assert_eq!(named.code, exit::TEMPORARY);
     }
 }
