@@ -45,7 +45,7 @@ pub(crate) struct Clerk {
     closed: Mutex<Closed>,
     /// Whose letters could not be taken, and until when they are left alone.
     resting: Mutex<HashMap<u32, Instant>>,
-    junk: Mutex<Junk>,
+    pub(super) junk: Mutex<Junk>,
 }
 
 /// How much there may be.
@@ -74,9 +74,9 @@ const CAPS: Caps = Caps { files: WAITING_FILES_MAX, octets: WAITING_OCTETS_MAX, 
 
 /// What is in the folder and is no letter.
 #[derive(Default)]
-struct Junk {
+pub(super) struct Junk {
     /// When some of it was put aside.
-    looked: Option<Instant>,
+    pub(super) looked: Option<Instant>,
     /// What cannot be removed.
     stays: HashSet<OsString>,
 }

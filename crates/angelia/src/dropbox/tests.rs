@@ -25,6 +25,10 @@ struct House {
 impl House {
     /// Anna has an account, and `drop.trusted_users` is what is said here.
     async fn open(more: &str) -> Self {
+        Self::open_with(more, Arc::new(Silent)).await
+    }
+
+    async fn open_with(more: &str, journal: Arc<dyn journal::Journal>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "hostname = \"mail.athens.test\"\ndata = \"data\"\n[limits]\nmessage_size = \"64 KiB\"\n[drop]\n{more}\n"
@@ -35,7 +39,7 @@ impl House {
         ground.directory.add_domain(&"athens.test".parse_domain()).await.unwrap();
         let password = protocol::sasl::Secret::new(b"long enough".to_vec());
         ground.directory.add_account(&address("anna@athens.test"), &password).await.unwrap();
-        let context = transfer(&settings, &ground, None, Arc::new(Silent), net::Shutdown::new());
+        let context = transfer(&settings, &ground, None, journal, net::Shutdown::new());
         let clerk = Arc::new(Clerk::new(context, &settings).unwrap());
         Self { folder, settings, ground, clerk }
     }
@@ -211,6 +215,51 @@ async fn what_is_no_letter_is_put_aside() {
     assert_eq!(std::fs::read_to_string(kept.join(bad.to_string())).unwrap(), "no form\n\n");
     assert!(kept.join("hello").exists() && kept.join(half.to_string()).exists());
     assert!(std::fs::read("/etc/passwd").is_ok(), "a link is removed, not what it leads to");
+}
+
+/// Keeps the reasons of faults.
+#[derive(Default)]
+struct Faults(std::sync::Mutex<Vec<String>>);
+
+impl journal::Journal for Faults {
+    fn record(&self, entry: journal::Entry) {
+        if let journal::Event::Fault { reason, .. } = entry.event {
+            self.0.lock().unwrap().push(reason);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_is_told_of_once_and_keeps_no_letter() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let faults = Arc::new(Faults::default());
+    let house = House::open_with("", faults.clone()).await;
+    let _notice = house.clerk.open().await.unwrap();
+    let path = &house.settings.drop.path;
+    // Folders with something in them, one of them under a letter's name; what the others are, they can be removed.
+    let named = MailId::random().to_string();
+    for folder in ["junk", named.as_str()] {
+        std::fs::create_dir(path.join(folder)).unwrap();
+        std::fs::write(path.join(folder).join("x"), "x").unwrap();
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(path.join("socket")).unwrap();
+    std::fs::write(path.join(std::ffi::OsStr::from_bytes(b"odd\xff\n\x1b[2J")), "x").unwrap();
+    let about = |name: &str| faults.0.lock().unwrap().iter().filter(|reason| reason.contains(name)).count();
+    for passed in 1..4 {
+        house.drop_letter(&to("anna@athens.test"), "Subject: x\n\nhello\n");
+        house.clerk.pass().await;
+        assert_eq!(house.delivered().await, passed, "letters go on");
+        let mut left = house.names();
+        left.sort();
+        let mut stays = ["junk".to_owned(), named.clone()];
+        stays.sort();
+        assert_eq!(left, stays);
+        for name in ["junk:", named.as_str(), "socket:", "odd"] {
+            assert_eq!(about(name), 1, "{name}: {:?}", faults.0.lock().unwrap());
+        }
+        // As when the pause is over.
+        house.clerk.junk.lock().unwrap().looked = None;
+    }
 }
 
 #[tokio::test]
