@@ -240,6 +240,23 @@ fn a_reload_drops_nobody_and_a_wrong_file_changes_nothing() {
 }
 
 #[test]
+fn what_a_reload_cannot_change_is_a_warning() {
+    let house = House::build();
+    let server = house.serve();
+    let good = std::fs::read_to_string(house.config()).unwrap();
+    let new = good.replace("mail.athens.test", "mx.athens.test");
+    let (first, last) = ("postmaster = \"anna@athens.test\"\n", "days = 3\n[forward]\nsrs = false\n");
+    std::fs::write(house.config(), format!("{first}{new}{last}")).unwrap();
+    server.signal("HUP");
+    for key in ["postmaster", "forward", "journal.days"] {
+        let said = server.hear("warning").to_string();
+        assert!(said.contains(&format!("the new `{key}` holds after the next start")), "{key}: {said}");
+    }
+    server.hear("reloaded");
+    assert!(server.connect("smtp").reply().starts_with("220 mx.athens.test "), "all else holds now");
+}
+
+#[test]
 fn the_end_waits_for_a_letter_under_way() {
     let house = House::build();
     let server = house.serve();

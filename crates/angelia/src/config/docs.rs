@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::keys::{self, Default, Key};
+use super::start;
 
 /// `docs/config.md`.
 pub(crate) fn reference() -> String {
@@ -44,7 +45,7 @@ pub(crate) fn reference() -> String {
                 writeln!(out, "- Not set: {means}\n- For instance `{example}`")
             }
         };
-        if keys::waits_for_start(key.name) {
+        if start::waits_for_start(key.name) {
             out.push_str("- Another value holds after the next start; SIGHUP does not change it\n");
         }
     }

@@ -10,6 +10,7 @@ mod kind;
 mod place;
 mod raw;
 mod settings;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use settings::{
     Bodies, Dnssec, DropSettings, Engine, JournalFormat, ListenSettings, OutboundSettings, QuotaSettings,
     RouteSettings, Settings, TlsSettings, table,
 };
+pub(crate) use start::waiting_for_start;
 
 /// One thing that is wrong with the file.
 #[derive(Debug, Clone, PartialEq, Eq)]

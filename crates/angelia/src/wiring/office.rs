@@ -16,7 +16,7 @@ use super::dropbox::DropBox;
 use super::ground::{Ground, certificates, make_data_folder};
 use super::memory;
 use super::services::{self, Parts, Services};
-use crate::config::{JournalFormat, ListenSettings, Settings};
+use crate::config::{JournalFormat, ListenSettings, Settings, waiting_for_start};
 use crate::privileges;
 use crate::sinks::{self, Format, Sinks};
 
@@ -143,20 +143,9 @@ impl Office {
     /// Takes new settings: certificates, limits and services change, doors are opened and closed; whoever is connected
     /// stays. What cannot change is named in the journal.
     pub async fn reload(&mut self, settings: Settings) {
-        for (key, changed) in [
-            ("data", settings.data != self.settings.data),
-            ("user", settings.user != self.settings.user),
-            ("postmaster", settings.postmaster != self.settings.postmaster),
-            ("forward", settings.forward != self.settings.forward),
-            ("lmtp.socket", settings.lmtp.socket != self.settings.lmtp.socket),
-            ("storage", settings.storage != self.settings.storage),
-            ("journal.format", settings.journal_format != self.settings.journal_format),
-            ("journal.days", settings.journal_days != self.settings.journal_days),
-        ] {
-            if changed {
-                let reason = format!("the new `{key}` holds after the next start");
-                self.record(Event::Warning { place: "configuration".to_owned(), reason });
-            }
+        for key in waiting_for_start(&self.settings, &settings) {
+            let reason = format!("the new `{key}` holds after the next start");
+            self.record(Event::Warning { place: "configuration".to_owned(), reason });
         }
         if let Err(error) = self.take(settings) {
             return self.keep_settings("reload", &format!("{error:#}"));

@@ -89,26 +89,6 @@ const ROOMS: &[&[Key]] = &[
 /// Sections of which there can be several, each written as `[[route]]`.
 const LISTS: &[&str] = &["route"];
 
-/// Keys and sections that SIGHUP does not change.
-const OF_A_START: [&str; 10] = [
-    "data",
-    "user",
-    "postmaster",
-    "forward",
-    "lmtp.socket",
-    "quota.storage",
-    "quota.messages",
-    "storage",
-    "journal.format",
-    "journal.days",
-];
-
-/// Whether another value of a key holds after the next start only.
-pub(crate) fn waits_for_start(name: &str) -> bool {
-    let section = name.split_once('.').map(|(section, _)| section);
-    OF_A_START.iter().any(|one| *one == name || section == Some(one))
-}
-
 /// Whether there can be several sections of this name.
 pub(crate) fn is_list(section: &str) -> bool {
     LISTS.contains(&section)
