@@ -27,6 +27,8 @@ struct Side {
     selected: Option<usize>,
     /// UID (0: not asked for yet) and flags, by sequence number.
     believes: Vec<(u32, Flags)>,
+    /// It knows no sequence numbers (RFC 9586): how many messages there are, by EXISTS and VANISHED.
+    uid_only: Option<usize>,
 }
 
 struct Play {
@@ -53,18 +55,23 @@ fn number(name: &str) -> Option<u64> {
 async fn play(house: House, steps: u64) {
     let seed = number("ANGELIA_SEED").unwrap_or(20_261_123);
     let mut sides = Vec::new();
-    for enable in ["", "QRESYNC", "IMAP4rev2", "CONDSTORE"] {
+    for enable in ["", "QRESYNC", "IMAP4rev2", "CONDSTORE", "UIDONLY"] {
         let mut client = house.client().await;
         if !enable.is_empty() {
             assert!(client.ask(&format!("ENABLE {enable}")).await.starts_with("* ENABLED "));
         }
-        sides.push(Side { client, selected: None, believes: Vec::new() });
+        let uid_only = (enable == "UIDONLY").then_some(0);
+        sides.push(Side { client, selected: None, believes: Vec::new(), uid_only });
     }
     let boxes = BOXES.iter().map(|_| Drawer { next: 1, letters: BTreeMap::new() }).collect();
     let mut play = Play { sides, boxes, seed };
     for step in 0..number("ANGELIA_IMAP_STEPS").unwrap_or(steps) {
-        let side = play.random(4) as usize;
+        let side = play.random(5) as usize;
         let said = play.step(side).await;
+        // Where there was nothing to say, nothing was heard.
+        if said.is_empty() {
+            continue;
+        }
         play.compare(side, &format!("seed {seed}, step {step}, side {side}: {said}"));
     }
 }
@@ -91,9 +98,16 @@ impl Side {
             if first == "VANISHED" {
                 assert!(expunge, "VANISHED too early: {answer}");
                 let gone = set(rest);
+                if let Some(count) = &mut self.uid_only {
+                    *count -= self.believes.iter().filter(|(uid, _)| gone.contains(uid)).count();
+                }
                 self.believes.retain(|(uid, _)| !gone.contains(uid));
             }
             let Ok(number) = first.parse::<usize>() else { continue };
+            if self.uid_only.is_some() {
+                self.hear_of_uid(number, rest, answer);
+                continue;
+            }
             if rest == "EXPUNGE" {
                 assert!(expunge, "EXPUNGE too early: {answer}");
                 self.believes.remove(number - 1);
@@ -119,8 +133,33 @@ impl Side {
         }
     }
 
-    /// Asks for what new messages are, which tells of no EXPUNGE.
+    /// A line for a client that knows no sequence numbers.
+    fn hear_of_uid(&mut self, number: usize, rest: &str, answer: &str) {
+        assert!(rest != "EXPUNGE" && !rest.starts_with("FETCH "), "a sequence number: {answer}");
+        if rest == "EXISTS" {
+            self.uid_only = Some(number);
+        }
+        let (Some(flags), true) = (between(rest, "FLAGS (", ')'), rest.starts_with("UIDFETCH ")) else { return };
+        let uid = u32::try_from(number).unwrap();
+        let flags = flags.split(' ').filter(|f| !f.is_empty() && *f != "\\Recent").map(str::to_owned).collect();
+        match self.believes.binary_search_by_key(&uid, |(uid, _)| *uid) {
+            Ok(at) => self.believes[at].1 = flags,
+            Err(at) => self.believes.insert(at, (uid, flags)),
+        }
+    }
+
+    /// Asks for what new messages are; only where there are numbers, it tells of no EXPUNGE.
     async fn learn(&mut self) {
+        if let Some(count) = self.uid_only {
+            if count > self.believes.len() {
+                let last = self.believes.last().map_or(0, |(uid, _)| *uid);
+                let answer = self.client.ask(&format!("UID FETCH {}:* FLAGS", last + 1)).await;
+                assert!(answer.ends_with("OK FETCH done\n"), "{answer}");
+                self.hear(&answer, true);
+            }
+            assert_eq!(self.uid_only, Some(self.believes.len()));
+            return;
+        }
         let Some(first) = self.believes.iter().position(|(uid, _)| *uid == 0) else { return };
         let answer = self.client.ask(&format!("FETCH {}:{} (UID FLAGS)", first + 1, self.believes.len())).await;
         assert!(answer.ends_with("OK FETCH done\n"), "{answer}");
@@ -182,7 +221,11 @@ impl Play {
         if self.sides[side].selected.is_none() {
             return self.select(side).await;
         }
+        let uid_only = self.sides[side].uid_only.is_some();
         match self.random(21) {
+            4..=6 if uid_only => self.uid_store(side).await,
+            13 if uid_only => self.uid_move(side).await,
+            15 | 16 if uid_only => self.noop(side).await,
             0..=3 => self.append(side).await,
             4..=6 => self.store(side).await,
             7..=9 => self.uid_store(side).await,
@@ -201,6 +244,7 @@ impl Play {
     async fn select(&mut self, side: usize) -> String {
         let which = self.random(BOXES.len() as u64) as usize;
         self.sides[side].believes.clear();
+        self.sides[side].uid_only = self.sides[side].uid_only.map(|_| 0);
         let answer = self.sides[side].ask(&format!("SELECT {}", BOXES[which]), true).await;
         assert!(tagged(&answer).starts_with("OK [READ-WRITE]"), "{answer}");
         self.sides[side].selected = Some(which);
@@ -404,7 +448,8 @@ impl Play {
         let uid = drawer.next;
         drawer.next += 1;
         drawer.letters.insert(uid, Flags::from([flag.to_owned()]));
-        let number = if self.random(2) == 0 { format!("REPLACE {}", place + 1) } else { format!("UID REPLACE {old}") };
+        let by_number = self.sides[side].uid_only.is_none() && self.random(2) == 0;
+        let number = if by_number { format!("REPLACE {}", place + 1) } else { format!("UID REPLACE {old}") };
         let command = format!("{number} {} ({flag}) {{8+}}\r\na: b\r\n\r\n", BOXES[target]);
         let answer = self.sides[side].ask(&command, true).await;
         assert!(tagged(&answer).starts_with("OK ") && answer.contains(&format!(" {uid}] ")), "{command} -> {answer}");
