@@ -65,3 +65,7 @@ pub const WATCHED_SORTED_MAX: usize = 5_000;
 
 /// Answers of answers in THREAD. No conversation is longer; who writes References that make it so wants only our time.
 pub const THREAD_DEPTH_MAX: usize = 1000;
+
+/// Texts of header fields that the index of texts is asked for by one SEARCH: mail programs ask for a handful, and with more the
+/// digests are as fast.
+pub const SEARCH_TEXTS_ASKED_MAX: usize = 16;

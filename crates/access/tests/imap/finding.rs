@@ -103,6 +103,46 @@ async fn cases_are_folded() {
     assert_eq!(client.line().await, "x BAD The text is not in the charset named\n");
 }
 
+/// Header fields are answered alike by the index of texts, by digests alone, by rows, and by the messages.
+#[tokio::test]
+async fn header_fields_of_many_messages() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    let count = mailstore::limits::GRAM_SEGMENT_LETTERS + 40;
+    let letter = |n: usize| {
+        format!(
+            "From: Anna <a{n}@athens.test>\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?= {n}.\r\nX-Odd: <{n}>\r\n\r\nGr 77.\r\n"
+        )
+    };
+    for first in (0..count).step_by(100) {
+        let literals = (first..count.min(first + 100)).map(|n| format!(" {{{}+}}\r\n{}", letter(n).len(), letter(n)));
+        let answer = client.ask(&format!("APPEND INBOX{}", literals.collect::<String>())).await;
+        assert!(answer.contains("OK [APPENDUID "), "{answer}");
+    }
+    let numbers = |holds: fn(&str) -> bool| -> String {
+        let found = (0..count).filter(|n| holds(&n.to_string())).map(|n| format!(" {}", n + 1));
+        format!("* SEARCH{}\nOK SEARCH done\n", found.collect::<String>())
+    };
+    let searches: [(&str, String); 7] = [
+        ("SUBJECT \" 77\"", numbers(|n| n.starts_with("77"))),
+        ("CHARSET UTF-8 SUBJECT {11+}\r\ngrüsse 105", numbers(|n| n.starts_with("105"))),
+        ("SUBJECT 7. NOT FROM 9", numbers(|n| n.ends_with('7') && !n.contains('9'))),
+        ("OR FROM a1033@ (SUBJECT 12. FROM a12@)", numbers(|n| n == "1033" || n == "12")),
+        ("FROM a1062@ LARGER 5", numbers(|n| n == "1062")),
+        ("HEADER X-Odd <500", numbers(|n| n.starts_with("500"))),
+        ("SUBJECT nowhere", numbers(|_| false)),
+    ];
+    for indexed in [0, 1] {
+        for (keys, found) in &searches {
+            assert_eq!(client.ask(&format!("SEARCH {keys}")).await, *found, "{keys}, {indexed}");
+        }
+        assert_eq!(house.mailstore.index().await.unwrap(), 1 - indexed);
+    }
+    // Digests that are gone are made again.
+    house.store.write(|tx| tx.execute("DELETE FROM digest WHERE uid > 1000", &[])).await.unwrap();
+    assert_eq!(client.ask(&format!("SEARCH {}", searches[2].0)).await, searches[2].1);
+}
+
 /// What BODYSTRUCTURE shows as text is searched as text.
 #[tokio::test]
 async fn text_outside_of_parts() {

@@ -26,6 +26,7 @@ pub(crate) struct House {
     /// The door with TLS from the start; closed where there is no certificate.
     pub(crate) tls_address: SocketAddr,
     pub(crate) directory: Directory,
+    pub(crate) store: Store,
     pub(crate) mailstore: Mailstore,
     pub(crate) shutdown: Shutdown,
     pub(crate) journal: Arc<Notes>,
@@ -83,7 +84,7 @@ impl House {
         let context = Context::new(directory.clone(), mailstore.clone(), noting, settings, shutdown.clone());
         let address = open(imap::Door::imap(Arc::clone(&context)), &shutdown);
         let tls_address = open(imap::Door::imaps(Arc::clone(&context)), &shutdown);
-        Self { folder, address, tls_address, directory, mailstore, shutdown, journal }
+        Self { folder, address, tls_address, directory, store, mailstore, shutdown, journal }
     }
 
     /// With a certificate of its own, in `chain.pem`, and passwords over TLS only.

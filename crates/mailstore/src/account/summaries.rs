@@ -10,6 +10,20 @@ use crate::limits::{DIGEST_START_OCTETS, DIGESTS_AT_ONCE_MAX};
 use crate::{Error, Message, Summary, UidSet, digests};
 
 impl Account {
+    /// The digests that are there of these messages, in the order of their UIDs, without looking at rows or bodies. The
+    /// caller bounds how many.
+    pub async fn digests(&self, mailbox: MailboxId, uids: &UidSet) -> Result<Vec<(u32, Digest)>, Error> {
+        let (account, uids) = (self.id, uids.clone());
+        let found = self.inner.store.read(move |q| {
+            let mut found = Vec::new();
+            for range in uids.ranges() {
+                digests::each(q, account, mailbox.0, *range, &mut |uid, digest| found.push((uid, digest)))?;
+            }
+            Ok(found)
+        });
+        Ok(found.await?)
+    }
+
     /// The first `count_max` messages of the set with their digests, in the order of their UIDs. A digest that is not
     /// there (the letter is long, or older than digests are) or that is damaged is made from the body, and kept.
     pub async fn summaries(&self, mailbox: MailboxId, uids: &UidSet, count_max: usize) -> Result<Vec<Summary>, Error> {

@@ -14,6 +14,7 @@ use super::super::selected::{Named, Selected};
 use super::super::trouble::Trouble;
 use super::Hit;
 use super::fuzzy::Loose;
+use crate::limits::SEARCH_TEXTS_ASKED_MAX;
 
 /// A key, ready to be asked.
 pub(super) enum Key {
@@ -45,11 +46,29 @@ pub(super) enum Key {
     SavedBefore(Date),
     SavedOn(Date),
     SavedSince(Date),
-    /// Name, and text with its case folded.
-    Header(String, String),
+    /// Name, and text with its case folded; its place in [`Question::texts`].
+    Header(String, String, usize),
     /// Place in [`Question::words`]; whether the header counts, too.
     Text(usize, bool),
     Fuzzy(Loose),
+}
+
+impl Key {
+    /// Whether something is asked that neither the session nor a digest knows.
+    fn needs_row(&self) -> bool {
+        match self {
+            Self::And(keys) => keys.iter().any(Self::needs_row),
+            Self::Or(a, b) => a.needs_row() || b.needs_row(),
+            Self::Not(key) => key.needs_row(),
+            Self::Before(_) | Self::On(_) | Self::Since(_) | Self::Larger(_) | Self::Smaller(_) => true,
+            Self::Until(_) | Self::From(_) | Self::EmailId(_) | Self::ThreadId(_) => true,
+            Self::SavedBefore(_) | Self::SavedOn(_) | Self::SavedSince(_) => true,
+            Self::Uids(_) | Self::UidAfter(_) | Self::UidBefore(_) => false,
+            Self::System(_) | Self::Recent | Self::Keyword(_) | Self::ModSeq(_) => false,
+            Self::SentBefore(_) | Self::SentOn(_) | Self::SentSince(_) => false,
+            Self::Header(..) | Self::Text(..) | Self::Fuzzy(_) => false,
+        }
+    }
 }
 
 /// All keys of a SEARCH.
@@ -59,7 +78,11 @@ pub(super) struct Question<'a> {
     words: Vec<String>,
     /// Header fields that are looked into, in lower case.
     names: Vec<String>,
-    /// For each word, which messages may hold it.
+    /// What is looked for in them, case folded.
+    texts: Vec<String>,
+    /// Something is asked that stands in the row alone.
+    needs_row: bool,
+    /// For each word, and then for each text, which messages may hold it.
     narrowed: Vec<Option<Candidates>>,
     /// `None`: the client named none, and gets the benefit of the doubt.
     charset: Option<&'a str>,
@@ -151,11 +174,12 @@ impl<'a> Question<'a> {
         charset: Option<&'a str>,
         now: Timestamp,
     ) -> Result<Self, Trouble> {
-        let (words, names, narrowed) = (Vec::new(), Vec::new(), Vec::new());
-        let nothing = Key::And(Vec::new());
+        let (words, names, texts, narrowed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (nothing, needs_row, asks_threads, fuzzy) = (Key::And(Vec::new()), false, false, false);
         let mut question =
-            Self { key: nothing, words, names, narrowed, charset, now, asks_threads: false, fuzzy: false };
+            Self { key: nothing, words, names, texts, needs_row, narrowed, charset, now, asks_threads, fuzzy };
         question.key = question.prepare(key, selected)?;
+        question.needs_row = question.key.needs_row();
         Ok(question)
     }
 
@@ -164,12 +188,13 @@ impl<'a> Question<'a> {
         self.asks_threads
     }
 
-    /// What BODY and TEXT look for, case folded.
-    pub(super) fn words(&self) -> &[String] {
-        &self.words
+    /// What the index of texts is to be asked for: what BODY and TEXT look for, and the first texts that header fields are
+    /// asked for.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.words.iter().chain(self.texts.iter().take(SEARCH_TEXTS_ASKED_MAX)).cloned().collect()
     }
 
-    /// What the index of texts knows of each of the words.
+    /// What the index of texts knows of each of [`Self::asked`].
     pub(super) fn narrow(&mut self, narrowed: Vec<Option<Candidates>>) {
         self.narrowed = narrowed;
     }
@@ -177,6 +202,11 @@ impl<'a> Question<'a> {
     /// Whether digests know all that rows do not: nothing but kept header fields and the date is looked into.
     pub(super) fn is_listed(&self) -> bool {
         self.words.is_empty() && self.names.iter().all(|name| digest::is_kept(name))
+    }
+
+    /// Whether digests alone are enough: no row is needed either.
+    pub(super) fn is_digested(&self) -> bool {
+        self.is_listed() && !self.needs_row
     }
 
     /// As deep as the grammar lets it be.
@@ -207,7 +237,7 @@ impl<'a> Question<'a> {
             SearchKey::Header(name, text) => {
                 let text = self.folded(text)?;
                 self.names.push(name.to_ascii_lowercase());
-                self.perhaps_loose(text, &|_, text| Key::Header(name.to_ascii_lowercase(), text))
+                self.perhaps_loose(text, &|question, text| question.in_header(name, text))
             }
             SearchKey::Body(text) => {
                 let text = self.folded(text)?;
@@ -253,6 +283,14 @@ impl<'a> Question<'a> {
             return Err(Trouble::Charset);
         }
         Ok(fold(&charset::decode(self.charset.unwrap_or("UTF-8"), text)))
+    }
+
+    fn in_header(&mut self, name: &str, text: String) -> Key {
+        let place = self.texts.iter().position(|known| *known == text).unwrap_or_else(|| {
+            self.texts.push(text.clone());
+            self.texts.len() - 1
+        });
+        Key::Header(name.to_ascii_lowercase(), text, place)
     }
 
     fn word(&mut self, word: String, with_header: bool) -> Key {
@@ -326,7 +364,9 @@ impl<'a> Question<'a> {
             Key::SavedBefore(wanted) => saved().map(|day| day < *wanted),
             Key::SavedOn(wanted) => saved().map(|day| day == *wanted),
             Key::SavedSince(wanted) => saved().map(|day| day >= *wanted),
-            Key::Header(name, text) => {
+            // The index has looked at every field behind its name.
+            Key::Header(_, _, place) if self.is_without(self.words.len() + place, entry.uid) => Some(false),
+            Key::Header(name, text, _) => {
                 let holds = |(known, value): &(String, String)| known == name && value.contains(text.as_str());
                 facts.header.map(|header| header.fields.iter().any(holds))
             }
@@ -335,11 +375,14 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Whether the index of texts says that the message does not hold what was asked for at this place.
+    fn is_without(&self, place: usize, uid: u32) -> bool {
+        self.narrowed.get(place).is_some_and(|found| found.as_ref().is_some_and(|may| !may.may_hold(uid)))
+    }
+
     fn ask_text(&self, place: usize, with_header: bool, facts: &Facts<'_>) -> Option<bool> {
         let word = self.words.get(place)?;
-        if let Some(Some(candidates)) = self.narrowed.get(place)
-            && !candidates.may_hold(facts.entry.uid)
-        {
+        if self.is_without(place, facts.entry.uid) {
             return Some(false);
         }
         if with_header {

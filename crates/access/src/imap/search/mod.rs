@@ -125,9 +125,9 @@ impl Talk {
         let selected = self.selected()?;
         let mailbox = selected.mailbox;
         let mut question = Question::new(key, selected, charset_name, clock::now())?;
-        if !question.words().is_empty() {
-            let narrowed = account.candidates(mailbox, question.words()).await?;
-            question.narrow(narrowed);
+        let asked = question.asked();
+        if !asked.is_empty() {
+            question.narrow(account.candidates(mailbox, &asked).await?);
         }
         let lowest = match among {
             Some(_) => 0,
@@ -176,6 +176,36 @@ impl Talk {
         Ok(about.len().checked_sub(limit).filter(|extra| *extra > 0).and_then(|extra| about.get(extra).copied()))
     }
 
+    /// Where digests are enough, those that have one are decided by it. Answers which.
+    async fn search_digests(
+        &mut self,
+        account: &Account,
+        question: &Question<'_>,
+        batch: &[(u32, u32)],
+        found: &mut Vec<Hit>,
+    ) -> Result<UidSet, Trouble> {
+        if !question.is_digested() {
+            return Ok(UidSet::EMPTY);
+        }
+        let selected = self.selected()?;
+        let (mailbox, entries) = (selected.mailbox, selected.entries());
+        let digests = account.digests(mailbox, &batch.iter().map(|(_, uid)| *uid).collect()).await?;
+        let selected = self.selected()?;
+        let mut decided = Vec::with_capacity(digests.len());
+        let mut rest = batch.iter();
+        for (uid, digest) in &digests {
+            let Some((seq, _)) = rest.find(|(_, other)| other == uid) else { break };
+            let Some(entry) = entries.find(*uid) else { continue };
+            let header = HeaderText::of_digest(digest, question);
+            let facts = Facts { entry: &entry, row: None, header: header.as_ref(), texts: None };
+            if let Some(answer) = question.answer(selected, &facts) {
+                found.extend(answer.then(|| question.hit(*seq, selected, &facts)));
+                decided.push(*uid);
+            }
+        }
+        Ok(decided.into_iter().collect())
+    }
+
     /// The messages that what is known in the session does not decide.
     async fn search_rows(
         &mut self,
@@ -189,7 +219,11 @@ impl Talk {
         let entry_of = |uid: u32| entries.find(uid);
         for (number, batch) in open.chunks(ROWS_BATCH).enumerate() {
             self.in_progress(number * ROWS_BATCH, open.len()).await?;
-            let uids: UidSet = batch.iter().map(|(_, uid)| *uid).collect();
+            let decided = self.search_digests(account, question, batch, &mut found).await?;
+            let uids: UidSet = batch.iter().map(|(_, uid)| *uid).filter(|uid| !decided.contains(*uid)).collect();
+            if uids.is_empty() {
+                continue;
+            }
             let seq_of = |uid: u32| batch.binary_search_by_key(&uid, |(_, uid)| *uid).ok().and_then(|at| batch.get(at));
             if question.asks_threads() {
                 account.find_threads(mailbox, &uids).await?;
