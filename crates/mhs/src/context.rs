@@ -10,9 +10,13 @@ use net::{ServerTls, Shutdown, clock};
 use queue::Queue;
 use storage::Store;
 
-use crate::bounce::{Astray, DoubleBounce};
+use crate::bounce::DoubleBounce;
+use crate::limits::{
+    NOTICES_ASTRAY_MAX, NOTICES_ASTRAY_OF_ONE, NOTICES_ASTRAY_WINDOW, RETURNING_MAX, RETURNING_TO_ONE, RETURNING_WINDOW,
+};
 use crate::mda::Full;
 use crate::mta::inbound::Vrfy;
+use crate::ration::Ration;
 use crate::route::Table;
 
 /// What an operator sets for the services.
@@ -87,7 +91,9 @@ pub struct Context {
     /// The end of work.
     pub shutdown: Shutdown,
     /// Notices that nobody has the address for.
-    pub(crate) astray: Astray,
+    pub(crate) astray: Ration,
+    /// Notices that come back to senders through addresses of ours that stand for them.
+    pub(crate) returning: Ration,
 }
 
 impl Context {
@@ -101,7 +107,9 @@ impl Context {
         settings: Settings,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        Arc::new(Self { store, directory, mailstore, queue, journal, settings, shutdown, astray: Astray::default() })
+        let astray = Ration::new(NOTICES_ASTRAY_OF_ONE, NOTICES_ASTRAY_MAX, NOTICES_ASTRAY_WINDOW);
+        let returning = Ration::new(RETURNING_TO_ONE, RETURNING_MAX, RETURNING_WINDOW);
+        Arc::new(Self { store, directory, mailstore, queue, journal, settings, shutdown, astray, returning })
     }
 
     /// Writes into the journal.

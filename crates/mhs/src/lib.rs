@@ -20,6 +20,7 @@ pub mod limits;
 pub mod mda;
 pub mod msa;
 pub mod mta;
+mod ration;
 pub mod recipients;
 mod require_tls;
 pub mod route;

@@ -235,6 +235,15 @@ pub const NOTICES_ASTRAY_OF_ONE: u32 = 10;
 /// See [`NOTICES_ASTRAY_MAX`].
 pub const NOTICES_ASTRAY_WINDOW: Duration = Duration::from_secs(3600);
 
+/// Notices from other servers that are taken for one sender whom an address of ours stands for (SRS), within
+/// [`RETURNING_WINDOW`]. The address stands in every letter that was forwarded, and whoever knows it may write to him with
+/// the null reverse-path: a letter that fails brings one notice, a flood is no news. What is more comes again later.
+pub const RETURNING_TO_ONE: u32 = 30;
+/// See [`RETURNING_TO_ONE`]: for all such senders together, which bounds the memory as well.
+pub const RETURNING_MAX: u32 = 1000;
+/// See [`RETURNING_TO_ONE`].
+pub const RETURNING_WINDOW: Duration = Duration::from_secs(3600);
+
 /// How long a connection to a next hop may take to come to stand (RFC 1123 section 5.3.1.1 leaves it open; networks that
 /// answer at all do so in seconds).
 pub const OUTBOUND_CONNECT_PATIENCE: Duration = Duration::from_secs(30);

@@ -67,6 +67,8 @@ pub struct Ways {
     pub told: Option<Action>,
     /// Where the recipient is now, when he moved and the letter follows (RFC 5321 section 3.4).
     pub moved_to: Option<Address>,
+    /// Whom the address of ours stands for, in lower case: it brings notices back to him, however it is written.
+    pub returning: Option<Address>,
 }
 
 /// Why a recipient is not taken, as the reply that says so.
@@ -222,7 +224,8 @@ async fn returning_to(
     let options = Options { notify: recipient.notify, original: recipient.original };
     let path = ForwardPath::Address(to.clone());
     let asking = Asking { sender: &ReversePath::Null, relay: Some(allowed), local: None, local_only: false };
-    let (_, ways) = resolve(context, &path, options.clone(), asking).await?;
+    let (_, mut ways) = resolve(context, &path, options.clone(), asking).await?;
+    ways.returning = Some(Address::parse(&to.to_string().to_lowercase()).unwrap_or_else(|_| to.clone()));
     Ok((Recipient { address: recipient.address, notify: options.notify, original: options.original }, ways))
 }
 

@@ -4,10 +4,7 @@
 //! Whoever may relay can make as many of them as he likes, so that only some within an hour are letters; the journal has
 //! the others, each with a line.
 
-use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use envelope::{Address, BodyType, Reply, ReversePath};
 use message::dsn::{Action, Reader, Returned};
@@ -17,36 +14,7 @@ use queue::Mail;
 use super::letter::{self, Letter};
 use super::{DoubleBounce, Notice, double, own, prepare_with};
 use crate::Context;
-use crate::limits::{DOUBLE_BOUNCE_OCTETS_MAX, NOTICES_ASTRAY_MAX, NOTICES_ASTRAY_OF_ONE, NOTICES_ASTRAY_WINDOW};
-
-/// How many there were of late.
-#[derive(Debug, Default)]
-pub(crate) struct Astray(Mutex<Window>);
-
-#[derive(Debug, Default)]
-struct Window {
-    since: Option<Instant>,
-    all: u32,
-    /// At most [`NOTICES_ASTRAY_MAX`] senders.
-    each: HashMap<Address, u32>,
-}
-
-impl Astray {
-    /// Whether the postmaster gets one more of this sender. It is counted.
-    fn has_room(&self, sender: &Address, now: Instant) -> bool {
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if window.since.is_none_or(|since| now.saturating_duration_since(since) >= NOTICES_ASTRAY_WINDOW) {
-            *window = Window { since: Some(now), ..Window::default() };
-        }
-        let his = window.each.get(sender).copied().unwrap_or(0);
-        if window.all >= NOTICES_ASTRAY_MAX || his >= NOTICES_ASTRAY_OF_ONE {
-            return false;
-        }
-        window.all += 1;
-        window.each.insert(sender.clone(), his + 1);
-        true
-    }
-}
+use crate::limits::DOUBLE_BOUNCE_OCTETS_MAX;
 
 /// Writes the letter to the postmaster about a notice for `sender`, whom `reply` says that nobody is. `None` when the
 /// journal alone is told.
@@ -87,21 +55,5 @@ fn shown(notice: &[u8]) -> Letter {
     match notice.len() as u64 <= DOUBLE_BOUNCE_OCTETS_MAX {
         true => Letter { returned: Returned::Full, octets: notice.to_vec(), ..header },
         false => header,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_postmaster_is_not_flooded() {
-        let (astray, now) = (Astray::default(), Instant::now());
-        let sender = |number: u32| Address::parse(&format!("ghost{number}@athens.test")).unwrap();
-        let told = |number: u32, count: u32, now| (0..count).filter(|_| astray.has_room(&sender(number), now)).count();
-        assert_eq!(told(0, 1000, now), NOTICES_ASTRAY_OF_ONE as usize);
-        let others: usize = (1..1000).map(|number| told(number, 1, now)).sum();
-        assert_eq!(others, (NOTICES_ASTRAY_MAX - NOTICES_ASTRAY_OF_ONE) as usize);
-        assert_eq!(told(0, 1, now + NOTICES_ASTRAY_WINDOW), 1);
     }
 }

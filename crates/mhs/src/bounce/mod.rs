@@ -29,7 +29,6 @@ use crate::limits::{NOTICE_LETTER_OCTETS, NOTICE_LETTER_OCTETS_MAX};
 use crate::msa::post::{self, Post, PostError};
 use crate::mta::outbound::Said;
 
-pub(crate) use self::astray::Astray;
 pub use self::double::DoubleBounce;
 pub(crate) use self::double::prepare as prepare_double;
 pub use self::give_back::{GivenBack, give_back};

@@ -100,6 +100,36 @@ async fn a_notice_names_the_sender_and_not_the_address_that_stands_for_him() {
 }
 
 #[tokio::test]
+async fn an_address_that_brings_notices_back_is_no_open_door() {
+    use mhs::limits::RETURNING_TO_ONE;
+    let office = Office::open().await;
+    let directory = &office.context.directory;
+    let by = address("kostas@athens.test");
+    let mut known = Vec::new();
+    for sender in ["joe@patras.test", "Joe@Patras.test", "jim@patras.test"] {
+        let sender = ReversePath::Address(address(sender));
+        let ReversePath::Address(path) = directory.onward_path(&sender, None, &by).await.unwrap() else { panic!() };
+        known.push(path.to_string());
+    }
+    let [joe, also_joe, jim] = &known[..] else { panic!() };
+    let mut client = Terminal::connect(office.smtp).await;
+    let ways = [joe.clone(), joe.to_uppercase(), also_joe.clone()];
+    for written in ways.iter().cycle().take(RETURNING_TO_ONE as usize) {
+        client.begin("", &[written]).await;
+        assert!(client.ask("Subject: failed\r\n\r\n\r\n.").await.starts_with("250"));
+    }
+    assert!(client.ask("MAIL FROM:<>").await.starts_with("250"));
+    for written in &ways {
+        let reply = client.ask(&format!("RCPT TO:<{written}>")).await;
+        assert!(reply.starts_with("450 4.7.1"), "{reply}");
+    }
+    // Nobody else pays for it.
+    assert!(client.ask(&format!("RCPT TO:<{jim}>")).await.starts_with("250"));
+    assert!(client.ask("RCPT TO:<kostas@athens.test>").await.starts_with("250"));
+    assert_eq!(take_queued(&office).await.len(), RETURNING_TO_ONE as usize);
+}
+
+#[tokio::test]
 async fn our_own_and_the_null_path_stay_as_they_are() {
     let office = Office::open().await;
     forward(&office, "kostas@athens.test", &["k@far.test"], false).await;

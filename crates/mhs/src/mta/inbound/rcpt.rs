@@ -2,6 +2,7 @@
 
 use directory::RelayAllowed;
 use envelope::{Reply, ReversePath};
+use net::clock;
 use protocol::smtp::grammar::Recipient;
 
 use super::Policy;
@@ -22,6 +23,10 @@ impl Visit {
         match resolved {
             Ok((recipient, ways)) => {
                 if let Some(reply) = self.full(&ways).await {
+                    return self.reject("RCPT", subject, reply);
+                }
+                if ways.returning.as_ref().is_some_and(|to| !self.context.returning.has_room(to, clock::instant())) {
+                    let reply = Reply::new(450, (4, 7, 1), "too many notices to this address, try again in an hour");
                     return self.reject("RCPT", subject, reply);
                 }
                 let moved_to = ways.moved_to.clone();
