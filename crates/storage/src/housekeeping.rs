@@ -12,6 +12,7 @@ use crate::bodies::record::{Bad, Header};
 use crate::bodies::table::{self, Standing};
 use crate::bodies::{Bodies, Compactor, Found, Located, OBJECT, Objects, Scan, Segments, label, located_at, next_of};
 use crate::ids::millis;
+use crate::limits::BALLAST_AFTER;
 use crate::{BodyId, Error, Query, Store, Transaction};
 
 /// Rows changed in one transaction.
@@ -56,6 +57,15 @@ impl Store {
         match self.bodies().clone() {
             Bodies::Segments(segments) => self.keep_segments(segments).await,
             Bodies::Objects(objects) => self.keep_objects(&objects).await,
+        }
+    }
+
+    /// Makes the ballast, when it was given up and there is room again.
+    async fn keep_ballast(&self) {
+        let Some(room) = self.room() else { return };
+        let made = blocking(move || room.take_ballast().map_err(|error| Error::io("making the ballast", &error)));
+        if let Err(error) = made.await {
+            tracing::warn!(%error, "there is no ballast for a full disk");
         }
     }
 
@@ -460,10 +470,15 @@ pub(crate) async fn blocking<T: Send + 'static>(
 /// Keeps house again and again until the store is closed.
 pub(crate) fn start(store: &Store, every: std::time::Duration) {
     let weak = store.downgrade();
+    let mut pause = every.min(BALLAST_AFTER);
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(every).await;
+            tokio::time::sleep(pause).await;
             let Some(store) = weak.upgrade() else { return };
+            store.keep_ballast().await;
+            if std::mem::replace(&mut pause, every) != every {
+                continue;
+            }
             match store.keep_house().await {
                 Ok(done) => tracing::debug!(?done, "the store kept house"),
                 Err(error) => tracing::warn!(%error, "the store could not keep house"),

@@ -95,5 +95,13 @@ pub const STATEMENT_WAIT: Duration = Duration::from_secs(60);
 /// How long the database's machine may leave our octets unacknowledged before the connection is given up.
 pub const DATABASE_SILENCE: Duration = Duration::from_secs(30);
 
+/// Octets of the file that is given up when the disk is full: so much that the whole log can be moved into the database,
+/// which grows by no more than that, and something beside it. Then the log is written from its beginning again, and needs
+/// no more room.
+pub const BALLAST_OCTETS: u64 = LOG_OCTETS_CHECKPOINT + 4 * 1024 * 1024;
+
+/// How long after its start a server makes that file, at most: one that ends at once need not.
+pub const BALLAST_AFTER: Duration = Duration::from_secs(10);
+
 /// Between two walks through a bucket for objects that no row ever named: a day's worth of them is small change.
 pub const ORPHANS_EVERY_MILLIS: i64 = 24 * 3600 * 1000;

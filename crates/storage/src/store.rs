@@ -11,6 +11,7 @@ use crate::embedded::Embedded;
 use crate::housekeeping::{self, blocking};
 use crate::ids::Names;
 use crate::limits::{BODIES_IN_MEMORY_MAX, ORPHAN_GRACE, SEGMENT_OCTETS};
+use crate::room::{Reserve, Room};
 use crate::{BodyId, Error, Migrations, Query, Transaction};
 
 /// Proof that a write is durable. Made here only; a service needs one to build the 250 after DATA.
@@ -39,6 +40,8 @@ pub struct Options {
     /// How long a body stays on disk that no row ever named, so far as this database knows: it may be an older copy
     /// that was put back, and the body a letter that was accepted since.
     pub orphan_grace: Duration,
+    /// What is kept free on the disk of the data folder. A cluster has its database elsewhere, and nobody asks there.
+    pub reserve: Option<Reserve>,
     /// How often the store gives space back by itself. None for a command that lives for seconds.
     pub housekeeping: Option<Duration>,
 }
@@ -54,6 +57,7 @@ impl Default for Options {
             statement_cache: true,
             grace: Duration::from_secs(3600),
             orphan_grace: ORPHAN_GRACE,
+            reserve: None,
             housekeeping: Some(Duration::from_secs(600)),
         }
     }
@@ -76,6 +80,8 @@ struct Inner {
     engine: Engine,
     bodies: Bodies,
     options: Options,
+    /// Of the engine in a data folder.
+    room: Option<Arc<Room>>,
 }
 
 /// A store that may be closed by now.
@@ -112,15 +118,24 @@ impl Store {
     /// The same with other options.
     pub async fn open_embedded_with(folder: &Path, areas: &[Migrations], options: Options) -> Result<Self, Error> {
         let (folder, areas) = (folder.to_owned(), areas.to_vec());
+        let room = Room::new(&folder, options.reserve);
         let open = move || {
-            let names = Arc::new(Names::new(true));
-            let bodies = Bodies::Segments(Segments::open(&folder.join("bodies"), &options, names)?);
-            let engine = Engine::Embedded(Embedded::open(&folder, &areas, &options)?);
-            sync_names(&folder)?;
-            Ok((engine, bodies, options))
+            let open = || {
+                let names = Arc::new(Names::new(true));
+                let bodies = Bodies::Segments(Segments::open(&folder.join("bodies"), &options, names)?);
+                let engine = Engine::Embedded(Embedded::open(&folder, &areas, &options, &room)?);
+                sync_names(&folder)?;
+                Ok((engine, bodies))
+            };
+            let (engine, bodies) = match open() {
+                // SQLite does not always say that it was for want of room.
+                Err(Error::Full(_) | Error::Failed(_)) if room.give_up_ballast() => open()?,
+                other => other?,
+            };
+            Ok((engine, bodies, options, room))
         };
-        let (engine, bodies, options) = blocking(open).await?;
-        Self::new(engine, bodies, options).await
+        let (engine, bodies, options, room) = blocking(open).await?;
+        Self::new(engine, bodies, options, Some(room)).await
     }
 
     /// Opens the store in a PostgreSQL database (`postgresql://user@host/name`), and brings its tables up.
@@ -146,12 +161,12 @@ impl Store {
             }
             BodiesConfig::Objects(store, prefix) => Bodies::Objects(Arc::new(Objects::new(store, &prefix, &options))),
         };
-        Self::new(engine, bodies, options).await
+        Self::new(engine, bodies, options, None).await
     }
 
-    async fn new(engine: Engine, bodies: Bodies, options: Options) -> Result<Self, Error> {
+    async fn new(engine: Engine, bodies: Bodies, options: Options, room: Option<Arc<Room>>) -> Result<Self, Error> {
         let every = options.housekeeping;
-        let this = Self { inner: Arc::new(Inner { engine, bodies, options }) };
+        let this = Self { inner: Arc::new(Inner { engine, bodies, options, room }) };
         match this.settle_epoch().await {
             // A bucket that cannot be reached at this moment: housekeeping asks again.
             Err(Error::Unavailable(why)) => tracing::warn!(%why, "whose bodies these are could not be asked"),
@@ -167,6 +182,24 @@ impl Store {
 
     pub(crate) fn bodies(&self) -> &Bodies {
         &self.inner.bodies
+    }
+
+    pub(crate) fn room(&self) -> Option<Arc<Room>> {
+        self.inner.room.clone()
+    }
+
+    /// Whether `octets` more may come in from outside.
+    ///
+    /// # Errors
+    /// [`Error::Full`]: less than the [`Reserve`] would be left free.
+    pub fn check_room(&self, octets: u64) -> Result<(), Error> {
+        self.inner.room.as_ref().map_or(Ok(()), |room| room.check(octets))
+    }
+
+    /// Whether half of the [`Reserve`] is left: what can be done without is written so long, and no longer.
+    #[must_use]
+    pub fn has_half_of_reserve(&self) -> bool {
+        self.inner.room.as_ref().is_none_or(|room| room.has_half())
     }
 
     pub(crate) fn is_embedded(&self) -> bool {
@@ -214,10 +247,16 @@ impl Store {
         Ok((value, Committed(())))
     }
 
-    /// Begins a body.
+    /// Begins a body of our own: a notice, a copy. It may use up the [`Reserve`].
     #[must_use]
     pub fn stage(&self) -> Stage {
-        Stage::new(self.inner.bodies.clone())
+        Stage::new(self.inner.bodies.clone(), self.room(), false)
+    }
+
+    /// Begins a body that comes from outside. While less than the [`Reserve`] is free it fails with [`Error::Full`].
+    #[must_use]
+    pub fn stage_from_outside(&self) -> Stage {
+        Stage::new(self.inner.bodies.clone(), self.room(), true)
     }
 
     /// Opens a kept body.

@@ -66,6 +66,7 @@ impl Talk {
             }
             Err(error) => return Err(error.into()),
         }
+        account.check_room()?;
         let replaces = match append.replaces {
             None => None,
             Some(replaced) => match self.doomed(replaced).await? {

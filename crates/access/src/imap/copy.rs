@@ -45,8 +45,11 @@ impl Talk {
             self.some_gone().await?;
             return Ok(None);
         }
-        if !moving && self.is_too_much_to_copy(&named)? {
-            return Ok(None);
+        if !moving {
+            account.check_room()?;
+            if self.is_too_much_to_copy(&named)? {
+                return Ok(None);
+            }
         }
         let named = self.limited(named)?;
         let selected = self.selected()?;

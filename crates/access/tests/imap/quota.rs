@@ -91,3 +91,36 @@ async fn what_is_refused_on_postgresql() {
     let Some(postgres) = Postgres::start() else { return };
     what_is_refused(House::on_cluster(postgres.database("quota")).await).await;
 }
+
+/// The disk is short of room: nothing comes in, and what is here can be read, moved and removed.
+#[tokio::test]
+async fn a_disk_that_is_short_of_room() {
+    let house = House::new().await;
+    let mut client = house.reader().await;
+    client.append("INBOX", "", "one").await;
+    client.append("INBOX", "", "two").await;
+    client.ask("SELECT INBOX").await;
+    std::fs::write(house.folder.path().join("free"), "999").unwrap();
+    // What was found free before is believed for a moment.
+    let refused = asked_until(&mut client, "COPY 1 Sent", "NO").await;
+    let full = "NO [UNAVAILABLE] The server's disk is full, and nothing was changed; try later\n";
+    assert_eq!(refused, full);
+    client.talks(&[("APPEND INBOX {3}", full)]).await;
+    assert!(client.ask("MOVE 1 Sent").await.ends_with("OK MOVE done\n"));
+    assert!(client.ask("STORE 1 +FLAGS.SILENT (\\Flagged)").await.ends_with("OK STORE done\n"));
+    std::fs::write(house.folder.path().join("free"), "1000000").unwrap();
+    asked_until(&mut client, "COPY 1 Sent", "OK").await;
+    client.append("INBOX", "", "three").await;
+}
+
+/// Asks again until the answer begins like this.
+async fn asked_until(client: &mut crate::support::Client, line: &str, begins: &str) -> String {
+    let began = std::time::Instant::now();
+    loop {
+        let reply = client.ask(line).await;
+        if reply.lines().last().is_some_and(|last| last.starts_with(begins)) {
+            return reply;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "{reply}");
+    }
+}

@@ -56,7 +56,13 @@ impl House {
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open_embedded(folder.path(), &AREAS).await.unwrap();
+        // What is free stands in a file, so that a test may say it.
+        let free = |folder: &std::path::Path| {
+            std::fs::read_to_string(folder.join("free")).map(|free| free.parse().unwrap_or_default())
+        };
+        let reserve = Some(storage::Reserve { octets: 1000, free });
+        let options = storage::Options { reserve, ..storage::Options::default() };
+        let store = Store::open_embedded_with(folder.path(), &AREAS, options).await.unwrap();
         Self::on(folder, store, change).await
     }
 

@@ -15,7 +15,7 @@ const OF_A_START: [(&str, Differ); 10] = [
     ("lmtp.socket", |one, other| one.lmtp.socket != other.lmtp.socket),
     ("quota.storage", |one, other| one.quota.rule.octets != other.quota.rule.octets),
     ("quota.messages", |one, other| one.quota.rule.messages != other.quota.rule.messages),
-    ("storage", |one, other| one.storage != other.storage),
+    ("storage", |one, other| (&one.storage, one.reserve) != (&other.storage, other.reserve)),
     ("journal.format", |one, other| one.journal_format != other.journal_format),
     ("journal.days", |one, other| one.journal_days != other.journal_days),
 ];

@@ -89,7 +89,7 @@ impl Clerk {
             folder: DropFolder::at(&settings.drop.path),
             data: settings.data.clone(),
             host: settings.hostname.to_string(),
-            caps: CAPS,
+            caps: Caps { free_octets: settings.reserve, ..CAPS },
             loads: Mutex::default(),
             closed: Mutex::default(),
             resting: Mutex::default(),

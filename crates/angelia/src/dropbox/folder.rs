@@ -331,7 +331,7 @@ fn is_older(found: &Metadata, age: Duration) -> bool {
 }
 
 /// What is free on the file system of a folder, for who is not root.
-pub(super) fn free_octets(path: &Path) -> io::Result<u64> {
+pub(crate) fn free_octets(path: &Path) -> io::Result<u64> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: both pointers are valid for the call, and the structure is read only when the call says that it filled it.

@@ -29,7 +29,7 @@ mod tests;
 use envelope::MailId;
 
 pub(crate) use clerk::Clerk;
-pub(crate) use folder::{Deposit, DropFolder};
+pub(crate) use folder::{Deposit, DropFolder, free_octets};
 pub(crate) use form::{Form, notify};
 pub(crate) use ledger::MIGRATIONS;
 pub(crate) use submit::{Refused, Rules, Submission, submit, unqualified};

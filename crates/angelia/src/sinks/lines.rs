@@ -119,7 +119,7 @@ pub(super) fn loss(lost: &AtomicU64) -> Option<Entry> {
         mail: None,
         event: Event::Fault {
             place: "journal".to_owned(),
-            reason: format!("{count} entries were lost: more came than could be written"),
+            reason: format!("{count} entries were lost: more came than could be written, or the disk had no room"),
         },
     })
 }

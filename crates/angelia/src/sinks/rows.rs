@@ -71,6 +71,9 @@ async fn merge(store: Store, many: Arc<Notify>, ends: Arc<AtomicBool>) {
         if ends.load(Ordering::Relaxed) {
             return;
         }
+        if !store.has_half_of_reserve() {
+            continue;
+        }
         if let Err(error) = runs::merge(&store, day(net::clock::now()), &ends).await {
             tracing::warn!(%error, "keys of the journal could not be brought together");
         }
@@ -115,7 +118,13 @@ impl Writer {
         for entry in batch {
             self.sort_in(entry, &mut gathered);
         }
+        // The last room is for mail: lines on stderr tell on.
+        if !self.store.has_half_of_reserve() {
+            self.lost.fetch_add(gathered.entries.len() as u64, Ordering::Relaxed);
+            return;
+        }
         loss(&self.lost).into_iter().for_each(|entry| gathered.add(Arc::new(entry)));
+        let count = gathered.entries.len() as u64;
         let batch = gathered.into_batch();
         if batch.rows.is_empty() {
             return;
@@ -123,6 +132,7 @@ impl Writer {
         let outcome = self.store.write(move |tx| insert(tx, &batch)).await;
         if let Err(error) = outcome {
             tracing::error!(%error, "the journal could not be written to the store");
+            self.lost.fetch_add(count, Ordering::Relaxed);
         }
         self.runs += 1;
         if self.runs >= RUNS_MERGED {

@@ -276,6 +276,45 @@ async fn the_end_leaves_no_half_of_a_merge() {
     assert!(count("SELECT COUNT(*) FROM journal_run").await < limits::RUNS_MERGED as i64);
 }
 
+/// The last room of the disk is for mail.
+#[tokio::test]
+async fn nothing_is_written_while_the_disk_is_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = |folder: &std::path::Path| {
+        std::fs::read_to_string(folder.join("free")).map(|free| free.parse().unwrap_or_default())
+    };
+    let reserve = Some(storage::Reserve { octets: 1000, free });
+    let options = storage::Options { reserve, ..storage::Options::default() };
+    let store = Store::open_embedded_with(folder.path(), &[MIGRATIONS], options).await.unwrap();
+    let count = async |store: &Store| {
+        let count =
+            |query: &dyn storage::Query| query.query_one("SELECT COUNT(*) FROM journal_row", &[])?.unwrap().int(0);
+        store.read(count).await.unwrap()
+    };
+    std::fs::write(folder.path().join("free"), "499").unwrap();
+    record(&store, vec![now(entry(0, None, Some(MailId::random()), accepted()))]).await;
+    assert_eq!(count(&store).await, 0);
+    // Down to half of what is kept it is written, and then how much is missing.
+    let sinks = Sinks::start(Options { lines: None, rows: Some((store.clone(), 30)) }).unwrap();
+    let lost = Arc::clone(&sinks.recorder.rows.as_ref().unwrap().lost);
+    sinks.journal().record(now(entry(0, None, Some(MailId::random()), accepted())));
+    while lost.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    std::fs::write(folder.path().join("free"), "500").unwrap();
+    while !store.has_half_of_reserve() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    sinks.journal().record(now(entry(0, None, Some(MailId::random()), accepted())));
+    sinks.stop().await;
+    let told = |query: &dyn storage::Query| {
+        let sql = "SELECT COUNT(*) FROM journal_row WHERE entries LIKE '%1 entries were lost%'";
+        query.query_one(sql, &[])?.unwrap().int(0)
+    };
+    assert_eq!(store.read(told).await.unwrap(), 1);
+    assert_eq!(lost.load(Ordering::Relaxed), 0);
+}
+
 #[tokio::test]
 async fn more_than_fits_is_lost_and_counted() {
     let (_folder, store) = store().await;

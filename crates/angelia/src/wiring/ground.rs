@@ -8,7 +8,7 @@ use directory::{Directory, SignInGuard};
 use mailstore::Mailstore;
 use net::ServerTls;
 use queue::Queue;
-use storage::{BodiesConfig, Bucket, Options, Store};
+use storage::{BodiesConfig, Bucket, Options, Reserve, Store};
 
 use crate::config::{Bodies, Engine, Settings};
 
@@ -40,6 +40,8 @@ impl Ground {
     }
 
     async fn open_with(settings: &Settings, options: Options) -> anyhow::Result<Self> {
+        let reserve = Reserve { octets: settings.reserve, free: crate::dropbox::free_octets };
+        let options = Options { reserve: Some(reserve), ..options };
         let migrations = [
             directory::MIGRATIONS,
             mailstore::MIGRATIONS,

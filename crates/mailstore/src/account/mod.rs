@@ -43,7 +43,15 @@ impl Account {
 
     /// Begins the body of an APPEND; finish it with [`Account::label`].
     pub fn stage(&self) -> Stage {
-        self.inner.store.stage()
+        self.inner.store.stage_from_outside()
+    }
+
+    /// Whether more may come into mailboxes.
+    ///
+    /// # Errors
+    /// [`storage::Error::Full`]: the disk is short of room, and what is left is kept for mail that is here already.
+    pub fn check_room(&self) -> Result<(), Error> {
+        Ok(self.inner.store.check_room(0)?)
     }
 
     /// What is kept beside the bytes of an APPEND for the day when the database is lost.

@@ -95,7 +95,7 @@ pub async fn prepare(
     }
     let header = header(context, &mut letter, &hand_in)?;
     let octets_max = context.settings.message_octets_max;
-    let mut stage = context.store.stage();
+    let mut stage = context.store.stage_from_outside();
     let is_ascii = header.is_ascii();
     stage.append(header.into()).await?;
     let is_ascii = is_ascii & append_body(&mut stage, body, octets_max).await?;

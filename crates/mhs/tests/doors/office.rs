@@ -14,7 +14,7 @@ use mhs::{Context, Settings};
 use net::{CertificateFiles, Connections, Listener, ServerTls, Shutdown, clock};
 use protocol::sasl::Secret;
 use queue::Queue;
-use storage::Store;
+use storage::{Options, Reserve, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -58,7 +58,12 @@ impl Office {
     /// In a folder where there may be one already.
     pub(crate) async fn open_in(folder: &Path, set: impl FnOnce(&mut Settings)) -> Self {
         let areas = [directory::MIGRATIONS, mailstore::MIGRATIONS, queue::MIGRATIONS];
-        let store = Store::open_embedded(folder, &areas).await.unwrap();
+        // What is free stands in a file, so that a test may say it.
+        let free =
+            |folder: &Path| std::fs::read_to_string(folder.join("free")).map(|free| free.parse().unwrap_or_default());
+        let reserve = Some(Reserve { octets: 1000, free });
+        let options = Options { reserve, ..Options::default() };
+        let store = Store::open_embedded_with(folder, &areas, options).await.unwrap();
         let people = Directory::open(store.clone(), directory::Settings::default(), clock::now).await.unwrap();
         if people.domains().await.unwrap().is_empty() {
             found(&people).await;

@@ -184,3 +184,41 @@ async fn text_never_becomes_header() {
         assert_eq!(stored.matches("\r\n\r\n").count(), 1, "{stored:?}");
     }
 }
+
+/// The disk is short of room: every door says so at MAIL, and at the end of a letter that was begun before.
+#[tokio::test]
+async fn a_disk_that_is_short_of_room_takes_no_mail() {
+    let folder = tempfile::tempdir().unwrap();
+    let office = Office::open_in(folder.path(), |_| {}).await;
+    let mut begun = Terminal::connect(office.smtp).await;
+    begun.begin("joe@patras.test", &["anna@athens.test"]).await;
+    std::fs::write(folder.path().join("free"), "5000").unwrap();
+    while office.context.store.check_room(4001).is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let mut client = Terminal::connect(office.smtp).await;
+    client.ask("EHLO joe.test").await;
+    let reply = client.ask("MAIL FROM:<joe@patras.test> SIZE=4001").await;
+    assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    assert!(client.ask("MAIL FROM:<joe@patras.test> SIZE=4000").await.starts_with("250"));
+    assert!(client.ask("RSET").await.starts_with("250"));
+    std::fs::write(folder.path().join("free"), "999").unwrap();
+    while office.context.store.check_room(0).is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert!(client.ask("MAIL FROM:<joe@patras.test>").await.starts_with("452 4.3.1"));
+    let mut front = Terminal::connect(office.lmtp).await;
+    front.ask("LHLO front.test").await;
+    assert!(front.ask("MAIL FROM:<joe@patras.test>").await.starts_with("452 4.3.1"));
+    begun.say("Subject: s\r\n\r\ntext\r\n").await;
+    assert!(begun.ask(".").await.starts_with("452 4.3.1"));
+    assert!(office.letters("anna@athens.test", "INBOX").await.is_empty());
+    assert_eq!(office.events("rejected").len(), 4);
+    std::fs::write(folder.path().join("free"), "100000").unwrap();
+    while office.context.store.check_room(0).is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    begun.begin("joe@patras.test", &["anna@athens.test"]).await;
+    begun.say("Subject: s\r\n\r\ntext\r\n").await;
+    assert!(begun.ask(".").await.starts_with("250"));
+}

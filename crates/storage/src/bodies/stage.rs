@@ -15,6 +15,7 @@ use crate::Error;
 use crate::housekeeping::blocking;
 use crate::ids::millis;
 use crate::limits::{BLOCK, BODY_IN_MEMORY_MAX, LABEL_MAX, OBJECT_PART};
+use crate::room::Room;
 
 /// A body on its way to disk. Dropped without [`Stage::finish`], it leaves nothing.
 pub struct Stage {
@@ -27,6 +28,8 @@ pub struct Stage {
     counted: usize,
     out: Out,
     failed: bool,
+    room: Option<Arc<Room>>,
+    from_outside: bool,
 }
 
 /// Where the blocks go that have left memory.
@@ -37,14 +40,16 @@ enum Out {
 }
 
 impl Stage {
-    pub(crate) fn new(bodies: Bodies) -> Self {
+    pub(crate) fn new(bodies: Bodies, room: Option<Arc<Room>>, from_outside: bool) -> Self {
         let body = bodies.name();
-        Self { bodies, body, octets: 0, buffer: Vec::new(), counted: 0, out: Out::Nowhere, failed: false }
+        let (buffer, out) = (Vec::new(), Out::Nowhere);
+        Self { bodies, body, octets: 0, buffer, counted: 0, out, failed: false, room, from_outside }
     }
 
     /// Adds bytes. Memory stays bounded whatever the size. After an error the stage is of no more use.
     pub async fn append(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.check()?;
+        self.check_room(0)?;
         let mut bytes = &bytes[..];
         while !bytes.is_empty() {
             if self.buffer.is_empty() {
@@ -85,11 +90,22 @@ impl Stage {
 
     /// Ends it: the bytes are synced to disk on return. `label` (1 KiB at most) is kept beside them, opaque to us, and
     /// handed back by a salvage when the database is lost.
-    pub async fn finish(mut self, label: Bytes) -> Result<StagedBody, Error> {
+    pub async fn finish(self, label: Bytes) -> Result<StagedBody, Error> {
         self.check()?;
         if label.len() > LABEL_MAX {
             return Err(Error::TooLarge { what: "a body's label", limit: LABEL_MAX as u64 });
         }
+        self.check_room(self.buffer.len() as u64)?;
+        let room = self.room.clone().filter(|_| !self.from_outside);
+        let finished = self.finish_checked(label).await;
+        if let (Err(Error::Full(_)), Some(room)) = (&finished, room) {
+            // Whoever has to tell somebody something tries again.
+            blocking(move || Ok(room.give_up_ballast())).await?;
+        }
+        finished
+    }
+
+    async fn finish_checked(mut self, label: Bytes) -> Result<StagedBody, Error> {
         let rest = std::mem::take(&mut self.buffer);
         match (std::mem::replace(&mut self.out, Out::Nowhere), self.bodies.clone()) {
             (Out::File(spill), _) => self.finish_long(spill, rest, label).await,
@@ -138,6 +154,10 @@ impl Stage {
 
     fn check(&self) -> Result<(), Error> {
         if self.failed { Err(Error::Failed("an earlier append to this body failed".to_owned())) } else { Ok(()) }
+    }
+
+    fn check_room(&self, octets: u64) -> Result<(), Error> {
+        self.room.as_ref().filter(|_| self.from_outside).map_or(Ok(()), |room| room.check(octets))
     }
 
     /// Whole blocks go to the file when all bodies together hold too much memory.

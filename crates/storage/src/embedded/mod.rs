@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use crate::bodies::segments_lock as lock;
 use crate::housekeeping::blocking;
 use crate::limits::WAITING_MAX;
+use crate::room::Room;
 use crate::{Error, Migrations, Options, Query, Transaction, migrations};
 use checkpoint::Checkpoints;
 use sqlite::{Failure, Role, Sqlite, SqliteTransaction, fault};
@@ -40,7 +41,12 @@ struct Readers {
 
 impl Embedded {
     /// Opens or makes the database and brings its tables up. Blocks.
-    pub(crate) fn open(folder: &Path, areas: &[Migrations], options: &Options) -> Result<Self, Error> {
+    pub(crate) fn open(
+        folder: &Path,
+        areas: &[Migrations],
+        options: &Options,
+        room: &Arc<Room>,
+    ) -> Result<Self, Error> {
         let path = folder.join(DATABASE);
         let failure = Arc::new(Failure::default());
         let sqlite = Sqlite::open(&path, Role::Writer, &failure)?;
@@ -49,8 +55,8 @@ impl Embedded {
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn({
-                let failure = Arc::clone(&failure);
-                move || Writer::new(sqlite, receiver, failure).run()
+                let (failure, room) = (Arc::clone(&failure), Arc::clone(room));
+                move || Writer::new(sqlite, receiver, failure, room).run()
             })
             .map_err(|error| Error::io("starting a thread", &error))?;
         Ok(Self {

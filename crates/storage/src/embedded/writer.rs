@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::sqlite::{Failure, Sqlite, SqliteTransaction, fault};
 use crate::limits::{GROUP_WAIT_MAX, GROUP_WRITES_MAX};
+use crate::room::Room;
 use crate::{Error, Transaction, failpoint};
 
 /// What the thread is asked for.
@@ -24,6 +25,8 @@ pub(crate) enum Order {
 pub(crate) trait Work: Send {
     /// Runs it; false when it wants to be rolled back.
     fn run(&mut self, tx: SqliteTransaction<'_>) -> bool;
+    /// Whether it failed for want of room on the disk.
+    fn was_full(&self) -> bool;
     /// Answers who waits. With an error, whatever the closure said is undone.
     fn answer(self: Box<Self>, commit: Result<(), Error>);
 }
@@ -58,6 +61,10 @@ where
         keep
     }
 
+    fn was_full(&self) -> bool {
+        matches!(self.outcome, Some(Err(Error::Full(_))))
+    }
+
     fn answer(self: Box<Self>, commit: Result<(), Error>) {
         let outcome = match (self.outcome, commit) {
             // Rolled back by its own wish: the COMMIT was not about it.
@@ -77,11 +84,12 @@ pub(crate) struct Writer {
     orders: mpsc::Receiver<Order>,
     /// Why nothing is accepted any more: what befell a checkpoint concerns every writer too.
     failure: Arc<Failure>,
+    room: Arc<Room>,
 }
 
 impl Writer {
-    pub(crate) fn new(sqlite: Sqlite, orders: mpsc::Receiver<Order>, failure: Arc<Failure>) -> Self {
-        Self { sqlite, orders, failure }
+    pub(crate) fn new(sqlite: Sqlite, orders: mpsc::Receiver<Order>, failure: Arc<Failure>, room: Arc<Room>) -> Self {
+        Self { sqlite, orders, failure, room }
     }
 
     pub(crate) fn run(mut self) {
@@ -130,6 +138,24 @@ impl Writer {
                 Err(_) => {}
             }
         }
+        let mut outcome = self.end(kept, broken);
+        let lacks_room = match &outcome {
+            Ok(()) => group.iter().any(|work| work.was_full()),
+            Err(error) => matches!(error, Error::Full(_)),
+        };
+        if lacks_room && self.make_room() {
+            let is_ended = outcome.is_ok();
+            let (mut undone, done): (Vec<_>, Vec<_>) = group.into_iter().partition(|work| !is_ended || work.was_full());
+            answer_all(done, &outcome);
+            outcome = self.again(&mut undone);
+            group = undone;
+        }
+        answer_all(group, &outcome);
+        other
+    }
+
+    /// Commits what is kept of a group, or undoes all of it.
+    fn end(&mut self, kept: usize, broken: Option<Error>) -> Result<(), Error> {
         let outcome = match broken {
             Some(error) => Err(error),
             None if kept == 0 => self.sqlite.control("ROLLBACK").map_err(|error| fault(&error)),
@@ -138,10 +164,31 @@ impl Writer {
         if outcome.is_err() {
             self.roll_back();
         }
+        outcome
+    }
+
+    /// The disk is full: gives the ballast up, and moves the log into the database, so that it is written from its
+    /// beginning again. False when there is nothing to be had.
+    fn make_room(&self) -> bool {
+        let given = self.room.give_up_ballast();
+        let moved = self.sqlite.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
+        given || matches!(moved, Ok(false))
+    }
+
+    /// Runs those once more of which nothing was written.
+    fn again(&mut self, group: &mut [Box<dyn Work>]) -> Result<(), Error> {
+        self.sqlite.control("BEGIN IMMEDIATE").map_err(|error| fault(&error))?;
+        let (mut kept, mut broken) = (0, None);
         for work in group {
-            work.answer(outcome.as_ref().copied().map_err(Error::again));
+            match self.run_one(&mut **work) {
+                Ok(keep) => kept += usize::from(keep),
+                Err(error) => {
+                    broken = Some(error);
+                    break;
+                }
+            }
         }
-        other
+        self.end(kept, broken)
     }
 
     /// One closure in its savepoint. An error here is one of the savepoint itself and breaks the group.
@@ -179,6 +226,12 @@ impl Writer {
         {
             self.failure.set("rolling back", &error);
         }
+    }
+}
+
+fn answer_all(group: Vec<Box<dyn Work>>, outcome: &Result<(), Error>) {
+    for work in group {
+        work.answer(outcome.as_ref().copied().map_err(Error::again));
     }
 }
 

@@ -12,6 +12,16 @@ pub(super) const KEYS: &[Key] = &[
               `hostname` of its own.",
     },
     Key {
+        name: "storage.reserve",
+        kind: Kind::Size { least: 8 << 20, said: "8 MiB" },
+        default: is("\"64 MiB\"", "Room to carry on and write off a queue, and to tell of it."),
+        doc: "What stays free on the disk of the data folder. While less is free no mail is taken: SMTP, submission and LMTP say \
+              452 4.3.1, IMAP refuses APPEND and COPY (UNAVAILABLE), and the drop box waits. What is here is carried on, and \
+              can be dropped. `angelia trace` knows nothing of what happens while half of it is gone. A file `store.ballast` of 20 MiB \
+              lies in the data folder, is given up when all is full nevertheless, and made again when there is room. With the \
+              engine `postgres` only the drop box looks at it.",
+    },
+    Key {
         name: "storage.url",
         kind: Kind::Text,
         default: unset(

@@ -96,6 +96,8 @@ pub struct Settings {
     pub drop: DropSettings,
     /// The store.
     pub storage: Engine,
+    /// Octets that stay free on the disk of the data folder.
+    pub reserve: u64,
     /// How the journal looks on stderr.
     pub journal_format: JournalFormat,
     /// How long the journal's rows are kept.
@@ -109,6 +111,7 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
     let data = reader.path("data");
     let tls = reader.tls(data.as_deref());
     let storage = reader.storage();
+    let reserve = reader.size("storage.reserve");
     let listen = reader.doors();
     let backoff = reader.backoff();
     let dns_server = reader.socket_address("dns.server");
@@ -143,6 +146,7 @@ pub(in crate::config) fn build(raw: Raw, folder: &Path, problems: &mut Vec<Probl
         journal_format: reader.journal_format(),
         journal_days: u32::try_from(reader.number("journal.days")).unwrap_or(30),
         storage: storage?,
+        reserve,
         hostname: hostname?,
         data: data?,
     })

@@ -24,7 +24,7 @@ pub(super) struct Intake {
 impl Visit {
     pub(super) fn data(&mut self) {
         let header = Some(Gatherer::new(HEADER_OCTETS_MAX));
-        self.intake = Some(Intake { stage: self.context.store.stage(), header, refusal: None });
+        self.intake = Some(Intake { stage: self.context.store.stage_from_outside(), header, refusal: None });
         self.session().accept_data();
     }
 
@@ -39,7 +39,7 @@ impl Visit {
             && let Err(refusal) = self.take_in(&mut intake, &mut letter, Bytes::from(bytes)).await
         {
             // What was staged is thrown away at once.
-            intake.stage = self.context.store.stage();
+            intake.stage = self.context.store.stage_from_outside();
             intake.refusal = Some(refusal);
         }
         (self.intake, self.letter) = (Some(intake), Some(letter));

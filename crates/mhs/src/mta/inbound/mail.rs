@@ -6,7 +6,7 @@ use protocol::smtp::grammar::Mail;
 
 use super::Policy;
 use super::serve::Visit;
-use crate::acceptance::Letter;
+use crate::acceptance::{self, Letter};
 use crate::msa::identity;
 
 impl Visit {
@@ -18,6 +18,9 @@ impl Visit {
                 refusal.tell(&self.context, Some(self.id));
                 return self.reject("MAIL", subject, refusal.reply());
             }
+        }
+        if let Err(error) = self.context.store.check_room(mail.size.unwrap_or(0)) {
+            return self.reject("MAIL", subject, acceptance::trouble(&error));
         }
         let mut letter = Letter::new(self.service, Some(self.id), mail.reverse_path, clock::now());
         letter.size = mail.size.unwrap_or(0);
