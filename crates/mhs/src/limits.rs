@@ -48,9 +48,11 @@ pub const OUTBOUND_LANE_FEW: usize = 10;
 /// Places of the window that are kept for senders who have [`OUTBOUND_LANE_FEW`] at most.
 pub const OUTBOUND_WINDOW_FEW: usize = 500;
 
-/// Destinations that something is known of: each costs some hundred octets. Those beyond wait in the store until others
-/// are forgotten.
-pub const OUTBOUND_SITES_MAX: usize = 100_000;
+/// Destinations that something is known of. A dead one costs about a kilobyte: what is known of it (some 400 octets, in
+/// nodes of a map that are two thirds full), its name where it stands, where its rest ends and where it is written down,
+/// the last words about it, and what the allocator adds; at most 60 MB together. Those beyond wait in the store until
+/// others are forgotten.
+pub const OUTBOUND_SITES_MAX: usize = 40_000;
 
 /// How long a destination without letters is remembered: its window of connections is of use to the next letter.
 pub const OUTBOUND_SITE_KEPT: Duration = Duration::from_secs(600);

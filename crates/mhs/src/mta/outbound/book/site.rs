@@ -111,6 +111,10 @@ impl Site {
             if *used == 0 {
                 self.used.remove(&lane);
             }
+            if self.used.is_empty() {
+                // An emptied map keeps a node.
+                self.used = BTreeMap::new();
+            }
         }
     }
 

@@ -517,6 +517,13 @@ fn the_dead_shut_nobody_out() {
     assert!(book.hungry(100, now).iter().any(|hungry| hungry.destination == "other.test"));
 }
 
+/// What [`OUTBOUND_SITES_MAX`] says of the memory rests on this.
+#[test]
+fn a_destination_costs_little() {
+    let octets = size_of::<site::Site>();
+    assert!(octets <= 480, "{octets}");
+}
+
 /// Whatever happens in whatever order: who may begin begins, behind whomever he stands.
 #[test]
 fn nobody_who_may_begin_is_left_out() {
