@@ -13,3 +13,5 @@ mod reception;
 mod submission;
 mod trouble;
 mod ways;
+#[path = "../../../net/tests/web/mod.rs"]
+mod web;

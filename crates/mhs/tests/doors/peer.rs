@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
+use tokio_rustls::TlsAcceptor;
 
 /// Connection (from 1) and line (`""` for the greeting, `.` for a body's end) to what is said; `None` hangs up.
 type Script = fn(usize, &str) -> Option<&'static str>;
@@ -26,6 +27,23 @@ impl Peer {
             while let Ok((stream, _)) = listener.accept().await {
                 number += 1;
                 tokio::spawn(serve(number, stream, script, heard.clone(), bodies.clone()));
+            }
+        });
+        peer
+    }
+
+    /// The same over TLS from the first octet.
+    pub(crate) async fn start_secured(acceptor: TlsAcceptor, script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = Self { address: listener.local_addr().unwrap(), heard: Arc::default(), bodies: Arc::default() };
+        let (heard, bodies) = (peer.heard.clone(), peer.bodies.clone());
+        tokio::spawn(async move {
+            let mut number = 0;
+            while let Ok((stream, _)) = listener.accept().await {
+                number += 1;
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    tokio::spawn(serve(number, stream, script, heard.clone(), bodies.clone()));
+                }
             }
         });
         peer

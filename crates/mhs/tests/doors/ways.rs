@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use envelope::{Domain, Recipient};
+use envelope::{Domain, Outcome, Recipient};
 use journal::Event;
 use mhs::limits::{OUTBOUND_OPENING_EACH, OUTBOUND_OPENING_PATIENCE};
 use mhs::mta::outbound::tls::TlsPolicy;
@@ -16,6 +16,7 @@ use net::{Resolver, Roots};
 use crate::office::{Office, Terminal, address};
 use crate::outbound::{LETTER, batch, connections, settings, words};
 use crate::peer::{Peer, willing};
+use crate::web::{Authority, Like};
 
 /// One that believes the certificate of the office in this folder.
 fn trusting(folder: &Path) -> Connections {
@@ -88,8 +89,16 @@ async fn a_smart_host_that_is_another_or_does_not_know_us_costs_no_letter() {
     let plain = Peer::start(|_, line| willing(line)).await;
     let anna = "anna@athens.test";
     for (target, status, wanted) in [
-        (smart_host("mx.athens.test", relay.submission, Protocol::Smtp, anna, wrong), "4.7.8", "sign in"),
-        (smart_host("mx.athens.test", relay.submission, Protocol::Smtp, anna, none), "4.7.0", "cannot be read"),
+        (
+            smart_host("mx.athens.test", relay.submission, Protocol::Smtp, anna, wrong),
+            "4.7.0",
+            "our relay could not be used",
+        ),
+        (
+            smart_host("mx.athens.test", relay.submission, Protocol::Smtp, anna, none),
+            "4.7.0",
+            "our relay could not be used",
+        ),
         // A certificate for another name: the password stays at home.
         (smart_host("other.test", relay.submission, Protocol::Smtp, anna, right.clone()), "4.7.5", "other.test"),
         (smart_host("other.test", relay.submissions, Protocol::Smtps, anna, right.clone()), "4.7.5", "other.test"),
@@ -104,6 +113,10 @@ async fn a_smart_host_that_is_another_or_does_not_know_us_costs_no_letter() {
     assert!(!plain.heard().iter().any(|line| line.contains("AUTH")), "{:?}", plain.heard());
     let refused = athens.events("sign-in-refused");
     assert_eq!(refused.len(), 2, "{refused:?}");
+    for (refused, wanted) in refused.iter().zip(["535 5.7.8", "cannot be read"]) {
+        let Event::SignInRefused { reason, .. } = refused else { unreachable!() };
+        assert!(reason.contains(wanted), "{reason}");
+    }
     assert!(relay.letters(anna, "INBOX").await.is_empty());
 }
 
@@ -124,9 +137,45 @@ async fn a_password_is_shown_only_to_whom_it_is_for() {
         let target = Target { tls: Some(tls), ..target };
         let attempted = deliver(&athens.context, &connections(), &target, &to_anna(&athens).await).await;
         let reply = attempted.site_down.unwrap();
-        assert!(reply.text.contains("over verified TLS only"), "{reply}");
+        assert_eq!(reply.to_string(), "451 4.7.0 our relay could not be used");
+        let dialogue = attempted.dialogue.unwrap();
+        assert!(dialogue.contains("over verified TLS only"), "{dialogue}");
     }
     assert!(!greedy.heard().iter().any(|line| line.contains("AUTH")), "{:?}", greedy.heard());
+}
+
+/// Says what it heard, as some do who want to be of help.
+fn chatty(_: usize, line: &str) -> Option<&'static str> {
+    match line {
+        line if line.starts_with("EHLO") => Some("250-hello\r\n250 AUTH PLAIN"),
+        line if line.starts_with("AUTH") => {
+            Some("535 5.7.8 you said AUTH PLAIN AHJlbGF5dXNlcgBzZXNhbWUgb3Blbg== and that is :relayuser:sesame open")
+        }
+        _ => willing(line),
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_repeats_our_password_tells_it_to_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let athens = Office::open().await;
+    let password = folder.path().join("password");
+    std::fs::write(&password, "sesame open").unwrap();
+    let peer = Peer::start_secured(Authority::new().acceptor(&["relay.test"], Like::Right), chatty).await;
+    let target = smart_host("relay.test", peer.address, Protocol::Smtps, "relayuser", password);
+    let target = Target { tls: Some(TlsPolicy::Required), ..target };
+    let attempted = deliver(&athens.context, &connections(), &target, &to_anna(&athens).await).await;
+    assert!(peer.heard().iter().any(|line| line.contains("AUTH PLAIN AHJlbGF5")), "{:?}", peer.heard());
+    let [Outcome::Deferred(reply)] = attempted.outcomes.as_slice() else { panic!("{attempted:?}") };
+    assert_eq!(reply.to_string(), "451 4.7.0 our relay could not be used");
+    assert_eq!(attempted.said, [None]);
+    assert!(attempted.dialogue.as_ref().unwrap().contains("S: 535 5.7.8 (masked)"), "{attempted:?}");
+    let all = format!("{attempted:?} {:?}", athens.events("sign-in-refused"));
+    let all = all + &format!("{:?} {:?}", athens.events("disconnected"), athens.events("attempt"));
+    assert!(all.contains("SignInRefused") && all.contains("535 5.7.8"), "{all}");
+    for secret in ["sesame", "AHJlbGF5", "c2VzYW1l"] {
+        assert!(!all.contains(secret), "{secret}: {all}");
+    }
 }
 
 /// A store that takes some.

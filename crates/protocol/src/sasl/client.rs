@@ -26,6 +26,9 @@ pub trait Client: Send {
 
     /// Whether the server's "accepted" can be believed now. A server that accepts before has not proved itself.
     fn is_satisfied(&self) -> bool;
+
+    /// The password as it is sent, or as keys are made of it: the carrying session hides it where the server repeats it.
+    fn password(&self) -> Zeroizing<Vec<u8>>;
 }
 
 /// Takes the best of what the server offers. `tls` is the channel; without one PLAIN and LOGIN are not taken.
@@ -86,6 +89,11 @@ impl Client for Plain {
     fn is_satisfied(&self) -> bool {
         self.sent
     }
+
+    fn password(&self) -> Zeroizing<Vec<u8>> {
+        // No NUL stands in a password (RFC 4616 section 2).
+        Zeroizing::new(self.message.rsplit(|octet| *octet == 0).next().unwrap_or_default().to_vec())
+    }
 }
 
 /// The mechanism without a standard. The first answer is the name, the second the password, whatever the words of
@@ -124,6 +132,10 @@ impl Client for Login {
 
     fn is_satisfied(&self) -> bool {
         self.answers == 2
+    }
+
+    fn password(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.password.expose().to_vec())
     }
 }
 
@@ -244,5 +256,9 @@ impl Client for Scram {
 
     fn is_satisfied(&self) -> bool {
         matches!(self.state, ScramState::Outcome)
+    }
+
+    fn password(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.password.expose().to_vec())
     }
 }

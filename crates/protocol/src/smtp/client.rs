@@ -7,6 +7,7 @@
 
 mod dialogue;
 mod event;
+mod mask;
 mod transaction;
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use envelope::{Envelope, Reply};
 pub use event::{Config, Event, Extensions, Patience, Phase, Problem, Report};
 
 use self::dialogue::Dialogue;
+use self::mask::{Mask, WORDS_NOT_KEPT, codes_of};
 use self::transaction::{Progress, Transaction};
 use super::grammar::{ReplyReader, parse_extensions};
 use super::limits::REPLY_LINE_OCTETS_MAX;
@@ -40,6 +42,8 @@ pub struct Client {
     since: Instant,
     /// For the operator.
     dialogue: Dialogue,
+    /// What was said to sign in.
+    mask: Mask,
     /// A letter went this way before.
     used: bool,
     /// Of the letter under way.
@@ -85,14 +89,15 @@ impl Client {
             needs_reset: false,
             since: now,
             dialogue: Dialogue::new(now),
+            mask: Mask::default(),
             used: false,
             body_octets: 0,
         }
     }
 
     /// What was said for the letter that was sent last, up to now, with the beginning of the connection when it was its
-    /// first: lines `seconds C: …` and `seconds S: …`, at most 4 KiB. What AUTH carries is masked, and the letter itself is
-    /// left out.
+    /// first: lines `seconds C: …` and `seconds S: …`, at most 4 KiB. What AUTH carries is masked, also where the server says
+    /// it back to us, and the letter itself is left out.
     pub fn dialogue(&self) -> String {
         self.dialogue.text()
     }
@@ -125,7 +130,8 @@ impl Client {
         }
     }
 
-    /// Signs in. The answer is [`Event::SignedIn`] or [`Event::SignInRefused`].
+    /// Signs in. The answer is [`Event::SignedIn`] or [`Event::SignInRefused`]. From here on no reply tells what was said for
+    /// it: of the answers to AUTH only the codes are kept, and in later ones the secrets are replaced by `***`.
     pub fn authenticate(&mut self, now: Instant, mut with: Box<dyn sasl::client::Client>) {
         if !self.idle(now) {
             return;
@@ -133,7 +139,9 @@ impl Client {
         let command = format!("AUTH {}", with.mechanism().name());
         self.out.extend_from_slice(command.as_bytes());
         self.dialogue.said(now, format!("{command} (masked)").as_bytes());
+        self.mask.hide_password(&with.password());
         if let Some(initial) = with.initial() {
+            self.mask.hide_message(&initial, with.mechanism());
             let text = if initial.is_empty() { "=".to_owned() } else { sasl::encode_base64(&initial) };
             self.out.push(b' ');
             self.out.extend_from_slice(text.as_bytes());
@@ -199,10 +207,10 @@ impl Client {
         }
     }
 
-    /// A line of the peer's. Challenges are not for other eyes.
+    /// A line of the peer's. Challenges are not for other eyes, nor is what may repeat our answers.
     fn note_heard(&mut self, now: Instant, line: &[u8]) {
-        if matches!(self.state, State::Auth(_)) && line.starts_with(b"334") {
-            self.dialogue.heard(now, b"334 (masked)");
+        if matches!(self.state, State::Auth(_)) {
+            self.dialogue.heard(now, &codes_of(line));
         } else {
             self.dialogue.heard(now, line);
         }
@@ -242,6 +250,7 @@ impl Client {
                 Some(Line::TooLong) => return self.lose(Problem::Malformed("a line too long")),
                 Some(Line::BareEnding) => return self.lose(Problem::Malformed("a bare CR or LF")),
             };
+            let line = if matches!(self.state, State::Auth(_)) { line } else { self.mask.cover(line) };
             self.note_heard(now, &line);
             match self.reader.line(&line) {
                 Ok(None) => {}
@@ -264,7 +273,10 @@ impl Client {
         }
     }
 
-    fn reply(&mut self, reply: Reply) {
+    fn reply(&mut self, mut reply: Reply) {
+        if matches!(self.state, State::Auth(_)) && reply.code != 334 {
+            reply.text = WORDS_NOT_KEPT.to_owned();
+        }
         if reply.code == 421 && !matches!(self.state, State::Quit) {
             return self.lose(Problem::Refused(reply));
         }
@@ -337,7 +349,10 @@ impl Client {
             334 => {
                 let challenge = sasl::decode_base64(reply.text.trim().as_bytes());
                 match challenge.map(|challenge| with.respond(&challenge)) {
-                    Some(Ok(response)) => self.out.extend_from_slice(sasl::encode_base64(&response).as_bytes()),
+                    Some(Ok(response)) => {
+                        self.mask.hide_message(&response, with.mechanism());
+                        self.out.extend_from_slice(sasl::encode_base64(&response).as_bytes());
+                    }
                     // The peer answers the cancellation with 501.
                     Some(Err(_)) | None => self.out.push(b'*'),
                 }

@@ -10,7 +10,7 @@ use super::letter::Letter;
 use super::progress::Progress;
 use super::tls::demand::Refusal;
 use super::tls::policies;
-use super::transaction::{Carried, while_working};
+use super::transaction::{Carried, dialogue_with, while_working};
 use super::{Attempted, Batch, Host, Target, require_tls};
 use crate::Context;
 
@@ -100,6 +100,9 @@ impl Progress<'_> {
                             self.safe.refused(&useless.reply);
                             self.passed_over.push((host.clone(), useless.reply.clone()));
                             self.last_said = useless.said_by(host);
+                            if let Some(said) = &useless.dialogue {
+                                self.dialogue = Some(dialogue_with(host, said));
+                            }
                             self.last = useless.reply;
                             return demand.is_of_the_letter();
                         }

@@ -97,6 +97,6 @@ pub struct Attempted {
     /// The next hop offered DSN, so that telling the sender of success is its business (RFC 3461 section 5.2.2).
     pub dsn_offered: bool,
     /// What was said with the last host that was talked to, 4 KiB at most, secrets masked; none when it
-    /// came to no transaction. For [`queue::Verdict::Later`], so that the operator sees why the letter waits.
+    /// came to no transaction nor to a sign-in that failed. For [`queue::Verdict::Later`], so that the operator sees why the letter waits.
     pub dialogue: Option<String>,
 }

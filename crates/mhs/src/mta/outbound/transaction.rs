@@ -55,7 +55,8 @@ impl Progress<'_> {
             self.dsn_offered = connection.extensions.dsn;
             // Nobody asks what was said where all went well.
             let went_well = report.problem.is_none() && report.recipients.iter().all(Reply::is_positive);
-            self.dialogue = (!went_well).then(|| dialogue_with(&mut connection));
+            let said = (!went_well).then(|| connection.conversation.session().dialogue());
+            self.dialogue = said.map(|said| dialogue_with(&connection.host, &said));
             self.note(&connection, &open, &report);
             self.stalled = trouble::stalled(&connection.host, &report);
             if self.stalled.is_some() {
@@ -128,9 +129,8 @@ impl Progress<'_> {
 }
 
 /// What was said, under the name of the host.
-fn dialogue_with(connection: &mut Connection) -> String {
-    let host = connection.host.clone();
-    format!("{} [{}]\n{}", host.name, host.place, connection.conversation.session().dialogue())
+pub(super) fn dialogue_with(host: &Host, said: &str) -> String {
+    format!("{} [{}]\n{said}", host.name, host.place)
 }
 
 /// Broken before anything was answered.

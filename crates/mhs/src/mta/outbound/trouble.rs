@@ -48,12 +48,14 @@ pub(super) struct Useless {
     pub(super) reply: Reply,
     /// What the host said; none where it is our own finding.
     pub(super) said: Option<Reply>,
+    /// What was said, for the operator alone; none where the reply says all of it.
+    pub(super) dialogue: Option<String>,
 }
 
 impl Useless {
     /// Found out by ourselves.
     pub(super) fn found(reply: Reply) -> Self {
-        Self { reply, said: None }
+        Self { reply, said: None, dialogue: None }
     }
 
     /// For the notices.
@@ -193,6 +195,13 @@ pub(super) fn busy(host: &Host) -> Useless {
     Useless::found(Reply::new(451, (4, 4, 1), text))
 }
 
+/// A relay of ours that does not let us sign in, or where we cannot: between the operator and his provider, so that a sender
+/// hears no more of it than this. The operator finds the `dialogue` with the letter, and the reason in the journal.
+pub(super) fn not_signed_in(dialogue: String) -> Useless {
+    let reply = Reply::new(451, (4, 7, 0), "our relay could not be used");
+    Useless { reply, said: None, dialogue: Some(dialogue) }
+}
+
 /// A connection that ended while it was being set up.
 pub(super) fn gone(gone: &Gone) -> Useless {
     let detail =
@@ -207,7 +216,7 @@ pub(super) fn problem(problem: &Problem) -> Useless {
         Problem::Refused(said) => {
             let own = || Reply::new(451, (4, 4, 0), format!("the server refuses to talk to us: {said}"));
             let reply = if said.is_transient() { said.clone() } else { own() };
-            Useless { reply, said: Some(said.clone()) }
+            Useless { reply, said: Some(said.clone()), dialogue: None }
         }
         Problem::Closed | Problem::Timeout => Useless::found(Reply::new(451, (4, 4, 2), problem.to_string())),
         Problem::Malformed(_) => Useless::found(Reply::new(451, (4, 5, 0), problem.to_string())),

@@ -4,11 +4,11 @@
 //! whose certificate was verified. An operator who says `tls = "required"` for a route takes any certificate for good.
 //! SCRAM shows nothing, and proves that the server knows the password, so it needs no more.
 
-use envelope::{Reply, SessionId};
+use envelope::SessionId;
 use journal::{Event as Happened, Service};
 use net::{Conversation, Gone, Verdict, clock};
 use protocol::sasl::{self, Mechanism, Secret};
-use protocol::smtp::client::{Client, Event};
+use protocol::smtp::client::{Client, Event, Problem};
 use tokio::io::AsyncReadExt as _;
 
 use super::Journaled;
@@ -17,7 +17,8 @@ use crate::mta::outbound::tls::TlsPolicy;
 use crate::mta::outbound::trouble::{self, Useless};
 use crate::route::Credentials;
 
-/// Signs in. What goes wrong is never final: it is between the operator and his provider, and the letters wait.
+/// Signs in. What goes wrong is never final: it is between the operator and his provider, and the letters wait. Their
+/// senders hear nothing of what the server said: it may have repeated what we sent.
 pub(super) async fn sign_in(
     context: &Journaled,
     session: SessionId,
@@ -29,9 +30,7 @@ pub(super) async fn sign_in(
         Ok(client) => client,
         Err(Unfit { text, detail }) => {
             refused(context, session, conversation, credentials, "", &format!("{text}{detail}"));
-            conversation.session().quit(clock::instant());
-            let _ = conversation.next().await;
-            return Err(Useless::found(Reply::new(451, (4, 7, 0), text)));
+            return Err(given_up(conversation, Some(&text)).await);
         }
     };
     let mechanism = client.mechanism().name();
@@ -39,13 +38,10 @@ pub(super) async fn sign_in(
     loop {
         match conversation.next().await {
             Ok(Some(Event::SignedIn)) => return Ok(()),
-            Ok(Some(Event::SignInRefused(reply))) => {
-                let said = reply.to_string();
-                refused(context, session, conversation, credentials, mechanism, &said);
-                conversation.session().quit(clock::instant());
-                let _ = conversation.next().await;
-                let text = format!("the server does not let us sign in: {said}");
-                return Err(Useless { reply: Reply::new(451, (4, 7, 8), text), said: Some(reply) });
+            // Only the codes are the server's own.
+            Ok(Some(Event::SignInRefused(reply) | Event::Lost { problem: Problem::Refused(reply), .. })) => {
+                refused(context, session, conversation, credentials, mechanism, &reply.to_string());
+                return Err(given_up(conversation, None).await);
             }
             Ok(Some(Event::Lost { problem, .. })) => return Err(trouble::problem(&problem)),
             Ok(Some(_)) => {}
@@ -55,11 +51,22 @@ pub(super) async fn sign_in(
     }
 }
 
+/// Says goodbye, and what was said until then; with a word of ours where nothing was.
+async fn given_up(conversation: &mut Conversation<Client>, why: Option<&str>) -> Useless {
+    let mut dialogue = conversation.session().dialogue();
+    if let Some(why) = why {
+        dialogue.push_str(&format!("         -- {why}\n"));
+    }
+    conversation.session().quit(clock::instant());
+    let _ = conversation.next().await;
+    trouble::not_signed_in(dialogue)
+}
+
 /// Why we do not even try.
 struct Unfit {
-    /// For everybody.
+    /// For the dialogue.
     text: String,
-    /// What more the operator is told: names and paths that are no sender's business.
+    /// What more the journal is told: names and paths.
     detail: String,
 }
 
