@@ -35,6 +35,9 @@ pub enum DnsError {
     /// There is an answer, and nothing can be made of it: the fault of whoever keeps the name, and of no short life.
     #[error("unusable answer from the DNS: {0}")]
     Unusable(String),
+    /// There are MX records, and none of them says what a host may be called (RFC 1035 section 2.3.1).
+    #[error("none of the MX records in the DNS names a host")]
+    NoHostName,
     /// No server answered, or one failed: ask again later.
     #[error("no answer from the DNS: {0}")]
     Temporary(String),
@@ -130,7 +133,7 @@ impl Resolver {
             .filter_map(|(preference, name)| Some(Exchange { preference: *preference, host: to_domain(name)? }))
             .collect();
         if exchanges.is_empty() {
-            return Err(DnsError::Unusable(format!("the MX of {domain} names no host")));
+            return Err(DnsError::NoHostName);
         }
         let turn = self.0.chance.hash_one(clock_turn());
         exchanges.sort_by_cached_key(|one| (one.preference, self.0.chance.hash_one((turn, one.host.as_str()))));

@@ -34,6 +34,9 @@ pub fn choose(hop: &NextHop, survey: &Survey) -> Answer {
         Heard::Malformed => failed(501, (5, 1, 3), "the domain is not well formed"),
         Heard::NullMx => failed(556, (5, 1, 10), format!("{name} takes no mail (null MX)")),
         Heard::Trouble(DnsError::NoSuchName) => failed(550, (5, 1, 2), format!("there is no domain {name}")),
+        Heard::Trouble(DnsError::NoHostName) => {
+            failed(550, (5, 4, 4), format!("the MX records of {name} say what no host can be called"))
+        }
         Heard::Trouble(DnsError::Unusable(why)) => {
             deferred((4, 4, 4), format!("the DNS entries of {name} are of no use: {why}"))
         }
@@ -107,6 +110,7 @@ fn misled(survey: &Survey) -> Answer {
             Useless::Dns(DnsError::Unusable(why)) => {
                 return Some(((4, 4, 4), format!("the DNS entries of {name} are of no use: {why}")));
             }
+            Useless::Dns(DnsError::NoHostName) => format!("the MX records of {name} say what no host can be called"),
             Useless::Dns(DnsError::Temporary(_) | DnsError::Bogus(_)) => return None,
             Useless::Us | Useless::BehindUs => format!("{name} is this host itself"),
             Useless::OtherFamily => format!("{name} has no address of the family that `outbound.prefer` allows"),

@@ -45,12 +45,16 @@ async fn an_mx_must_be_a_name_and_may_be_an_alias() {
         ("both.test.", 10, "192.0.2.1."),
         ("both.test.", 20, "mx.patras.test."),
         ("alias.test.", 10, "mail.alias.test."),
+        ("odd.test.", 10, "[127~0~78~1]."),
+        ("odd.test.", 20, "mx\x1b\r.odd.test."),
     ];
     let aliases = vec![("mail.alias.test.", "mx.patras.test."), ("other.test.", "patras.test.")];
     let mx = [mx, vec![("patras.test.", 10, "mx.patras.test.")]].concat();
     let world = World::with(Wishes { mx, aliases, ..Wishes::default() }).await;
     let said = nowhere(&world, "text.test").await;
     assert!(said.starts_with("never 550 5.4.4 the MX of text.test says 192.0.2.1, which is an address"), "{said}");
+    let said = nowhere(&world, "odd.test").await;
+    assert!(said.starts_with("never 550 5.4.4 the MX records of odd.test say what no host can be called"), "{said}");
     let there = world.at(1).ip();
     for (domain, name) in
         [("both.test", "mx.patras.test"), ("alias.test", "mail.alias.test"), ("other.test", "mx.patras.test")]

@@ -107,7 +107,10 @@ pub(crate) fn address(text: &str) -> Address {
 }
 
 fn name(text: &str) -> Name {
-    Name::from_ascii(text).unwrap()
+    // What no text of a zone says: a dot within a label, and other octets.
+    let label = |label: &str| label.replace('~', ".").into_bytes();
+    let odd = || Name::from_labels(text.trim_end_matches('.').split('.').map(label)).unwrap();
+    Name::from_ascii(text).unwrap_or_else(|_| odd())
 }
 
 /// A port that is free on all of loopback, or was a moment ago.

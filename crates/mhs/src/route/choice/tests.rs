@@ -49,6 +49,7 @@ fn what_a_strangers_dns_says() {
         (Heard::NullMx, vec![], "556 5.1.10 a.test takes no mail"),
         (trouble(DnsError::NoSuchName), vec![], "550 5.1.2 there is no domain a.test"),
         (trouble(DnsError::Unusable("x".into())), vec![], "451 4.4.4 the DNS entries of a.test are of no use: x"),
+        (trouble(DnsError::NoHostName), vec![], "550 5.4.4 the MX records of a.test say what no host can be called"),
         (trouble(temporary()), vec![], "451 4.4.3 no answer about a.test"),
         (Heard::Implicit, vec![candidate("a.test", 0, Some(Useless::NoAddress))], "550 5.4.4 a.test has neither"),
         (Heard::Implicit, vec![candidate("a.test", 1, Some(Useless::Us))], "554 5.4.6"),
@@ -98,6 +99,10 @@ fn what_a_strangers_dns_says() {
 #[test]
 fn what_comes_of_an_operators_slip_is_never_final() {
     for (useless, wanted) in [
+        (
+            Useless::Dns(DnsError::NoHostName),
+            "451 4.3.5 the route that this host has for the mail leads nowhere: the MX records of relay.test say what",
+        ),
         (
             Useless::Dns(DnsError::NoSuchName),
             "451 4.3.5 the route that this host has for the mail leads nowhere: there is no host relay.test",
