@@ -94,6 +94,16 @@ pub const OUTBOUND_ATTEMPTS_SLOW: usize = 500;
 /// An attempt that lasts longer than this waits for a peer that hangs, or for a large letter on a narrow line.
 pub const OUTBOUND_SLOW_AFTER: Duration = Duration::from_secs(5);
 
+/// The same where the destination has not talked to us lately: these are many in a bad hour, and those that answer do so soon.
+pub const OUTBOUND_UNPROVEN_SLOW_AFTER: Duration = Duration::from_secs(1);
+
+/// Places of [`OUTBOUND_ATTEMPTS_UNPROVEN`] that are kept for senders who have few attempts under way, and none that has given
+/// its place: whoever writes to many that are silent delays his own mail, and not that of others.
+pub const OUTBOUND_UNPROVEN_KEPT: usize = 50;
+
+/// So many are few.
+pub const OUTBOUND_UNPROVEN_FEW: usize = 10;
+
 /// When so many wait and other destinations want a place, a host that has said nothing for so long is broken off, and
 /// counts as unreachable: while a connection is opened, and from MAIL until it wants the letter. Otherwise it has the five
 /// minutes of RFC 5321 section 4.5.3.2; those who let clients wait on purpose do so for less than this.
@@ -102,10 +112,10 @@ pub const OUTBOUND_SILENCE_CROWDED: Duration = Duration::from_secs(20);
 /// And so much more for each recipient of the letter: some look each of them up.
 pub const OUTBOUND_SILENCE_RECIPIENT: Duration = Duration::from_secs(1);
 
-/// Connections that are silent for longer than [`OUTBOUND_SLOW_AFTER`] while others want a place: those that wait beside the
-/// places, and half of what unproven destinations share. What is more is broken off at once, though
-/// [`OUTBOUND_SILENCE_CROWDED`] is not over. So any number of destinations that fall silent together leave places to others.
-pub const OUTBOUND_SILENT_MAX: usize = OUTBOUND_ATTEMPTS_SLOW + OUTBOUND_ATTEMPTS_UNPROVEN / 2;
+/// Connections that are silent for longer than [`OUTBOUND_SLOW_AFTER`], those to destinations that have not talked to us
+/// lately for longer than [`OUTBOUND_UNPROVEN_SLOW_AFTER`], while others want a place and nobody more may wait beside the
+/// places. What is more is broken off at once, though [`OUTBOUND_SILENCE_CROWDED`] is not over. So any number of destinations that fall silent together leave places to others.
+pub const OUTBOUND_SILENT_MAX: usize = OUTBOUND_ATTEMPTS_SLOW * 4 / 5;
 
 /// Connections that are being opened to one address of a stranger: any number of domains may lead to it. One that answers
 /// needs far fewer at a time.
@@ -154,9 +164,9 @@ pub const OUTBOUND_FRESH: Duration = Duration::from_secs(2);
 /// Batches that a worker carries to one destination before others have their turn.
 pub const OUTBOUND_BATCHES_A_TURN: usize = 100;
 
-/// How long a recipient that failed waits for others of the same letter that are being tried, so that one notice tells of
-/// all. Domains without a server, and refusals, are known within a second.
-pub const OUTBOUND_GATHER_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a recipient that failed waits for others of the same letter that are in hand, so that a letter whose recipients
+/// fail one after the other makes a notice a minute at most. One whose others are done already waits for nothing.
+pub const OUTBOUND_GATHER_PATIENCE: Duration = Duration::from_secs(45);
 
 /// Recipients that wait so at once. They keep their places in the window, so they may be no large part of it.
 pub const OUTBOUND_GATHERED_MAX: usize = 1_000;

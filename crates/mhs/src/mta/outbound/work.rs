@@ -11,7 +11,9 @@ use super::lease::Until;
 use super::settle::{End, Ended, Waits};
 use super::target::{self, Found};
 use super::{Attempted, Batch, Leases, Outbound, Target, deliver, local, trouble};
-use crate::limits::{OUTBOUND_BATCHES_A_TURN, OUTBOUND_FRESH, OUTBOUND_LEASE, OUTBOUND_SLOW_AFTER};
+use crate::limits::{
+    OUTBOUND_BATCHES_A_TURN, OUTBOUND_FRESH, OUTBOUND_LEASE, OUTBOUND_SLOW_AFTER, OUTBOUND_UNPROVEN_SLOW_AFTER,
+};
 
 /// Says that the attempt is over, however the worker ended.
 struct AtWork {
@@ -121,7 +123,8 @@ impl Outbound {
         let recipients = group.jobs.iter().map(recipient).collect();
         let batch = Batch { mail: group.mail.clone(), recipients, leases: Leases::of(&group.jobs) };
         target::tell(&self.context, target, &batch);
-        let delivering = deliver(&self.context, &self.connections, target, &batch);
+        let connections = self.connections.clone().towards(self.desk.book().is_unproven(attempt.id));
+        let delivering = deliver(&self.context, &connections, target, &batch);
         let attempted = self.patiently(attempt.id, delivering).await;
         let feedback = trouble::feedback(&attempted);
         let ruling = self.desk.book().ended(attempt.id, feedback, now());
@@ -217,7 +220,13 @@ impl Outbound {
     /// Waits for something; when it takes long, the attempt gives its place to others meanwhile.
     async fn patiently<T>(&self, attempt: u64, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
-        if let Ok(done) = tokio::time::timeout(OUTBOUND_SLOW_AFTER, &mut work).await {
+        if let Ok(done) = tokio::time::timeout(OUTBOUND_UNPROVEN_SLOW_AFTER, &mut work).await {
+            return done;
+        }
+        self.desk.book().tarries(attempt);
+        self.desk.changed.notify_one();
+        let rest = OUTBOUND_SLOW_AFTER.saturating_sub(OUTBOUND_UNPROVEN_SLOW_AFTER);
+        if let Ok(done) = tokio::time::timeout(rest, &mut work).await {
             return done;
         }
         self.desk.book().lingers(attempt, now());

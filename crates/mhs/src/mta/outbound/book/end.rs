@@ -3,7 +3,7 @@
 use envelope::Reply;
 use queue::Lane;
 
-use super::slots::Slot;
+use super::slots::{Class, Slot};
 use super::{Book, Group, Job, Now, Rest, UnderWay};
 
 /// How an attempt went, as far as the destination is concerned. See [`super::trouble::feedback`].
@@ -39,18 +39,36 @@ pub(in super::super) enum Ruling {
 }
 
 impl Book {
-    /// An attempt takes long.
-    pub(in super::super) fn lingers(&mut self, attempt: u64, now: Now) {
+    /// Whether nothing good was known of the destination when the attempt began.
+    pub(in super::super) fn is_unproven(&self, attempt: u64) -> bool {
+        self.attempts.get(&attempt).is_some_and(|under_way| under_way.slot.class() == Class::Unproven)
+    }
+
+    /// An attempt at a destination of which nothing is known has no answer yet: it gives its place to others. Nothing is
+    /// said of the destination by that.
+    pub(in super::super) fn tarries(&mut self, attempt: u64) {
+        if self.is_unproven(attempt) {
+            self.give_place(attempt);
+        }
+    }
+
+    fn give_place(&mut self, attempt: u64) {
         let Some(under_way) = self.attempts.get_mut(&attempt) else { return };
-        under_way.slow = true;
         self.slots.slow(&mut under_way.slot);
         if !under_way.slot.is_slow() {
             self.lingering.insert(attempt);
         }
+    }
+
+    /// An attempt takes long.
+    pub(in super::super) fn lingers(&mut self, attempt: u64, now: Now) {
+        let Some(under_way) = self.attempts.get_mut(&attempt) else { return };
+        under_way.slow = true;
         if let Some(site) = self.sites.get_mut(&under_way.destination) {
             site.slow = true;
             site.used_at = now.instant;
         }
+        self.give_place(attempt);
     }
 
     /// An attempt has ended. What becomes of its letter is the answer.

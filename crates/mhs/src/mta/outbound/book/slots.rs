@@ -3,13 +3,17 @@
 //! - Places are [`OUTBOUND_ATTEMPTS_MAX`]. Destinations that have not talked to us lately share a part of them, so that
 //!   any number of black holes leaves room for those that are known to answer.
 //! - An attempt that has taken long no longer holds a place, as long as these are not too many: it waits, and that is all.
-//! - One sender's letters have no more than half of the places.
+//! - One sender's letters have no more than half of the places; and some of those for destinations that have not talked to
+//!   us lately are kept for senders whose letters do not hang.
 
 use std::collections::BTreeMap;
 
 use queue::Lane;
 
-use crate::limits::{OUTBOUND_ATTEMPTS_MAX, OUTBOUND_ATTEMPTS_SLOW, OUTBOUND_ATTEMPTS_UNPROVEN};
+use crate::limits::{
+    OUTBOUND_ATTEMPTS_MAX, OUTBOUND_ATTEMPTS_SLOW, OUTBOUND_ATTEMPTS_UNPROVEN, OUTBOUND_UNPROVEN_FEW,
+    OUTBOUND_UNPROVEN_KEPT,
+};
 
 /// What is known of a destination when an attempt begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,10 @@ impl Slot {
     pub(super) fn is_slow(&self) -> bool {
         self.slow
     }
+
+    pub(super) fn class(&self) -> Class {
+        self.class
+    }
 }
 
 /// All places.
@@ -51,6 +59,8 @@ pub(super) struct Slots {
     unproven: usize,
     slow: usize,
     lanes: BTreeMap<Lane, usize>,
+    /// Those that have given their place free, by lane.
+    slow_lanes: BTreeMap<Lane, usize>,
 }
 
 impl Slots {
@@ -60,7 +70,14 @@ impl Slots {
             Class::Proven => OUTBOUND_ATTEMPTS_MAX,
             Class::Unproven => OUTBOUND_ATTEMPTS_UNPROVEN,
         };
-        self.may_any(class) && self.lanes.get(&lane).is_none_or(|count| *count < of_class / 2)
+        let kept_back = class == Class::Unproven
+            && self.unproven >= OUTBOUND_ATTEMPTS_UNPROVEN - OUTBOUND_UNPROVEN_KEPT
+            && !self.has_few(lane);
+        !kept_back && self.may_any(class) && self.lanes.get(&lane).is_none_or(|count| *count < of_class / 2)
+    }
+
+    fn has_few(&self, lane: Lane) -> bool {
+        !self.slow_lanes.contains_key(&lane) && self.lanes.get(&lane).is_none_or(|count| *count < OUTBOUND_UNPROVEN_FEW)
     }
 
     /// Whether an attempt of this kind may begin for some lane.
@@ -88,6 +105,7 @@ impl Slots {
         self.count(*slot, false);
         slot.slow = true;
         self.slow += 1;
+        *self.slow_lanes.entry(slot.lane).or_default() += 1;
     }
 
     /// Whether one more may wait beside the places.
@@ -96,7 +114,16 @@ impl Slots {
     }
 
     pub(super) fn free(&mut self, slot: Slot) {
-        if slot.slow { self.slow -= 1 } else { self.count(slot, false) }
+        if !slot.slow {
+            return self.count(slot, false);
+        }
+        self.slow = self.slow.saturating_sub(1);
+        if let Some(of_lane) = self.slow_lanes.get_mut(&slot.lane) {
+            *of_lane = of_lane.saturating_sub(1);
+            if *of_lane == 0 {
+                self.slow_lanes.remove(&slot.lane);
+            }
+        }
     }
 
     fn count(&mut self, slot: Slot, up: bool) {
@@ -120,7 +147,7 @@ mod tests {
     #[test]
     fn black_holes_leave_room_for_others() {
         let mut slots = Slots::default();
-        let lane = |number: usize| Lane(number as i64 % 7);
+        let lane = |number: usize| Lane(number as i64 / 5);
         let mut holes: Vec<Slot> = (0..OUTBOUND_ATTEMPTS_UNPROVEN)
             .map(|n| {
                 assert!(slots.may(Class::Unproven, lane(n)));
@@ -134,6 +161,25 @@ mod tests {
         holes.iter_mut().for_each(|slot| slots.slow(slot));
         holes.into_iter().for_each(|slot| slots.free(slot));
         assert_eq!((slots.busy, slots.unproven, slots.slow, slots.lanes.len()), (0, 0, 0, 0));
+        assert!(slots.slow_lanes.is_empty());
+    }
+
+    #[test]
+    fn places_are_kept_for_those_whose_letters_do_not_hang() {
+        let mut slots = Slots::default();
+        let (lists, person) = ([Lane(1), Lane(2), Lane(3)], Lane(9));
+        let mut held = Vec::new();
+        while let Some(list) = lists.into_iter().find(|list| slots.may(Class::Unproven, *list)) {
+            held.push(slots.take(Class::Unproven, list));
+        }
+        assert!(held.len() < OUTBOUND_ATTEMPTS_UNPROVEN && slots.may_any(Class::Unproven));
+        assert!(slots.may(Class::Unproven, person), "of the lists each has many");
+        let mut slot = slots.take(Class::Unproven, person);
+        assert!(slots.may(Class::Unproven, person));
+        slots.slow(&mut slot);
+        assert!(!slots.may(Class::Unproven, person), "one of his hangs");
+        slots.free(slot);
+        assert!(slots.may(Class::Unproven, person));
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub struct Connections {
     pub(super) converting: Converting,
     openings: Openings,
     idle: Arc<Mutex<Idle>>,
+    /// For an attempt at a destination that has not talked to us lately.
+    is_unproven: bool,
 }
 
 #[derive(Default)]
@@ -100,7 +102,13 @@ struct Idle {
 impl Connections {
     /// An empty one.
     pub fn new(settings: Arc<Settings>) -> Self {
-        Self { settings, converting: Converting::default(), openings: Openings::default(), idle: Arc::default() }
+        let (converting, openings, idle) = (Converting::default(), Openings::default(), Arc::default());
+        Self { settings, converting, openings, idle, is_unproven: false }
+    }
+
+    /// The same, for an attempt: when places are wanted, one at an unproven destination is broken off sooner.
+    pub(super) fn towards(self, is_unproven: bool) -> Self {
+        Self { is_unproven, ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {
@@ -156,7 +164,7 @@ impl Connections {
 
     /// A letter is begun, and the other side has its say until then.
     pub(super) fn wait(&self, since: Instant) -> Waiting {
-        self.openings.wait(since)
+        self.openings.wait(since, self.is_unproven)
     }
 
     /// Keeps a connection for the next letter, or says goodbye where that is no use.

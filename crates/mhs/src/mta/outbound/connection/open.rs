@@ -39,7 +39,9 @@ impl Connections {
         since: Instant,
     ) -> Result<Connection, Useless> {
         let stranger = host.mx_of.as_ref().and_then(|_| host.place.ip());
-        let Some(opening) = self.openings.begin(stranger, since).await else { return Err(trouble::busy(host)) };
+        let Some(opening) = self.openings.begin(stranger, since, self.is_unproven).await else {
+            return Err(trouble::busy(host));
+        };
         let key = Key::of(&self.settings, target, host, demand);
         let way = Way { target, host, demand, key, is_last, opening };
         let in_vain = match self.establish(context, &way, demand.level != Level::Never).await {

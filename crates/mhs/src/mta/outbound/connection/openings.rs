@@ -40,11 +40,17 @@ pub(in crate::mta::outbound) struct Waiting {
 impl Openings {
     /// Begins one, of an attempt that has waited for a word `since` then; `None` when the address, a stranger's, is not
     /// done with others in time.
-    pub(super) async fn begin(&self, address: Option<IpAddr>, since: Instant) -> Option<Opening> {
-        self.begin_within(OUTBOUND_OPENING_PATIENCE, address, since).await
+    pub(super) async fn begin(&self, address: Option<IpAddr>, since: Instant, is_unproven: bool) -> Option<Opening> {
+        self.begin_within(OUTBOUND_OPENING_PATIENCE, address, since, is_unproven).await
     }
 
-    async fn begin_within(&self, patience: Duration, address: Option<IpAddr>, since: Instant) -> Option<Opening> {
+    async fn begin_within(
+        &self,
+        patience: Duration,
+        address: Option<IpAddr>,
+        since: Instant,
+        is_unproven: bool,
+    ) -> Option<Opening> {
         let turn = match address {
             Some(address) => {
                 let turn = self.lock().turns(address).acquire_owned();
@@ -52,13 +58,13 @@ impl Openings {
             }
             None => None,
         };
-        Some(Opening { waiting: self.wait(since), _turn: turn })
+        Some(Opening { waiting: self.wait(since, is_unproven), _turn: turn })
     }
 
-    /// Somebody waits for a word since then.
-    pub(super) fn wait(&self, since: Instant) -> Waiting {
+    /// Somebody waits for a word since then, of a destination that has talked to us lately or not.
+    pub(super) fn wait(&self, since: Instant, is_unproven: bool) -> Waiting {
         let broken_off = Arc::new(Notify::new());
-        let key = self.lock().silences.begin(since, broken_off.clone());
+        let key = self.lock().silences.begin(since, is_unproven, broken_off.clone());
         Waiting { openings: self.clone(), key, broken_off }
     }
 
@@ -121,8 +127,8 @@ mod tests {
     async fn who_is_given_up_waits_no_more() {
         let (openings, start) = (Openings::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        let young = openings.begin(None, at(15)).await.unwrap();
-        let (old, older) = (openings.wait(at(2)), openings.begin(None, at(1)).await.unwrap());
+        let young = openings.begin(None, at(15), false).await.unwrap();
+        let (old, older) = (openings.wait(at(2), false), openings.begin(None, at(1), false).await.unwrap());
         let waits = async |waiting: &Waiting| {
             tokio::time::timeout(Duration::from_millis(20), waiting.unless_broken_off(pending::<()>())).await.is_err()
         };
@@ -140,7 +146,7 @@ mod tests {
     async fn one_address_has_so_many_at_once() {
         let openings = Openings::default();
         let address = |text: &str| Some(text.parse::<IpAddr>().unwrap());
-        let begin = |address| openings.begin_within(Duration::from_millis(20), address, Instant::now());
+        let begin = |address| openings.begin_within(Duration::from_millis(20), address, Instant::now(), true);
         let mut held = Vec::new();
         for _ in 0..OUTBOUND_OPENING_EACH {
             held.push(begin(address("192.0.2.1")).await.unwrap());

@@ -64,6 +64,8 @@ impl<T> Gathering<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn mail(byte: u8) -> MailId {
@@ -85,6 +87,22 @@ mod tests {
         // The three that are held are all there are.
         assert_eq!(gathering.take(soon, others(3)), [vec!["d"], vec!["a", "c"]]);
         assert_eq!((gathering.wakes_at(), gathering.count), (None, 0));
+    }
+
+    /// However far apart they fail, a letter's notices are few.
+    #[test]
+    fn a_letter_makes_no_notice_for_each_recipient() {
+        let (mut gathering, start) = (Gathering::default(), Instant::now());
+        let mut told = Vec::new();
+        for number in 0..30_u32 {
+            let now = start + Duration::from_millis(2500) * number;
+            gathering.add((mail(1), "failed"), number, now);
+            // Those that have not failed yet are being tried; who was told of is gone.
+            let gone = told.iter().map(Vec::len).sum::<usize>();
+            told.extend(gathering.take(now, |_, held| 30 - gone > held));
+        }
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert_eq!(told.concat(), Vec::from_iter(0..30));
     }
 
     #[test]

@@ -80,6 +80,8 @@ impl Settler {
             tokio::select! {
                 count = outcomes.recv_many(&mut some, OUTBOUND_SETTLE_MAX) => is_open = count > 0,
                 () = until(wakes_at) => {}
+                // At the end of work nothing is gathered any more.
+                () = this.context.shutdown.draining(), if wakes_at.is_some() => {}
             }
             let some = std::mem::take(&mut some);
             let delivered = delivered(&some);

@@ -32,6 +32,7 @@ pub(super) enum Event {
     /// The attempt is over.
     Ends(u64),
     /// An attempt takes long.
+    Tarries(u64),
     Lingers(u64),
     /// What has ended is written down.
     Settle,
@@ -196,6 +197,7 @@ impl Office {
         match event {
             Event::Takes(attempt, transaction) => self.takes(attempt, transaction),
             Event::Ends(attempt) => self.ends(attempt).await,
+            Event::Tarries(attempt) => self.desk().book().tarries(attempt),
             Event::Lingers(attempt) => self.desk().book().lingers(attempt, virtual_now()),
             Event::Settle => self.settle().await,
             // Another one was planned before it.
@@ -280,13 +282,17 @@ impl Office {
         for (transaction, (after, _)) in played.takes.iter().enumerate() {
             self.plan_here(*after, Event::Takes(id, transaction));
         }
+        if played.ends_after > SECOND {
+            self.plan_here(SECOND, Event::Tarries(id));
+        }
         if played.ends_after > 5 * SECOND {
             self.plan_here(5 * SECOND, Event::Lingers(id));
         }
         self.plan_here(played.ends_after, Event::Ends(id));
         let more_for_many = OUTBOUND_SILENCE_RECIPIENT * batch.recipients.len() as u32;
         let since = virtual_now().instant + more_for_many;
-        let silence = played.silent.then(|| self.node().silences.begin(since, id));
+        let is_unproven = self.desk().book().is_unproven(id);
+        let silence = played.silent.then(|| self.node().silences.begin(since, is_unproven, id));
         self.node().under_way.insert(id, UnderWay { attempt, played, taken: 0, silence });
     }
 

@@ -273,6 +273,57 @@ fn simulation_of_many_that_fall_silent() {
     });
 }
 
+/// Lists write to many destinations that are silent, all of them new. A person who writes to a new place each second waits
+/// for hardly more than the answer, and what the lists write to honest ones among them for seconds.
+async fn silent_ones_and_a_person(silent: usize, of_lists_most: i64) {
+    let mut servers = vec![("home.test".to_owned(), Manner::Healthy)];
+    servers.extend((0..20).map(|n| (format!("new{n}.test"), Manner::Healthy)));
+    servers.extend((0..7).map(|n| (format!("good{n}.test"), Manner::Healthy)));
+    servers.extend((0..silent).map(|n| (format!("silent{n}.test"), Manner::Hanging)));
+    let mut office = Office::new(23, &servers, &[], 1).await;
+    for list in 0..7 {
+        let to: Vec<String> = (list..silent).step_by(7).map(|n| format!("a@silent{n}.test")).collect();
+        office.write(&format!("list{list}@home.test"), &to).await;
+    }
+    let mut written = Vec::new();
+    let (mut longest, mut longest_of_lists) = (0, 0);
+    for letter in 0..20 {
+        let mail = office.write("anna@home.test", &[format!("eleni@new{letter}.test")]).await;
+        written.push(("anna", mail, office.at, 2 * SECOND));
+        if letter < 7 {
+            let from = format!("list{letter}@home.test");
+            let mail = office.write(&from, &[format!("kostas@good{letter}.test")]).await;
+            written.push(("a list", mail, office.at, of_lists_most));
+        }
+        let end = office.at + SECOND;
+        while office.at < end {
+            let next = office.at + 50;
+            office.run_until(next).await;
+            let at = office.at;
+            written.retain(|(who, mail, since, most)| {
+                let took = at - since;
+                let longest = if *who == "anna" { &mut longest } else { &mut longest_of_lists };
+                *longest = took.max(*longest);
+                let delivered = office.post.item(&(*mail, 0)).delivered > 0;
+                assert!(delivered || took <= *most, "{silent} silent ones: a letter of {who} waits for {took} ms");
+                !delivered
+            });
+        }
+    }
+    office.check("silent ones").await;
+    println!("{silent} silent ones: {longest} ms at most, those of lists {longest_of_lists} ms");
+}
+
+#[test]
+fn simulation_of_silent_ones_and_a_person() {
+    runtime().block_on(silent_ones_and_a_person(300, 4 * SECOND));
+}
+
+#[test]
+fn simulation_of_very_many_silent_ones_and_a_person() {
+    runtime().block_on(silent_ones_and_a_person(1200, 10 * SECOND));
+}
+
 /// Letters come and go without a pause of a second: one that was put off is tried again all the same.
 #[test]
 fn simulation_of_steady_traffic() {
