@@ -213,6 +213,10 @@ fn nothing(error: &NetError, servers: &str) -> Result<Vec<RData>, DnsError> {
     match error {
         NetError::Dns(HickoryDnsError::NoRecordsFound(none)) => match none.response_code {
             ResponseCode::NXDomain => Err(DnsError::NoSuchName),
+            // It names others who know, and does not ask them for us (RFC 2308 section 2.2).
+            _ if none.ns.is_some() && none.soa.is_none() => Err(DnsError::Temporary(format!(
+                "the name server {servers} only refers to others: it does not recurse"
+            ))),
             _ => Ok(Vec::new()),
         },
         NetError::Dns(other) => Err(DnsError::Temporary(other.to_string())),

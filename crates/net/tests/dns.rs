@@ -138,6 +138,9 @@ async fn answers_are_kept() {
     assert_eq!(resolver.mx(&domain("null.test")).await, Ok(MailHosts::Null));
 }
 
+/// An OPT record without options (RFC 6891 section 6.1.2), the last of a question.
+const EDNS_OCTETS: usize = 11;
+
 /// Whoever answers with nothing that can be used has not said that there is no such domain, nor that it has no MX: its mail
 /// waits. And the answer comes in time.
 #[tokio::test(flavor = "multi_thread")]
@@ -148,12 +151,25 @@ async fn a_name_server_of_no_use_has_said_nothing() {
         answer[2] |= 0x82;
         answer
     };
-    let manners: [(&str, Says); 5] = [
+    let referral = |question: &[u8]| {
+        let end = question.len() - usize::from(question[11] > 0) * EDNS_OCTETS;
+        let mut answer = question[..end].to_vec();
+        // QR, neither AA nor RA, no answer, one name server of the root in the authority section.
+        answer[2] = 0x80;
+        answer[3] = 0;
+        answer[9] = 1;
+        answer[11] = 0;
+        // The root, NS, IN, an hour, four octets: "ns.".
+        answer.extend([0, 0, 2, 0, 1, 0, 0, 14, 16, 0, 4, 2, b'n', b's', 0]);
+        answer
+    };
+    let manners: [(&str, Says); 6] = [
         ("silent", |_| Vec::new()),
         ("rubbish", |_| b"rubbish".to_vec()),
         ("rubbish under the right number", |question| [&question[..2], &[0xff; 40]].concat()),
         ("the question as it came", <[u8]>::to_vec),
         ("truncated", truncated),
+        ("a referral", referral),
     ];
     let mut asking = tokio::task::JoinSet::new();
     for (manner, says) in manners {
@@ -166,6 +182,7 @@ async fn a_name_server_of_no_use_has_said_nothing() {
             let (mx, addresses) = tokio::join!(mx, addresses);
             assert!(matches!(mx, Ok(Err(DnsError::Temporary(_)))), "{manner}: {mx:?}");
             assert!(matches!(addresses, Ok(Err(DnsError::Temporary(_)))), "{manner}: {addresses:?}");
+            assert_eq!(format!("{mx:?}{addresses:?}").contains("recurse"), manner == "a referral", "{manner}: {mx:?}");
         });
     }
     while let Some(asked) = asking.join_next().await {
