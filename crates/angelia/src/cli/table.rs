@@ -210,6 +210,23 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
+/// Lines of so many characters at most, where words are no longer.
+pub(super) fn wrap(text: &str, room: usize) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while let Some((end, _)) = rest.char_indices().nth(room) {
+        // Blanks at the beginning stand for a column.
+        let begin = rest.len() - rest.trim_start().len();
+        let in_room = rest.get(begin..=end).and_then(|head| head.rfind(' '));
+        let at = in_room.or_else(|| rest.get(begin..).and_then(|tail| tail.find(' ')));
+        let Some((line, after)) = at.and_then(|at| rest.split_at_checked(begin + at)) else { break };
+        lines.push(line.trim_end());
+        rest = after.trim_start();
+    }
+    lines.push(rest);
+    lines
+}
+
 /// The text, or its beginning and a `…`.
 fn shorter(text: &str, width_max: usize) -> String {
     if width(text) <= width_max {

@@ -8,7 +8,14 @@ use anyhow::bail;
 use envelope::Timestamp;
 use journal::Entry;
 
+use super::table;
 use crate::sinks::{self, Found, describe};
+
+/// Where lines go on.
+const BELOW: usize = 17;
+
+/// A screen that is no wider than the columns before has lines of so much.
+const LEAST: usize = 32;
 
 /// Tells the life of a letter: what was decided about it, when, why, and on which connection.
 #[derive(Debug, clap::Args)]
@@ -36,7 +43,7 @@ pub(crate) async fn run(args: Args, config: Option<&Path>) -> anyhow::Result<()>
             args.subject
         );
     }
-    let text = if args.json { json(&found) } else { render(&found, std::io::stdout().is_terminal()) };
+    let text = if args.json { json(&found) } else { render(&found, std::io::stdout().is_terminal(), table::screen()) };
     super::output::print(&text)
 }
 
@@ -50,25 +57,26 @@ fn json(found: &Found) -> String {
     crate::shown::json(&format!("{value:#}\n"))
 }
 
-fn render(found: &Found, colours: bool) -> String {
+fn render(found: &Found, colours: bool, screen: Option<usize>) -> String {
     let mut out = String::new();
     if found.more > 0 {
         let _ = writeln!(out, "({} earlier letters are not shown: --letters N shows more)\n", found.more);
     }
     for letter in &found.letters {
         let _ = writeln!(out, "Letter {}", letter.mail);
-        life(&letter.entries, colours, &mut out);
+        life(&letter.entries, colours, screen, &mut out);
         out.push('\n');
     }
     if !found.others.is_empty() {
         out.push_str("Beside letters\n");
-        life(&found.others, colours, &mut out);
+        life(&found.others, colours, screen, &mut out);
     }
     out
 }
 
-/// A line for each entry: the time, how long after the one before, what, and on which connection.
-fn life(entries: &[Entry], colours: bool, out: &mut String) {
+/// A line for each entry: the time, how long after the one before, what, and on which connection. On a screen what has no room in it
+/// goes on below, beside the time.
+fn life(entries: &[Entry], colours: bool, screen: Option<usize>, out: &mut String) {
     let mut before: Option<Timestamp> = None;
     let mut connections = Vec::new();
     for entry in entries {
@@ -86,19 +94,31 @@ fn life(entries: &[Entry], colours: bool, out: &mut String) {
             });
             format!("#{}", place + 1)
         });
-        let _ = writeln!(
-            out,
-            "  {} {pause:>9}  {:<3} {on}{:<15}{off} {}",
-            sinks::time_of_day(entry.at),
-            connection.unwrap_or_default(),
-            entry.event.name(),
-            describe(&entry.event)
-        );
+        let (time, connection) = (sinks::time_of_day(entry.at), connection.unwrap_or_default());
+        let head = format!("  {time} {pause:>9}  {connection:<3} ");
+        let what = format!("{:<15} {}", entry.event.name(), describe(&entry.event));
+        let (first, rest) = in_lines(&what, head.chars().count(), screen);
+        // Only the name has a colour.
+        let name = first.char_indices().nth(15).map_or(first.len(), |(end, _)| end);
+        let (name, text) = first.split_at(name);
+        let _ = writeln!(out, "{head}{on}{name}{off}{text}");
+        for line in rest {
+            let _ = writeln!(out, "{:BELOW$}{line}", "");
+        }
         before = Some(entry.at);
     }
     for (place, session) in connections.iter().enumerate() {
         let _ = writeln!(out, "  #{} is connection {session}", place + 1);
     }
+}
+
+/// What has room behind `before` characters, and the lines below, which stand further to the left.
+fn in_lines(text: &str, before: usize, screen: Option<usize>) -> (&str, Vec<&str>) {
+    let Some(screen) = screen else { return (text, Vec::new()) };
+    let first = table::wrap(text, screen.saturating_sub(before).max(LEAST)).first().copied().unwrap_or_default();
+    let rest = text.get(first.len()..).unwrap_or_default().trim_start();
+    let rest = if rest.is_empty() { Vec::new() } else { table::wrap(rest, screen.saturating_sub(BELOW).max(LEAST)) };
+    (first, rest)
 }
 
 fn date(at: Timestamp) -> String {
@@ -113,5 +133,26 @@ fn pause(before: Timestamp, at: Timestamp) -> String {
         1_000..100_000 => format!("+{:.1} s", pause.as_secs_f64()),
         100_000..6_000_000 => format!("+{} min", pause.as_secs() / 60),
         _ => format!("+{} h", pause.as_secs() / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_the_screen() {
+        let text =
+            "attempt         kostas@patras.test: 451 4.4.1 nobody of patras.test talks to us, tried again in 5 minutes";
+        assert_eq!(in_lines(text, 30, None), (text, Vec::new()));
+        let (first, rest) = in_lines(text, 30, Some(80));
+        assert_eq!(first, "attempt         kostas@patras.test: 451 4.4.1");
+        assert_eq!(rest, ["nobody of patras.test talks to us, tried again in 5 minutes"]);
+        for screen in 0..200 {
+            let (first, rest) = in_lines(text, 30, Some(screen));
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!([words(first), words(&rest.join(" "))].concat(), words(text));
+            assert!(rest.iter().all(|line| BELOW + line.len() <= screen.max(BELOW + LEAST)), "{screen}");
+        }
     }
 }

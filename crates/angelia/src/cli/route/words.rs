@@ -10,6 +10,7 @@ use mhs::route::Useless;
 use super::hop::{Hop, Host, Route};
 use super::report::Report;
 use crate::cli::output::{clean, count};
+use crate::cli::table::wrap;
 
 /// Columns of the labels.
 const LABEL: usize = 10;
@@ -188,23 +189,6 @@ pub(super) fn rate(rate: &Rate) -> String {
         seconds => format!("in {seconds} seconds"),
     };
     format!("{} {per}", count(u64::from(rate.letters), "letter"))
-}
-
-/// Lines of so many characters at most, where words are no longer.
-fn wrap(text: &str, room: usize) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut rest = text;
-    while let Some((end, _)) = rest.char_indices().nth(room) {
-        // Blanks at the beginning stand for a column.
-        let begin = rest.len() - rest.trim_start().len();
-        let in_room = rest.get(begin..=end).and_then(|head| head.rfind(' '));
-        let at = in_room.or_else(|| rest.get(begin..).and_then(|tail| tail.find(' ')));
-        let Some((line, after)) = at.and_then(|at| rest.split_at_checked(begin + at)) else { break };
-        lines.push(line.trim_end());
-        rest = after.trim_start();
-    }
-    lines.push(rest);
-    lines
 }
 
 /// One step from an address to those who get its letters.
