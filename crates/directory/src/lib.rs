@@ -108,7 +108,8 @@ pub enum Lookup {
 pub struct Reached {
     /// At least one, each once.
     pub targets: Vec<Target>,
-    /// The accounts that the address leads to, before any of them forwards: it is theirs to write under.
+    /// The accounts that the address leads to, before any of them forwards: it is theirs to write under. A catch-all, and
+    /// an address that always exists (postmaster), brings letters and makes nobody a holder.
     pub holders: Vec<(AccountId, Address)>,
     /// Who may write there, when not everybody may. Only the terms of the group that was asked for count: what it
     /// leads to, its operator wanted.
@@ -267,7 +268,7 @@ impl Directory {
     }
 
     /// Whether somebody may name this address as the sender of a letter: his own with any detail, or an alias that
-    /// leads to him.
+    /// leads to him. A catch-all, or the role of postmaster, is not enough.
     pub async fn may_send_as(&self, who: &SignedIn, address: &Address) -> Result<bool, Error> {
         let Lookup::Local(found) = self.lookup(address).await? else { return Ok(false) };
         Ok(found.holders.iter().any(|(id, _)| *id == who.account()))

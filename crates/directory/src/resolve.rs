@@ -113,6 +113,8 @@ struct Way {
     by: Option<Address>,
     /// Accounts whose forwards led here.
     forwards: Vec<AccountId>,
+    /// A catch-all or a role stood on the way: it was nobody's address, and is nobody's to write under.
+    is_fallback: bool,
 }
 
 impl Way {
@@ -132,6 +134,8 @@ struct Walk<'a> {
     steps: usize,
     targets: Vec<Target>,
     holders: Vec<(AccountId, Address)>,
+    /// Those, and accounts that a catch-all or a role led to.
+    readers: Vec<Address>,
     /// Accounts that forward, each with the copy that it does not keep.
     forwarded: HashMap<AccountId, Target>,
     gate: Option<(Senders, Option<Address>)>,
@@ -152,6 +156,7 @@ impl<'a> Walk<'a> {
             steps: 0,
             targets: Vec::new(),
             holders: Vec::new(),
+            readers: Vec::new(),
             forwarded: HashMap::new(),
             gate: None,
             moved_to: None,
@@ -199,6 +204,7 @@ impl<'a> Walk<'a> {
         {
             return Ok(found);
         }
+        let way = Way { is_fallback: true, ..way };
         if self.expand(&format!("@{domain}"), address, &way)? {
             return Ok(Found::Somebody);
         }
@@ -282,7 +288,8 @@ impl<'a> Walk<'a> {
         let quota = quota_in(self.q, id, self.settings.quota)?;
         let target = Target::Account { id, address: address.clone(), detail, owner: owner.clone(), quota };
         if way.forwards.is_empty() {
-            self.holders.push((id, address.clone()));
+            self.readers.push(address.clone());
+            self.holders.extend((!way.is_fallback).then(|| (id, address.clone())));
         }
         if self.forwarded.contains_key(&id) {
             // Its forward led back to itself; or another way led to it, and everything is done.
@@ -298,7 +305,7 @@ impl<'a> Walk<'a> {
         self.count(onward.len())?;
         self.forwarded.insert(id, target.clone());
         let forwards = way.forwards.iter().copied().chain([id]).collect();
-        let way = Way { detail: None, owner, by: Some(address.clone()), forwards };
+        let way = Way { detail: None, owner, by: Some(address.clone()), forwards, is_fallback: way.is_fallback };
         self.pending.extend(onward.into_iter().map(|to| (to, way.clone())));
         if keeps {
             self.targets.push(target);
@@ -358,8 +365,7 @@ impl<'a> Walk<'a> {
             Target::Remote { address, .. } => Some(canonical(address)),
             Target::Account { .. } => None,
         });
-        let accounts = self.holders.iter().map(|(_, address)| address.clone());
-        accounts.chain(remotes).chain(owner.as_ref().map(canonical)).collect()
+        self.readers.iter().cloned().chain(remotes).chain(owner.as_ref().map(canonical)).collect()
     }
 }
 

@@ -88,7 +88,8 @@ pub(super) async fn decide(
     Ok(Decided { reverse_path, replaced, sender })
 }
 
-/// His login at one of our domains, or an address of the account that his own address leads to.
+/// His login at one of our domains, or an address of the account that his own address leads to: that account's, or an
+/// alias of it. A catch-all leads everybody's login to one account, and makes him nobody.
 async fn owns(directory: &Directory, user: &LocalUser, address: &Address) -> Result<bool, directory::Error> {
     if *address == user.address {
         return Ok(true);

@@ -304,6 +304,36 @@ async fn who_may_call_himself_what() {
 }
 
 #[tokio::test]
+async fn a_catch_all_makes_nobody_somebody_else() {
+    let house = House::open("trusted_users = []").await;
+    let _notice = house.clerk.open().await.unwrap();
+    let anna = [address("anna@athens.test")];
+    for source in ["@athens.test", "daemon@athens.test"] {
+        house.ground.directory.add_alias(&source.parse().unwrap(), &anna).await.unwrap();
+    }
+    // Everybody's login leads to Anna's account: bin's by the catch-all alone, daemon's by an alias of its own.
+    for (uid, asked, wanted, has_sender) in [
+        (2, "anna@athens.test", "bin@athens.test", true),
+        (2, "whoever@athens.test", "bin@athens.test", true),
+        (2, "postmaster@athens.test", "bin@athens.test", true),
+        (1, "anna@athens.test", "anna@athens.test", false),
+        (1, "whoever@athens.test", "daemon@athens.test", true),
+    ] {
+        let form = Form { sender: Some(asked.to_owned()), ..to("kostas@patras.test") };
+        let name = house.drop_letter(&form, &format!("From: <{asked}>\n\nx\n"));
+        if !house.give(name, uid) {
+            return;
+        }
+        assert!(matches!(house.clerk.take(name).await, Fate::Taken(..)));
+        let rows = house.ground.queue.show(letter_id(name, uid), net::clock::now()).await.unwrap();
+        assert_eq!(rows[0].mail.reverse_path.to_string(), wanted, "{uid} {asked}");
+        let body = house.ground.store.open(rows[0].mail.body).await.unwrap();
+        let letter = String::from_utf8(body.read(0..body.len()).await.unwrap().to_vec()).unwrap();
+        assert_eq!(letter.contains("\r\nSender: "), has_sender, "{uid} {asked}: {letter}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_vanishes() {
     let house = House::open("").await;
     let _notice = house.clerk.open().await.unwrap();

@@ -126,15 +126,24 @@ pub async fn relaying_for_an_alias(place: Place) {
 pub async fn who_may_send_as_whom(place: Place) {
     let town = place.town(trusting()).await;
     town.alias("team@athens.test", &["anna@athens.test", "boss@elsewhere.test"]).await.unwrap();
+    town.alias("abuse@athens.test", &["anna@athens.test"]).await.unwrap();
+    // What only a catch-all or a role brings to somebody is not his; what an alias says is.
+    town.alias("@patras.test", &["anna@athens.test"]).await.unwrap();
+    town.alias("over@athens.test", &["any@patras.test"]).await.unwrap();
+    town.alias("shop@patras.test", &["anna@athens.test"]).await.unwrap();
     let anna = town.directory.open_as_operator(&address("anna@athens.test")).await.unwrap();
     let kostas = town.directory.open_as_operator(&address("kostas@athens.test")).await.unwrap();
     for (sender, annas, kostass) in [
         ("Anna@athens.test", true, false),
         ("anna+shop@athens.test", true, false),
         ("team@athens.test", true, false),
-        ("postmaster@athens.test", true, false),
+        ("postmaster@athens.test", false, false),
+        ("abuse@athens.test", true, false),
         ("kostas@athens.test", false, true),
         ("nobody@athens.test", false, false),
+        ("any@patras.test", false, false),
+        ("over@athens.test", false, false),
+        ("shop@patras.test", true, false),
         ("anna@elsewhere.test", false, false),
         ("boss@elsewhere.test", false, false),
     ] {
