@@ -112,7 +112,7 @@ pub enum Next {
     Suspended(Suspension),
     /// Its destination rests.
     Resting {
-        /// Then it is tried again, with one letter first; later, if the letter's own patience is longer.
+        /// Then it is tried again, with one letter first. A letter whose own patience is longer is [`Next::Due`].
         until: Timestamp,
         /// How often it has failed.
         failures: u32,

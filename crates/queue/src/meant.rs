@@ -190,10 +190,9 @@ fn next(row: &RecipientRow, standing: &Standing, now: Timestamp) -> Next {
         return Next::Suspended(suspension.clone());
     }
     match &standing.rest {
-        // A letter whose own patience is longer than the rest waits for that, too.
-        Some(rest) if rest.holds(now) => {
-            let until = if row.parked.is_some() { rest.until } else { rest.until.max(row.due) };
-            Next::Resting { until, failures: rest.failures }
+        // A letter whose own patience is longer than the rest waits for that.
+        Some(rest) if rest.holds(now) && (row.parked.is_some() || row.due <= rest.until) => {
+            Next::Resting { until: rest.until, failures: rest.failures }
         }
         _ if row.parked.is_some() => Next::Turn,
         _ => Next::Due { at: row.due },

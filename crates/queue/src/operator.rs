@@ -252,11 +252,14 @@ fn act_on(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Re
 }
 
 fn do_now(tx: &dyn Transaction, deed: &Deed, now: Timestamp, row: &Listed) -> Result<bool, storage::Error> {
-    const RETRY: &str = "UPDATE queue_recipient SET due_at = $3, claimed_by = NULL, asked = $3, parked = NULL, wish = 0 \
+    // What it would have waited for is kept: whoever asks loses no time by it.
+    const RETRY: &str = "UPDATE queue_recipient SET due_at = $3, claimed_by = NULL, asked = $3, parked = NULL, wish = 0, \
+                         wake_at = CASE WHEN parked IS NOT NULL OR claimed_by IS NOT NULL THEN 0 \
+                         WHEN due_at > $3 THEN due_at WHEN asked <> 0 THEN wake_at ELSE 0 END \
                          WHERE mail_id = $1 AND number = $2 AND held = 0 AND (claimed_by IS NULL OR due_at <= $3)";
     const HOLD: &str = "UPDATE queue_recipient SET held = 1, hold_reason = $4, wish = 0 \
                         WHERE mail_id = $1 AND number = $2 AND held = 0 AND (claimed_by IS NULL OR due_at <= $3)";
-    const RELEASE: &str = "UPDATE queue_recipient SET held = 0, hold_reason = NULL, asked = $3, parked = NULL, wish = 0, \
+    const RELEASE: &str = "UPDATE queue_recipient SET held = 0, hold_reason = NULL, asked = $3, parked = NULL, wish = 0, wake_at = 0, \
                            due_at = CASE WHEN claimed_by IS NULL OR due_at <= $3 THEN $3 ELSE due_at END \
                            WHERE mail_id = $1 AND number = $2 AND held = 1";
     const DROP: &str = "DELETE FROM queue_recipient WHERE mail_id = $1 AND number = $2 \

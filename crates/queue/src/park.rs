@@ -168,7 +168,7 @@ fn walk(q: &dyn Query, mut from: String, count_max: usize) -> Result<(Vec<Parked
 
 /// Makes a page of what is parked in a queue due. Answers how many.
 pub(crate) fn unpark(tx: &dyn Transaction, name: &str, now: Timestamp) -> Result<usize, Error> {
-    const DUE: &str = "UPDATE queue_recipient SET parked = NULL, due_at = $3 \
+    const DUE: &str = "UPDATE queue_recipient SET parked = NULL, wake_at = 0, due_at = $3 \
                        WHERE mail_id = $1 AND number = $2 AND parked IS NOT NULL";
     let rows = tx.query(hot::PARKED_IN, &[name.into(), (OPERATOR_BATCH as i64).into()])?;
     for row in &rows {

@@ -5,7 +5,8 @@
 //!
 //! A row is in one of three places: in the due index (`parked` is null), in a destination's own queue (`parked` names it;
 //! `@patras.test` is where letters for a recipient's domain wait that the operator has suspended), or held (in neither).
-//! `wake_at` of a parked row is when something must be decided about it though nobody tries it.
+//! `wake_at` of a parked row is when something must be decided about it though nobody tries it; of a row that the operator
+//! has asked an attempt for it is when it would have been due, or 0.
 //!
 //! `wish` of a claimed row is what the operator wants of it unless it is delivered: 0 nothing, 1 hold, 2 drop. Whoever ends
 //! the claim obeys it in the same statement; so does whoever finds the lease run out.

@@ -89,10 +89,13 @@ fn obey(tx: &dyn Transaction, end: &Settlement) -> Result<(Settled, bool), Error
     Ok((if held { Settled::Obeyed } else { Settled::Lost }, false))
 }
 
+/// An attempt that the operator asked for makes no later one later: it is not counted, but for the first of all, and what
+/// was due before is due then.
 fn later(tx: &dyn Transaction, key: [Value; 3], verdict: &Verdict) -> Result<u64, Error> {
     const SQL: &str = concat!(
-        "UPDATE queue_recipient SET due_at = $4, fence = fence + 1, parked = NULL, claimed_by = NULL, asked = 0, \
-         attempts = attempts + $5, last_reply = CASE WHEN $5 = 1 THEN $6 ELSE last_reply END, \
+        "UPDATE queue_recipient SET due_at = CASE WHEN asked <> 0 AND attempts > 0 AND wake_at > 0 AND wake_at < $4 \
+         THEN wake_at ELSE $4 END, fence = fence + 1, parked = NULL, claimed_by = NULL, asked = 0, wake_at = 0, \
+         attempts = attempts + CASE WHEN asked <> 0 AND attempts > 0 THEN 0 ELSE $5 END, last_reply = CASE WHEN $5 = 1 THEN $6 ELSE last_reply END, \
          delay_told = CASE WHEN $7 = 1 THEN 1 ELSE delay_told END, dialogue = COALESCE($8, dialogue), ",
         and_hold!()
     );

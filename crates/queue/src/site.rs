@@ -144,9 +144,13 @@ impl Queue {
         Ok(())
     }
 
-    /// A destination that rested was reached: that is forgotten.
+    /// A destination was reached: if it rested, that is forgotten.
     pub async fn awake(&self, destination: &str) -> Result<(), crate::Error> {
         let destination = destination.to_owned();
+        let name = destination.clone();
+        if self.inner.store.read(move |q| standing(q, &name, "")).await?.rest.is_none() {
+            return Ok(());
+        }
         self.inner.store.write(move |tx| awake(tx, &destination)).await?;
         Ok(())
     }

@@ -32,6 +32,8 @@ pub struct Site {
     pub of_suspended_domains: u64,
     /// It rests, or its rest is over and nobody has reached it since.
     pub rest: Option<Rest>,
+    /// Where it does not: what was said last of one of those that wait for their next attempt.
+    pub last_reply: Option<String>,
 }
 
 /// All suspensions, looked up by what they are about.
@@ -141,7 +143,8 @@ fn sites(q: &dyn Query, count_max: usize, now: Timestamp) -> Result<Vec<Site>, E
                        CAST(sum(CASE WHEN held = 0 AND parked IS NOT NULL THEN 1 ELSE 0 END) AS BIGINT), \
                        min(accepted_at), min(CASE WHEN held = 0 AND parked IS NULL THEN \
                        CASE WHEN claimed_by IS NOT NULL AND due_at > $2 THEN $2 ELSE due_at END END), \
-                       CAST(sum(CASE WHEN held = 0 AND substr(parked, 1, 1) = '@' THEN 1 ELSE 0 END) AS BIGINT) \
+                       CAST(sum(CASE WHEN held = 0 AND substr(parked, 1, 1) = '@' THEN 1 ELSE 0 END) AS BIGINT), \
+                       max(CASE WHEN held = 0 AND parked IS NULL THEN last_reply END) \
                        FROM queue_recipient GROUP BY destination ORDER BY 2 DESC, 1 LIMIT $1";
     let mut sites = Vec::new();
     for row in q.query(SQL, &[(count_max as i64).into(), now.0.into()])? {
@@ -167,6 +170,7 @@ fn sites(q: &dyn Query, count_max: usize, now: Timestamp) -> Result<Vec<Site>, E
             next: next.filter(|_| suspended.is_none()),
             suspended,
             of_suspended_domains: count(row.int(6)?),
+            last_reply: row.maybe_text(7)?.filter(|_| rest.is_none()).map(str::to_owned),
             rest,
             destination,
         });

@@ -166,7 +166,7 @@ impl Taker<'_> {
             recipient_columns!()
         );
         const PARKED: &str = concat!(
-            "UPDATE queue_recipient SET due_at = $4, fence = fence + 1, claimed_by = $5, parked = NULL \
+            "UPDATE queue_recipient SET due_at = $4, fence = fence + 1, claimed_by = $5, parked = NULL, wake_at = 0 \
              WHERE mail_id = $1 AND number = $2 AND parked = $3 AND wake_at = $6 AND held = 0 RETURNING ",
             recipient_columns!()
         );

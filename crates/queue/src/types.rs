@@ -147,7 +147,8 @@ pub enum Verdict {
         reply: Reply,
         /// The sender has now been told of the delay.
         delay_told: bool,
-        /// Whether this counts as an attempt, and its reply as the last one. A shutdown gives claims back without.
+        /// Whether this counts as an attempt, and its reply as the last one. A shutdown gives claims back without. What the
+        /// operator asked for is no attempt but for the first, and makes nothing later.
         counts: bool,
         /// The SMTP dialogue of this attempt, secrets masked; [`crate::limits::DIALOGUE_OCTETS_MAX`] of it are kept. None
         /// keeps the one before.

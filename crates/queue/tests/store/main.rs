@@ -90,6 +90,7 @@ checks! {
     claims::a_damaged_row_is_put_aside,
     claims::a_bell_wakes,
     operator::list_and_show,
+    operator::who_asks_makes_nothing_later,
     operator::who_is_behind_a_forwarded_letter,
     operator::hold_and_release,
     operator::retry_leaves_work_alone,

@@ -125,6 +125,36 @@ pub async fn what_was_asked_for_says_so_until_it_is_settled(house: House) {
     assert!(!house.claim(at(3), 10).await.remove(0).asked);
 }
 
+pub async fn who_asks_makes_nothing_later(house: House) {
+    let mail = house.accept(&["a@x.test"]).await;
+    let later = |due, words: &str| Verdict::Later {
+        due,
+        reply: Reply::plain(421, words),
+        delay_told: false,
+        counts: true,
+        dialogue: None,
+    };
+    let claim = house.claim(NOW, 1).await.remove(0);
+    house.queue.settle(vec![end(&claim, later(at(300), "first"))]).await.unwrap();
+    for second in 1..4 {
+        house.queue.retry(Filter::default(), at(second)).await.unwrap();
+        house.queue.retry(Filter::default(), at(second)).await.unwrap();
+        let claim = house.claim(at(second), 1).await.remove(0);
+        assert!(claim.asked);
+        house.queue.settle(vec![end(&claim, later(at(9000), &second.to_string()))]).await.unwrap();
+        let row = house.queue.show(mail, at(second)).await.unwrap().remove(0);
+        assert_eq!((row.attempts, row.due, row.last_reply), (1, at(300), Some(format!("421 {second}"))));
+    }
+    // What waits has its reason, though its destination has none.
+    let site = house.queue.sites(1, at(4)).await.unwrap().remove(0);
+    assert_eq!((site.rest, site.last_reply.as_deref()), (None, Some("421 3")));
+    // By its own patience it is as ever.
+    let claim = house.claim(at(300), 1).await.remove(0);
+    house.queue.settle(vec![end(&claim, later(at(900), "own"))]).await.unwrap();
+    let row = house.queue.show(mail, at(301)).await.unwrap().remove(0);
+    assert_eq!((row.attempts, row.due), (2, at(900)));
+}
+
 pub async fn dropped_is_gone(house: House) {
     let crowd: Vec<String> = (0..1200).map(|n| format!("r{n}@x.test")).collect();
     let mut crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
@@ -195,11 +225,12 @@ pub async fn destinations_at_a_glance(house: House) {
     assert_eq!((busy.next, &busy.rest, &busy.suspended), (Some(at(20)), &None, &None));
     assert_eq!((down.waiting, down.parked, down.next), (2, 0, Some(at(500))));
     assert_eq!(down.rest.as_ref().map(|rest| rest.failures), Some(3));
-    // Whoever waits for longer than the rest waits for the rest too: the list says no other than the glance.
+    // Whoever waits for longer than the rest waits by his own patience: the list says no other than the glance.
     house.queue.rest("down.test", at(20), at(200), 4, &reply).await.unwrap();
     let behind = Filter { recipient: Some(claim.address.to_string()), resting: Some(true), ..Filter::default() };
     let rows = house.queue.list(behind, 9, at(20)).await.unwrap();
-    assert_eq!(rows[0].next, Next::Resting { until: at(300), failures: 4 });
+    assert_eq!(rows[0].next, Next::Due { at: at(300) });
+    assert_eq!(house.queue.sites(10, at(20)).await.unwrap()[1].next, Some(at(200)));
     let why = off.suspended.as_ref().map(|one| (one.reason.as_str(), one.by.as_deref(), one.since));
     assert_eq!((off.parked, off.next, why), (1, None, Some(("why", Some("eleni"), NOW))));
     assert_eq!(house.queue.sites(1, at(20)).await.unwrap().len(), 1);

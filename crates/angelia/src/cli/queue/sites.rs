@@ -87,7 +87,16 @@ impl SiteRow {
             None if rests => "resting",
             None => "open",
         };
-        let said = site.rest.and_then(|rest| rest.last_reply);
+        // What waits by its own patience does so for longer than the rest.
+        let rest_ends = site.rest.as_ref().map(|rest| rest.until).filter(|until| rests && site.next > Some(*until));
+        let said = site.rest.and_then(|rest| rest.last_reply).or(site.last_reply);
+        let said = match rest_ends {
+            None => said,
+            Some(ends) => {
+                let own = format!("its letters wait longer than it rests ({})", until(ends, now));
+                Some(said.map_or(own.clone(), |said| format!("{own}: {said}")))
+            }
+        };
         let reason = site.suspended.as_ref().map(|one| {
             let by = one.by.as_ref().map(|by| format!("by {by} ")).unwrap_or_default();
             let why = if one.reason.is_empty() { String::new() } else { format!(": {}", one.reason) };
@@ -225,6 +234,7 @@ mod tests {
             suspended: None,
             of_suspended_domains: 0,
             rest: None,
+            last_reply: None,
         };
         let suspension = Suspension {
             scope: Scope::Domain("x.test".to_owned()),
@@ -235,6 +245,12 @@ mod tests {
         for (site, state, reason) in [
             (open.clone(), "open", None),
             (Site { rest: Some(rest.clone()), ..open.clone() }, "resting", Some("421 busy")),
+            (Site { last_reply: Some("450 later".to_owned()), ..open.clone() }, "open", Some("450 later")),
+            (
+                Site { rest: Some(rest.clone()), next: Some(Timestamp(now.0 + 7_200_000)), ..open.clone() },
+                "resting",
+                Some("its letters wait longer than it rests (in 1m): 421 busy"),
+            ),
             (Site { of_suspended_domains: 2, ..open.clone() }, "open", Some("2 for suspended domains")),
             (
                 Site { suspended: Some(suspension), rest: Some(rest), ..open },
