@@ -154,8 +154,9 @@ impl Outbound {
                 // No host had anything to say of it, so the journal has not heard of it yet.
                 self.tell_nowhere(&job, &outcome);
             }
-            let dialogue = dialogue.clone();
-            self.end(Ended { job, end: End::Outcome(outcome), said, dsn_offered, dialogue }).await;
+            let (end, dialogue) = (End::Outcome(outcome), dialogue.clone());
+            let at_most = site_down.is_some().then_some(self.settings.rest_longest);
+            self.end(Ended { job, end, said, dsn_offered, dialogue, at_most }).await;
         }
     }
 
@@ -171,7 +172,11 @@ impl Outbound {
         match ruling {
             Ruling::Again => self.desk.book().put_back(&destination, lane, group, now()),
             Ruling::Rest(rest, waiting) => {
-                self.end_all(group.jobs, outcome).await;
+                for job in group.jobs {
+                    self.tell_nowhere(&job, outcome);
+                    let at_most = Some(self.settings.rest_longest);
+                    self.end(Ended { at_most, ..Ended::unspoken(job, End::Outcome(outcome.clone())) }).await;
+                }
                 self.rest(&destination, rest, waiting).await;
             }
             Ruling::Settle | Ruling::Healed => self.end_all(group.jobs, outcome).await,

@@ -30,7 +30,7 @@ pub(in super::super) enum Feedback {
 pub(in super::super) enum Ruling {
     /// The outcomes stand as they are.
     Settle,
-    /// The same; and the destination, that has rested, is alive again.
+    /// The same; and the destination, that has rested or of which nothing was known, is alive.
     Healed,
     /// That was no attempt: [`Book::put_back`].
     Again,
@@ -83,8 +83,11 @@ impl Book {
             Feedback::Nothing => Ruling::Settle,
             Feedback::Talked => {
                 site.slow = slow;
+                // The store may know of a rest that was over before we began.
+                let is_first = !site.pace.is_proven();
                 site.pace.success();
-                if site.rest.take().is_some() { Ruling::Healed } else { Ruling::Settle }
+                site.broken = None;
+                if site.rest.take().is_some() || is_first { Ruling::Healed } else { Ruling::Settle }
             }
             Feedback::Broken => {
                 site.slow = slow;
@@ -141,13 +144,16 @@ impl Book {
         self.consider(destination, now.instant);
     }
 
-    /// A destination rests, longer each time.
+    /// A destination rests, longer each time. Where the operator has broken its rest, that goes on instead.
     fn lay_down(&mut self, destination: &str, reply: Reply, now: Now) -> Ruling {
         let times = self.rests;
         let Some(site) = self.sites.get_mut(destination) else { return Ruling::Settle };
         let before = site.rest.take();
-        let failures = before.as_ref().map_or(0, |rest| rest.failures).saturating_add(1);
-        let until = now.instant + times.length(failures, destination);
+        let known = before.as_ref().map_or(0, |rest| rest.failures);
+        let (failures, until) = match site.broken.take().filter(|until| *until > now.instant) {
+            Some(until) => (known, until),
+            None => (known.saturating_add(1), now.instant + times.length(known.saturating_add(1), destination)),
+        };
         let since = before.map_or(now.wall, |rest| rest.since);
         let rest = Rest { failures, since, tried_at: now.wall, until, reply };
         let waiting = self.rest(destination, rest.clone(), now);
@@ -160,6 +166,7 @@ impl Book {
         let until = rest.until;
         let site = self.site(destination, now.instant);
         site.rest = Some(rest);
+        site.broken = None;
         // What waits goes to the store, and is fetched from there when the rest is over.
         site.parked = Some(now.instant);
         let waiting = site.take_all();

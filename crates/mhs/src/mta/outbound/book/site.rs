@@ -22,6 +22,8 @@ pub(super) struct Site {
     pub(super) pace: Pace,
     /// Nobody talked to us at the last attempt. Stays, when it is over, until somebody does.
     pub(super) rest: Option<Rest>,
+    /// The end of the rest that the operator has broken.
+    pub(super) broken: Option<Instant>,
     pub(super) under_way: usize,
     /// Its last attempt took long.
     pub(super) slow: bool,
@@ -47,6 +49,7 @@ impl Site {
             waiting: Lanes::default(),
             pace,
             rest: None,
+            broken: None,
             under_way: 0,
             slow: false,
             used: BTreeMap::new(),
@@ -67,8 +70,9 @@ impl Site {
 
     /// The operator wants it tried now, whatever is known.
     pub(super) fn wake(&mut self, now: Instant) {
-        if let Some(rest) = &mut self.rest {
-            rest.until = rest.until.min(now);
+        if let Some(rest) = self.rest.as_mut().filter(|rest| rest.until > now) {
+            self.broken = Some(rest.until);
+            rest.until = now;
         }
     }
 

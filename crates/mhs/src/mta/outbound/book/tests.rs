@@ -165,12 +165,27 @@ fn whoever_asks_breaks_a_rest() {
     let (mut book, now) = (book(), begin());
     book.add(many("x.test", 1), now);
     let attempt = book.start(now).pop().unwrap();
-    assert!(matches!(book.ended(attempt.id, down(), now), Ruling::Rest(..)));
+    let Ruling::Rest(first, _) = book.ended(attempt.id, down(), now) else { panic!() };
     assert_eq!(book.room("x.test", Lane(1), 1, true, now), 1);
-    let mut asked = many("x.test", 1);
-    asked[0].asked = true;
-    assert!(book.add(asked, now).is_empty());
-    assert_eq!(book.start(now).len(), 1);
+    for _ in 0..3 {
+        let mut asked = many("x.test", 1);
+        asked[0].asked = true;
+        assert!(book.add(asked, now).is_empty());
+        let attempt = book.start(now).pop().unwrap();
+        // It makes the rest no longer.
+        let Ruling::Rest(again, _) = book.ended(attempt.id, down(), now) else { panic!() };
+        assert_eq!((again.failures, again.until), (first.failures, first.until));
+    }
+}
+
+#[test]
+fn the_first_word_of_a_destination_ends_a_rest_that_the_store_may_know() {
+    let (mut book, now) = (book(), begin());
+    book.add(many("x.test", 2), now);
+    for heals in [true, false] {
+        let attempt = book.start(now).pop().unwrap();
+        assert_eq!(matches!(book.ended(attempt.id, Feedback::Talked, now), Ruling::Healed), heals);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What becomes of a claim: a pure function of how it ended, the clock, and what is known of the letter.
 
+use std::time::Duration;
+
 use envelope::{Notify, Outcome, Reply, ReversePath, Timestamp};
 use message::dsn::Action;
 use queue::{Backoff, Claim, Verdict};
@@ -79,7 +81,7 @@ fn of_outcome(patience: &Backoff, now: Timestamp, claim: &Claim, outcome: &Outco
         Outcome::Deferred(reply) => {
             let tell = is_late(patience, now, claim) && wishes.delay;
             let verdict = Verdict::Later {
-                due: next(patience, now, claim, reply),
+                due: next(patience, now, claim, reply, ended.at_most),
                 reply: reply.clone(),
                 delay_told: tell,
                 counts: true,
@@ -97,7 +99,7 @@ fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> De
     let accepted = claim.mail.accepted_at;
     let wishes = wishes(claim);
     let (reply, tried_at) = match waits {
-        Waits::Rest(rest) => (rest.reply.clone(), Some(rest.tried_at)),
+        Waits::Rest(rest) => (behind(claim, rest), Some(rest.tried_at)),
         Waits::Operator => {
             let text = format!("mail for {} waits for the operator", claim.destination);
             (Reply::new(451, (4, 3, 2), text), None)
@@ -115,6 +117,16 @@ fn waits(patience: &Backoff, now: Timestamp, claim: &Claim, waits: &Waits) -> De
     Decision { verdict, notice: tell.then_some((Action::Delayed, reply)) }
 }
 
+/// What is said of a letter that was not tried, since another one found nobody there. What the other one heard were perhaps a
+/// server's words: they are not quoted, neither as its words about this letter nor as ours.
+fn behind(claim: &Claim, rest: &Rest) -> Reply {
+    let ours = rest.reply.enhanced.map(|status| (status.subject, status.detail)).filter(|status| status.0 == 4);
+    let (subject, detail) = ours.unwrap_or((4, 1));
+    let host = claim.address.host();
+    let text = format!("mail for {host} waits: nobody there took any when it was last tried, for another letter");
+    Reply::new(451, (4, subject, detail), text)
+}
+
 /// Its sender is told. When it is a notice of ours the postmaster is: see [`crate::bounce::DoubleBounce`].
 fn failed(claim: &Claim, reply: Reply, dialogue: Option<String>) -> Decision {
     let told = wishes(claim).failure || claim.mail.reverse_path == ReversePath::Null;
@@ -124,8 +136,15 @@ fn failed(claim: &Claim, reply: Reply, dialogue: Option<String>) -> Decision {
 
 /// When a letter is tried again after this answer. Where that was greylisting it is wanted again within minutes, however
 /// long it has been in the queue; but not for ever.
-fn next(patience: &Backoff, now: Timestamp, claim: &Claim, reply: &Reply) -> Timestamp {
-    let attempts = claim.attempts + 1;
+///
+/// Where nobody of the destination talked to us it waits no longer than that rests: its mail flows when that is over. What
+/// the operator asked for makes nothing later.
+fn next(patience: &Backoff, now: Timestamp, claim: &Claim, reply: &Reply, at_most: Option<Duration>) -> Timestamp {
+    let attempts = claim.attempts + u32::from(!claim.asked || claim.attempts == 0);
+    if let Some(longest) = at_most {
+        let patience = Backoff { longest: patience.longest.min(longest), ..patience.clone() };
+        return patience.next(attempts, now, seed(claim));
+    }
     if !trouble::is_soon(reply) || attempts > OUTBOUND_SOON_ATTEMPTS {
         return patience.next(attempts, now, seed(claim));
     }
@@ -252,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn what_found_nobody_waits_no_longer_than_a_rest() {
+        let (backoff, now) = (Backoff::default(), Timestamp(1000));
+        let minutes = |attempts, at_most, asked| {
+            let mut ended = ended(Outcome::Deferred(reply(451)), attempts, None);
+            (ended.at_most, ended.job.claim.asked) = (at_most, asked);
+            let Verdict::Later { due, .. } = decide(&backoff, now, &ended).verdict else { panic!() };
+            due.since(now).as_secs() / 60
+        };
+        let hour = Some(Duration::from_secs(3600));
+        assert!(minutes(9, None, false) > 200 && minutes(9, hour, false) <= 66 && minutes(0, hour, false) <= 6);
+        // Who asks does not wait longer than before.
+        assert!(minutes(3, None, false) >= 36 && (18..=22).contains(&minutes(3, None, true)));
+        assert!((4..=6).contains(&minutes(0, None, true)));
+    }
+
+    #[test]
     fn what_waits_behind_a_dead_destination() {
         let backoff = Backoff::default();
         let rest = |tried_at| {
@@ -260,7 +295,7 @@ mod tests {
                 since: Timestamp(0),
                 tried_at,
                 until: Instant::now(),
-                reply: Reply::new(451, (4, 4, 1), "nobody there"),
+                reply: Reply::new(421, (4, 3, 2), "busy"),
             })
         };
         let decide = |now: Timestamp, waits: Waits, told: bool| {
@@ -272,10 +307,13 @@ mod tests {
         let (late, over) = (Timestamp(0).plus(backoff.delay_notice), Timestamp(0).plus(backoff.lifetime));
         let soon = decide(Timestamp(1000), rest(Timestamp(0)), false);
         assert_eq!(soon, Decision::silent(Verdict::Park { wake_at: late, delay_told: false }));
-        // Its sender is told once that it is late, with the last words of the destination.
+        // Its sender is told once that it is late, and not in words that were said to another letter.
         let told = decide(late, rest(Timestamp(0)), false);
         assert_eq!(told.verdict, Verdict::Park { wake_at: over, delay_told: true });
-        assert_eq!(told.notice.unwrap().1.text, "nobody there");
+        let words = told.notice.unwrap().1;
+        assert_eq!(words.enhanced, Some(envelope::EnhancedStatus::new(4, 4, 1)));
+        assert!(words.text.contains("x.test") && words.text.contains("another letter"), "{words}");
+        assert!(!words.text.contains("busy"), "{words}");
         assert_eq!(decide(late, rest(Timestamp(0)), true).notice, None);
         // Given up only when the destination was tried since.
         let waits = decide(over, rest(late), true);

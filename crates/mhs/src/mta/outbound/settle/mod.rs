@@ -35,12 +35,14 @@ pub(super) struct Ended {
     pub(super) dsn_offered: bool,
     /// What was said, for the operator.
     pub(super) dialogue: Option<String>,
+    /// Nobody of the destination talked to us: it is tried again after so long at most, whatever its own patience.
+    pub(super) at_most: Option<Duration>,
 }
 
 impl Ended {
     /// Without anybody having been spoken to.
     pub(super) fn unspoken(job: Job, end: End) -> Self {
-        Self { job, end, said: None, dsn_offered: false, dialogue: None }
+        Self { job, end, said: None, dsn_offered: false, dialogue: None, at_most: None }
     }
 }
 
