@@ -249,7 +249,7 @@ mod tests {
             (
                 Site { rest: Some(rest.clone()), next: Some(Timestamp(now.0 + 7_200_000)), ..open.clone() },
                 "resting",
-                Some("its letters wait longer than it rests (in 1m): 421 busy"),
+                Some("its letters wait longer than it rests (60s): 421 busy"),
             ),
             (Site { of_suspended_domains: 2, ..open.clone() }, "open", Some("2 for suspended domains")),
             (
