@@ -138,7 +138,7 @@ async fn answers_are_kept() {
     assert_eq!(resolver.mx(&domain("null.test")).await, Ok(MailHosts::Null));
 }
 
-/// An OPT record without options (RFC 6891 section 6.1.2), the last of a question.
+/// An OPT record (EDNS) without options, the last of a question.
 const EDNS_OCTETS: usize = 11;
 
 /// Whoever answers with nothing that can be used has not said that there is no such domain, nor that it has no MX: its mail
