@@ -142,6 +142,9 @@ pub const OUTBOUND_PAUSES_MAX: u32 = 6;
 pub const OUTBOUND_REST_FIRST: Duration = Duration::from_secs(60);
 /// See [`OUTBOUND_REST_FIRST`].
 pub const OUTBOUND_REST_MAX: Duration = Duration::from_secs(3600);
+/// How long a destination is left alone, and a letter waits, when our own name servers were silent: mail of all destinations
+/// waits then, and flows within minutes when they are back.
+pub const OUTBOUND_UNHEARD_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// Of these, for one destination at most, where the operator or its route says nothing: as many connections as a
 /// stranger puts up with. Reached only by a destination that takes letter after letter.

@@ -38,9 +38,12 @@ pub enum DnsError {
     /// There are MX records, and none of them says what a host may be called (RFC 1035 section 2.3.1).
     #[error("none of the MX records in the DNS names a host")]
     NoHostName,
-    /// No server answered, or one failed: ask again later.
+    /// A server failed, or has said nothing that is of use: ask again later.
     #[error("no answer from the DNS: {0}")]
     Temporary(String),
+    /// No server of ours answered at all: nothing is known of the name, nor of any other just now.
+    #[error("no answer from the DNS: {0}")]
+    Silent(String),
     /// The answer is not what the name's zone has signed. Comes from [`crate::SecureResolver`] only; nothing is sent
     /// on such an answer, until it is mended.
     #[error("the DNS answer fails validation (DNSSEC): {0}")]
@@ -194,7 +197,7 @@ impl Resolver {
             self.0.resolver.lookup(name, kind).await
         };
         match tokio::time::timeout(DNS_PATIENCE, ask).await {
-            Err(_) => Err(DnsError::Temporary(format!("the name server {} has not answered in time", self.0.servers))),
+            Err(_) => Err(DnsError::Silent(format!("the name server {} has not answered in time", self.0.servers))),
             Ok(Ok(answer)) => answers(&answer),
             Ok(Err(error)) => nothing(&error, &self.0.servers),
         }
@@ -221,7 +224,7 @@ fn nothing(error: &NetError, servers: &str) -> Result<Vec<RData>, DnsError> {
         },
         NetError::Dns(other) => Err(DnsError::Temporary(other.to_string())),
         NetError::Timeout | NetError::NoConnections | NetError::Io(_) => {
-            Err(DnsError::Temporary(format!("the name server {servers} does not answer")))
+            Err(DnsError::Silent(format!("the name server {servers} does not answer")))
         }
         other => Err(DnsError::Temporary(other.to_string())),
     }

@@ -40,7 +40,7 @@ pub fn choose(hop: &NextHop, survey: &Survey) -> Answer {
         Heard::Trouble(DnsError::Unusable(why)) => {
             deferred((4, 4, 4), format!("the DNS entries of {name} are of no use: {why}"))
         }
-        Heard::Trouble(DnsError::Temporary(why) | DnsError::Bogus(why)) => {
+        Heard::Trouble(DnsError::Temporary(why) | DnsError::Silent(why) | DnsError::Bogus(why)) => {
             deferred((4, 4, 3), format!("no answer about {name} from the DNS: {why}"))
         }
         Heard::Named if hop.route.is_some() && *hop.to != To::Mx => misled(survey),
@@ -97,7 +97,9 @@ fn no_host(name: &str, survey: &Survey) -> Answer {
 fn misled(survey: &Survey) -> Answer {
     // The route may be right: it is the DNS that does not answer.
     let unheard = survey.candidates.iter().find_map(|candidate| match candidate.useless.as_ref()? {
-        Useless::Dns(error @ (DnsError::Temporary(_) | DnsError::Bogus(_))) => Some((&candidate.name, error)),
+        Useless::Dns(error @ (DnsError::Temporary(_) | DnsError::Silent(_) | DnsError::Bogus(_))) => {
+            Some((&candidate.name, error))
+        }
         _ => None,
     });
     if let Some((name, error)) = unheard {
@@ -111,7 +113,7 @@ fn misled(survey: &Survey) -> Answer {
                 return Some(((4, 4, 4), format!("the DNS entries of {name} are of no use: {why}")));
             }
             Useless::Dns(DnsError::NoHostName) => format!("the MX records of {name} say what no host can be called"),
-            Useless::Dns(DnsError::Temporary(_) | DnsError::Bogus(_)) => return None,
+            Useless::Dns(DnsError::Temporary(_) | DnsError::Silent(_) | DnsError::Bogus(_)) => return None,
             Useless::Us | Useless::BehindUs => format!("{name} is this host itself"),
             Useless::OtherFamily => format!("{name} has no address of the family that `outbound.prefer` allows"),
             Useless::NullMx => format!("{name} takes no mail (null MX)"),

@@ -46,6 +46,14 @@ pub enum Heard {
     Refused,
 }
 
+impl Survey {
+    /// Whether our own name servers said nothing at all when they were asked: that says nothing of the destination.
+    pub fn is_unheard(&self) -> bool {
+        let silent = |one: &Candidate| matches!(one.useless, Some(Useless::Dns(DnsError::Silent(_))));
+        matches!(self.heard, Heard::Trouble(DnsError::Silent(_))) || self.candidates.iter().any(silent)
+    }
+}
+
 /// One host, and what there is to say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {

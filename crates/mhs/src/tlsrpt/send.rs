@@ -143,7 +143,7 @@ impl Reporter {
         let Some(name) = tlsrpt::record_name(&domain) else { return Ok(None) };
         match self.resolver.txt(&name).await {
             Ok(texts) => Ok(Record::choose(&texts).ok().map(|record| (domain, record))),
-            Err(error @ DnsError::Temporary(_)) => Err(error.into()),
+            Err(error @ (DnsError::Temporary(_) | DnsError::Silent(_))) => Err(error.into()),
             Err(_) => Ok(None),
         }
     }

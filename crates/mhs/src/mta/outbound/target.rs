@@ -110,6 +110,8 @@ pub enum Found {
     Target(Target),
     /// Nowhere, now ([`Outcome::Deferred`]) or ever ([`Outcome::Failed`]).
     Nowhere(Outcome),
+    /// Our name servers do not answer at all: whoever asks soon may hear more.
+    Unheard(envelope::Reply),
     /// A trouble of ours: nothing is known of the destination.
     Ours(envelope::Reply),
     /// No letter has this destination by the routes as they are now: it wants to be asked for anew
@@ -134,6 +136,7 @@ pub async fn find(context: &Context, settings: &Settings, destination: &str) -> 
     let survey = ask(context, settings, &hop, false).await;
     match choose(&hop, &survey) {
         Answer::Hosts(hosts) => Found::Target(target(settings, &hop, hosts)),
+        Answer::Nowhere(Outcome::Deferred(reply)) if survey.is_unheard() => Found::Unheard(reply),
         Answer::Nowhere(outcome) => Found::Nowhere(outcome),
     }
 }

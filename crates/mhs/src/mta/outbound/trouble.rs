@@ -308,6 +308,7 @@ mod tests {
                 Feedback::Stalled(_) => "stalled",
                 Feedback::Slower(_) => "slower",
                 Feedback::Busy(_) => "busy",
+                Feedback::Unheard(_) => "unheard",
                 Feedback::Down(_) => "down",
             };
             assert_eq!(found, expected, "{code} {text}");

@@ -8,7 +8,7 @@ use queue::Queue;
 use super::book::{Attempt, Feedback, Group, Job, Now, Rest, Ruling};
 use super::desk::now;
 use super::lease::Until;
-use super::settle::{End, Ended, Waits};
+use super::settle::{Blame, End, Ended, Waits};
 use super::target::{self, Found};
 use super::{Attempted, Batch, Leases, Outbound, Target, deliver, local, trouble};
 use crate::limits::{
@@ -93,7 +93,8 @@ impl Outbound {
         }
         match found {
             Found::Target(target) => self.carry_to(attempt, target).await,
-            Found::Nowhere(outcome) => self.nowhere(attempt, outcome).await,
+            Found::Nowhere(outcome) => self.nowhere(attempt, outcome, Blame::Site(self.settings.rest_longest)).await,
+            Found::Unheard(reply) => self.nowhere(attempt, &Outcome::Deferred(reply.clone()), Blame::Dns).await,
             // The destination is not judged by it.
             Found::Ours(reply) => {
                 self.desk.book().ended(attempt.id, Feedback::Nothing, now());
@@ -155,27 +156,30 @@ impl Outbound {
                 self.tell_nowhere(&job, &outcome);
             }
             let (end, dialogue) = (End::Outcome(outcome), dialogue.clone());
-            let at_most = site_down.is_some().then_some(self.settings.rest_longest);
-            self.end(Ended { job, end, said, dsn_offered, dialogue, at_most }).await;
+            let blame = if site_down.is_some() { Blame::Site(self.settings.rest_longest) } else { Blame::Letter };
+            self.end(Ended { job, end, said, dsn_offered, dialogue, blame }).await;
         }
     }
 
     /// There is nobody to be asked: for now, and then the destination rests; or ever, and then that is so for all that
     /// waits for it.
-    async fn nowhere(&self, attempt: Attempt, outcome: &Outcome) {
+    async fn nowhere(&self, attempt: Attempt, outcome: &Outcome, blame: Blame) {
         let Outcome::Deferred(reply) = outcome else {
             let waiting = self.waiting_behind(&attempt);
             return self.end_all(attempt.group.jobs.into_iter().chain(waiting), outcome).await;
         };
         let Attempt { id, destination, lane, group } = attempt;
-        let ruling = self.desk.book().ended(id, Feedback::Down(reply.clone()), now());
+        let feedback = match blame {
+            Blame::Dns => Feedback::Unheard(reply.clone()),
+            _ => Feedback::Down(reply.clone()),
+        };
+        let ruling = self.desk.book().ended(id, feedback, now());
         match ruling {
             Ruling::Again => self.desk.book().put_back(&destination, lane, group, now()),
             Ruling::Rest(rest, waiting) => {
                 for job in group.jobs {
                     self.tell_nowhere(&job, outcome);
-                    let at_most = Some(self.settings.rest_longest);
-                    self.end(Ended { at_most, ..Ended::unspoken(job, End::Outcome(outcome.clone())) }).await;
+                    self.end(Ended { blame, ..Ended::unspoken(job, End::Outcome(outcome.clone())) }).await;
                 }
                 self.rest(&destination, rest, waiting).await;
             }

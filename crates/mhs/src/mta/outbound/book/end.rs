@@ -5,6 +5,7 @@ use queue::Lane;
 
 use super::slots::{Class, Slot};
 use super::{Book, Group, Job, Now, Rest, UnderWay};
+use crate::limits::OUTBOUND_UNHEARD_MAX;
 
 /// How an attempt went, as far as the destination is concerned. See [`super::trouble::feedback`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(in super::super) enum Feedback {
     Slower(Reply),
     /// It let us in only to say that we come too often: no letter was spoken of.
     Busy(Reply),
+    /// Our own name servers were silent: nobody was asked.
+    Unheard(Reply),
     /// Nobody of it talked to us.
     Down(Reply),
 }
@@ -107,7 +110,10 @@ impl Book {
             Feedback::Busy(reply) | Feedback::Down(reply) if site.pace.failure(others, now.instant) => {
                 self.lay_down(&destination, reply, now)
             }
-            Feedback::Busy(_) | Feedback::Down(_) => Ruling::Again,
+            Feedback::Unheard(reply) if site.pace.failure(others, now.instant) => {
+                self.lay_down_shortly(&destination, reply, now)
+            }
+            Feedback::Unheard(_) | Feedback::Busy(_) | Feedback::Down(_) => Ruling::Again,
         };
         self.consider(&destination, now.instant);
         self.feed(&destination, now.instant);
@@ -142,6 +148,19 @@ impl Book {
     pub(in super::super) fn put_back(&mut self, destination: &str, lane: Lane, group: Group, now: Now) {
         self.site(destination, now.instant).waiting.push_front(lane, group);
         self.consider(destination, now.instant);
+    }
+
+    /// A destination rests for a while though nobody was asked; that makes its next rest
+    /// hardly longer.
+    fn lay_down_shortly(&mut self, destination: &str, reply: Reply, now: Now) -> Ruling {
+        let times = self.rests;
+        let Some(site) = self.sites.get_mut(destination) else { return Ruling::Settle };
+        let (known, since) = site.rest.take().map_or((0, now.wall), |rest| (rest.failures, rest.since));
+        let failures = known + u32::from(times.length(known, destination) < OUTBOUND_UNHEARD_MAX);
+        let until = now.instant + times.length(failures, destination).min(OUTBOUND_UNHEARD_MAX);
+        let rest = Rest { failures, since, tried_at: now.wall, until, reply };
+        let waiting = self.rest(destination, rest.clone(), now);
+        Ruling::Rest(rest, waiting)
     }
 
     /// A destination rests, longer each time. Where the operator has broken its rest, that goes on instead.

@@ -189,6 +189,22 @@ fn the_first_word_of_a_destination_ends_a_rest_that_the_store_may_know() {
 }
 
 #[test]
+fn a_silent_name_server_makes_no_long_rest() {
+    let (mut book, mut now) = (book(), begin());
+    book.add(many("x.test", 3), now);
+    for _ in 0..9 {
+        let attempt = book.start(now).pop().unwrap();
+        let silence = Feedback::Unheard(Reply::plain(451, "no DNS"));
+        let Ruling::Rest(rest, waiting) = book.ended(attempt.id, silence, now) else { panic!() };
+        let length = rest.until - now.instant;
+        assert!(rest.failures <= 4 && length <= crate::limits::OUTBOUND_UNHEARD_MAX);
+        drop((attempt, waiting));
+        now = Now { instant: rest.until, wall: now.wall.plus(length) };
+        book.add(many("x.test", 1), now);
+    }
+}
+
+#[test]
 fn a_refusal_beside_others_is_no_death() {
     let (mut book, now) = (book(), begin());
     prove(&mut book, "x.test", now);

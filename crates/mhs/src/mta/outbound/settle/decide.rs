@@ -1,15 +1,13 @@
 //! What becomes of a claim: a pure function of how it ended, the clock, and what is known of the letter.
 
-use std::time::Duration;
-
 use envelope::{Notify, Outcome, Reply, ReversePath, Timestamp};
 use message::dsn::Action;
 use queue::{Backoff, Claim, Verdict};
 
 use super::super::book::Rest;
 use super::super::trouble;
-use super::Ended;
-use crate::limits::{OUTBOUND_SOON_ATTEMPTS, OUTBOUND_SOON_MAX};
+use super::{Blame, Ended};
+use crate::limits::{OUTBOUND_SOON_ATTEMPTS, OUTBOUND_SOON_MAX, OUTBOUND_UNHEARD_MAX};
 
 /// How a claim's time ends.
 #[derive(Debug, Clone)]
@@ -81,10 +79,11 @@ fn of_outcome(patience: &Backoff, now: Timestamp, claim: &Claim, outcome: &Outco
         Outcome::Deferred(reply) => {
             let tell = is_late(patience, now, claim) && wishes.delay;
             let verdict = Verdict::Later {
-                due: next(patience, now, claim, reply, ended.at_most),
+                due: next(patience, now, claim, reply, ended.blame),
                 reply: reply.clone(),
                 delay_told: tell,
-                counts: true,
+                // Once counts: whom the DNS never answers about is given up when his time is over.
+                counts: ended.blame != Blame::Dns || claim.attempts == 0,
                 dialogue: ended.dialogue.clone(),
             };
             Decision { verdict, notice: tell.then(|| (Action::Delayed, reply.clone())) }
@@ -139,9 +138,15 @@ fn failed(claim: &Claim, reply: Reply, dialogue: Option<String>) -> Decision {
 ///
 /// Where nobody of the destination talked to us it waits no longer than that rests: its mail flows when that is over. What
 /// the operator asked for makes nothing later.
-fn next(patience: &Backoff, now: Timestamp, claim: &Claim, reply: &Reply, at_most: Option<Duration>) -> Timestamp {
-    let attempts = claim.attempts + u32::from(!claim.asked || claim.attempts == 0);
-    if let Some(longest) = at_most {
+fn next(patience: &Backoff, now: Timestamp, claim: &Claim, reply: &Reply, blame: Blame) -> Timestamp {
+    let counts = !claim.asked && blame != Blame::Dns;
+    let attempts = claim.attempts + u32::from(counts || claim.attempts == 0);
+    let longest = match blame {
+        Blame::Letter => None,
+        Blame::Site(longest) => Some(longest),
+        Blame::Dns => Some(OUTBOUND_UNHEARD_MAX),
+    };
+    if let Some(longest) = longest {
         let patience = Backoff { longest: patience.longest.min(longest), ..patience.clone() };
         return patience.next(attempts, now, seed(claim));
     }
@@ -178,7 +183,7 @@ fn expired(last: &Reply, said: bool) -> Reply {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use envelope::MailId;
 
@@ -273,17 +278,33 @@ mod tests {
     #[test]
     fn what_found_nobody_waits_no_longer_than_a_rest() {
         let (backoff, now) = (Backoff::default(), Timestamp(1000));
-        let minutes = |attempts, at_most, asked| {
+        let minutes = |attempts, blame, asked| {
             let mut ended = ended(Outcome::Deferred(reply(451)), attempts, None);
-            (ended.at_most, ended.job.claim.asked) = (at_most, asked);
+            (ended.blame, ended.job.claim.asked) = (blame, asked);
             let Verdict::Later { due, .. } = decide(&backoff, now, &ended).verdict else { panic!() };
             due.since(now).as_secs() / 60
         };
-        let hour = Some(Duration::from_secs(3600));
-        assert!(minutes(9, None, false) > 200 && minutes(9, hour, false) <= 66 && minutes(0, hour, false) <= 6);
+        let (none, hour) = (Blame::Letter, Blame::Site(Duration::from_secs(3600)));
+        assert!(minutes(9, none, false) > 200 && minutes(9, hour, false) <= 66 && minutes(0, hour, false) <= 6);
         // Who asks does not wait longer than before.
-        assert!(minutes(3, None, false) >= 36 && (18..=22).contains(&minutes(3, None, true)));
-        assert!((4..=6).contains(&minutes(0, None, true)));
+        assert!(minutes(3, none, false) >= 36 && (18..=22).contains(&minutes(3, none, true)));
+        assert!((4..=6).contains(&minutes(0, none, true)));
+    }
+
+    #[test]
+    fn silence_of_our_own_name_server_is_hardly_an_attempt() {
+        let (backoff, now) = (Backoff::default(), Timestamp(0));
+        let decide = |attempts, now| {
+            let mut ended = ended(Outcome::Deferred(reply(451)), attempts, None);
+            ended.blame = Blame::Dns;
+            decide(&backoff, now, &ended)
+        };
+        for attempts in [0, 1, 9] {
+            let Verdict::Later { due, counts, .. } = decide(attempts, now).verdict else { panic!() };
+            assert!(due.since(now) <= OUTBOUND_UNHEARD_MAX * 11 / 10, "{attempts}");
+            assert_eq!(counts, attempts == 0);
+        }
+        assert!(is_given_up(&decide(1, now.plus(backoff.lifetime))));
     }
 
     #[test]

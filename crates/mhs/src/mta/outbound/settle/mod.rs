@@ -35,14 +35,24 @@ pub(super) struct Ended {
     pub(super) dsn_offered: bool,
     /// What was said, for the operator.
     pub(super) dialogue: Option<String>,
+    pub(super) blame: Blame,
+}
+
+/// Why it was put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// For something about itself.
+    Letter,
     /// Nobody of the destination talked to us: it is tried again after so long at most, whatever its own patience.
-    pub(super) at_most: Option<Duration>,
+    Site(Duration),
+    /// Our own name servers were silent: it is tried again soon, and not counted but for the first time.
+    Dns,
 }
 
 impl Ended {
     /// Without anybody having been spoken to.
     pub(super) fn unspoken(job: Job, end: End) -> Self {
-        Self { job, end, said: None, dsn_offered: false, dialogue: None, at_most: None }
+        Self { job, end, said: None, dsn_offered: false, dialogue: None, blame: Blame::Letter }
     }
 }
 
