@@ -197,6 +197,9 @@ pub(crate) fn target_form(
     }
     let form = names::canonical(target);
     let itself = *source == AliasSource::Address(form.clone());
+    if itself && resolve::is_nobodys(q, settings, &form)? {
+        return Err(Error::NoAccount(form));
+    }
     match resolve::resolve(q, settings, &form)? {
         Lookup::Unknown if itself => Err(Error::NoAccount(form)),
         Lookup::Unknown | Lookup::Foreign => Err(Error::NoTarget(form)),

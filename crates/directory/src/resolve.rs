@@ -42,6 +42,15 @@ pub(crate) fn explain(q: &dyn Query, settings: &Settings, address: &Address) -> 
     Ok(told)
 }
 
+/// Whether nothing but a catch-all or a role has the letters of this address: an alias to itself would only seem to be one.
+pub(crate) fn is_nobodys(q: &dyn Query, settings: &Settings, address: &Address) -> Result<bool, Error> {
+    Ok(match explain(q, settings, address)?.first() {
+        Some(Step::Alias { source, .. }) => source.starts_with('@'),
+        Some(Step::Role { .. }) => true,
+        _ => false,
+    })
+}
+
 /// Everybody gets a letter once, by whatever ways it came to him.
 fn keep_first(targets: &mut Vec<Target>) {
     let (mut accounts, mut remotes) = (HashSet::new(), HashSet::new());

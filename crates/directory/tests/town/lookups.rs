@@ -92,6 +92,11 @@ pub async fn a_catch_all_takes_what_nobody_has(place: Place) {
     ] {
         assert_eq!(town.look(asked).await, found, "{asked}");
     }
+    let error = town.alias("x3@athens.test", &["X3@athens.test"]).await.unwrap_err();
+    assert!(matches!(error, Error::NoAccount(_)), "what the catch-all has is no account: {error}");
+    assert_eq!(town.look("x3@athens.test").await, "kostas@athens.test#2");
+    town.alias("anna@athens.test", &["anna@athens.test", "copy@elsewhere.test"]).await.unwrap();
+    assert_eq!(town.look("anna@athens.test").await, "anna@athens.test#1 ->copy@elsewhere.test");
 }
 
 pub async fn postmaster_goes_where_the_operator_says(place: Place) {
