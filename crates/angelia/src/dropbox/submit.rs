@@ -182,6 +182,7 @@ fn hand_in(
         sender,
         at: net::clock::now(),
         bounce_refused,
+        bounce_some: true,
     }
 }
 

@@ -65,6 +65,8 @@ pub struct HandIn {
     pub at: Timestamp,
     /// Nobody waits for an answer: recipients that do not exist go into the queue, whose next attempt tells the sender.
     pub bounce_refused: bool,
+    /// The same for some of them, once somebody gets the letter; while nobody does, the answer says so.
+    pub bounce_some: bool,
 }
 
 /// A letter that is on disk, but for its rows.
@@ -73,6 +75,8 @@ pub struct Prepared {
     pub ready: Ready,
     /// Recipients that do not exist and that nobody else will tell of.
     pub refused: Vec<(Address, Reply)>,
+    /// Those that do not exist and of which the sender is told by the queue ([`HandIn::bounce_some`]).
+    pub bounced: Vec<(Address, Reply)>,
 }
 
 /// Does all but the rows.
@@ -89,7 +93,7 @@ pub async fn prepare(
     (letter.id, letter.ret, letter.envelope_id) = (hand_in.mail, hand_in.ret, hand_in.envelope_id.clone());
     let named = hand_in.recipients.iter().any(|one| one.address.needs_smtputf8());
     letter.smtputf8 = named || !hand_in.header.is_ascii();
-    let refused = add_recipients(context, &mut letter, &hand_in).await?;
+    let (refused, bounced) = add_recipients(context, &mut letter, &hand_in).await?;
     if letter.has_no_recipients() {
         return Err(PostError::NoRecipients { refused });
     }
@@ -100,16 +104,24 @@ pub async fn prepare(
     stage.append(header.into()).await?;
     let is_ascii = is_ascii & append_body(&mut stage, body, octets_max).await?;
     letter.body = if is_ascii { BodyType::SevenBit } else { BodyType::EightBitMime };
-    Ok(Prepared { ready: letter.ready(context, stage).await?, refused })
+    Ok(Prepared { ready: letter.ready(context, stage).await?, refused, bounced })
 }
 
+/// Recipients with what is said about them.
+type Answers = Vec<(Address, Reply)>;
+
+/// Answers who is refused, and who is in the queue for no other end than to bounce.
 async fn add_recipients(
     context: &Context,
     letter: &mut Letter,
     hand_in: &HandIn,
-) -> Result<Vec<(Address, Reply)>, PostError> {
+) -> Result<(Answers, Answers), PostError> {
     let allowed = RelayAllowed::for_operator();
-    let mut refused = Vec::new();
+    let to_bounce = |recipient: &Recipient| {
+        let remote = vec![Remote { recipient: recipient.clone(), allowed, onward: None }];
+        (recipient.clone(), Ways { remote, ..Ways::default() })
+    };
+    let (mut refused, mut unknown, mut bounced) = (Vec::new(), Vec::new(), Vec::new());
     for recipient in &hand_in.recipients {
         let options = Options { notify: recipient.notify, original: recipient.original.clone() };
         let path = ForwardPath::Address(recipient.address.clone());
@@ -120,12 +132,9 @@ async fn add_recipients(
             Err(recipients::Refusal::Directory(error)) if hand_in.bounce_refused => {
                 return Err(storage::Error::Unavailable(error.to_string()).into());
             }
-            Err(_) if hand_in.bounce_refused => {
-                let remote = vec![Remote { recipient: recipient.clone(), allowed, onward: None }];
-                (recipient.clone(), Ways { remote, ..Ways::default() })
-            }
+            Err(_) if hand_in.bounce_refused => to_bounce(recipient),
             Err(refusal) => {
-                refused.push((recipient.address.clone(), refusal.reply()));
+                unknown.push((recipient, refusal.reply()));
                 continue;
             }
         };
@@ -133,7 +142,13 @@ async fn add_recipients(
             refused.push((recipient.address, Reply::new(452, (4, 5, 3), "too many recipients")));
         }
     }
-    Ok(refused)
+    let does_bounce = hand_in.bounce_some && !letter.has_no_recipients();
+    for (recipient, reply) in unknown {
+        let (queued, ways) = to_bounce(recipient);
+        let list = if does_bounce && letter.add(&queued, ways) { &mut bounced } else { &mut refused };
+        list.push((recipient.address.clone(), reply));
+    }
+    Ok((refused, bounced))
 }
 
 /// The whole header: what is ours in front, then what the letter had and keeps.

@@ -26,6 +26,7 @@ fn draft(names: &[&str], header: &str) -> HandIn {
         sender: None,
         at: net::clock::now(),
         bounce_refused: false,
+        bounce_some: false,
     }
 }
 
@@ -69,6 +70,17 @@ async fn who_does_not_exist_is_refused_or_bounces() {
     let refused = take(&office, draft(&["kostas@athens.test", "nobody@athens.test"], "\n"), b"x\n").await;
     assert_eq!(refused.len(), 1);
     let nobody = prepare(&office.context, draft(&["nobody@athens.test"], "\n"), &mut &b"x\n"[..]).await;
+    assert!(matches!(nobody, Err(PostError::NoRecipients { refused }) if refused.len() == 1));
+    // Where somebody gets it, the others bounce; where nobody does, they are refused.
+    let some = HandIn { bounce_some: true, ..draft(&["nobody@athens.test", "kostas@athens.test"], "\n") };
+    let mail = some.mail;
+    let prepared = prepare(&office.context, some, &mut &b"x\n"[..]).await.unwrap();
+    assert_eq!((prepared.refused.len(), prepared.bounced[0].0.to_string().as_str()), (0, "nobody@athens.test"));
+    assert!(accept_once(&office.context, prepared.ready, |_| Ok(true)).await.unwrap());
+    let rows = office.context.queue.show(mail, net::clock::now()).await.unwrap();
+    assert_eq!((rows.len(), &rows[0].address), (1, &address("nobody@athens.test")), "the queue tells the sender");
+    let none = HandIn { bounce_some: true, ..draft(&["nobody@athens.test"], "\n") };
+    let nobody = prepare(&office.context, none, &mut &b"x\n"[..]).await;
     assert!(matches!(nobody, Err(PostError::NoRecipients { refused }) if refused.len() == 1));
     let later = HandIn { bounce_refused: true, ..draft(&["nobody@athens.test"], "\n") };
     let mail = later.mail;

@@ -58,6 +58,9 @@ async fn hand_in(
             if verbose {
                 tell!("angelia: handed in as {mail}");
             }
+            for (address, reply) in prepared.bounced {
+                tell!("angelia: {address}: {reply}; the sender gets a notice");
+            }
             prepared.refused
         }
         Err(Refused::Letter { reply, .. }) => {

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use envelope::{Domain, Return};
+use message::address::{Mailbox, mailboxes};
 use protocol::smtp::grammar::encode_xtext;
 
 use crate::dropbox::{Form, notify, unqualified};
@@ -81,9 +82,22 @@ impl Words {
         Ok((task, parsed))
     }
 
+    /// One address, or several as a header has them: `Anna <anna@athens.test>, kostas@patras.test`.
     fn recipient(&mut self, word: &str) -> Result<(), String> {
-        check(word)?;
-        self.form.recipients.push(word.to_owned());
+        let Err(problem) = check(word) else {
+            self.form.recipients.push(word.to_owned());
+            return Ok(());
+        };
+        let named: Vec<String> = mailboxes(word.as_bytes()).iter().map(Mailbox::spec).collect();
+        // What the reading of headers makes sense of by quoting it was a slip of the hand.
+        let is_mended = named.iter().any(|one| one.starts_with('"')) && !word.contains('"');
+        if !word.contains([',', '<']) || named.is_empty() || is_mended {
+            return Err(problem);
+        }
+        for one in &named {
+            check(one)?;
+        }
+        self.form.recipients.extend(named);
         Ok(())
     }
 
@@ -234,6 +248,24 @@ mod tests {
         assert!(all.from_header && all.dots);
         let own = sent("--config a.toml --drop=d -r anna kostas@patras.test");
         assert_eq!((own.config, own.drop), (Some("a.toml".into()), Some("d".into())));
+    }
+
+    #[test]
+    fn several_recipients_in_one_word() {
+        let sent = |word: &str| Words::parse([OsString::from(word)]).map(|(_, words)| words.form.recipients);
+        for (word, wanted) in [
+            ("anna@home.test,ben@home.test", &["anna@home.test", "ben@home.test"][..]),
+            ("Anna <anna@home.test>, ben@home.test", &["anna@home.test", "ben@home.test"]),
+            ("Anna <anna@home.test>", &["anna@home.test"]),
+            ("root, ben", &["root", "ben"]),
+            ("\"a,b\"@home.test", &["\"a,b\"@home.test"]),
+            ("\"Last, First\" <anna@home.test>,ben@home.test", &["anna@home.test", "ben@home.test"]),
+        ] {
+            assert_eq!(sent(word).unwrap(), wanted, "{word}");
+        }
+        for word in ["a@@b, ben@home.test", ",", "<>", "a b", "anna@home.test, b@c@d"] {
+            assert!(sent(word).is_err(), "{word}: {:?}", sent(word));
+        }
     }
 
     #[test]
