@@ -47,8 +47,8 @@ pub(super) const KEYS: &[Key] = &[
         name: "route.user",
         kind: Kind::Text,
         default: unset("\"anna@example.org\"", "Nobody signs in."),
-        doc: "Sign in at the next hop under this name, by SCRAM-SHA-256 or, over verified TLS, PLAIN or LOGIN. \
-              Needs `password_file`.",
+        doc: "Sign in at the next hop under this name, by SCRAM-SHA-256 or, where `tls` is `verify`, `dane` or `required`, \
+              PLAIN or LOGIN. Needs `password_file`.",
     },
     Key {
         name: "route.password_file",
