@@ -96,6 +96,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let mut args = send::as_sendmail(std::env::args_os());
     let words = send::split(&mut args);
+    queue::list_is_meant(&mut args);
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
         Err(error) => {

@@ -8,6 +8,7 @@ mod suspend;
 mod view;
 mod which;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::Subcommand;
@@ -146,6 +147,22 @@ impl Args {
     pub(super) fn retry_all() -> Self {
         let selection = Selection { which: Which::default(), all: true };
         Self { command: Some(Command::Retry(Bulk { selection, verbose: false })) }
+    }
+}
+
+/// `angelia queue --sender x` is `angelia queue list --sender x`: an option that no command stands before is one of the list.
+pub(super) fn list_is_meant(args: &mut Vec<OsString>) {
+    let (mut at, mut list_at) = (1, None);
+    while let Some(word) = args.get(at).and_then(|word| word.to_str()) {
+        at += 1;
+        match (word, list_at) {
+            ("--config", _) => at += 1,
+            (word, _) if word.starts_with("--config=") => {}
+            ("queue", None) => list_at = Some(at),
+            ("--" | "--help", _) => return,
+            (word, Some(list_at)) if word.starts_with("--") => return args.insert(list_at, "list".into()),
+            _ => return,
+        }
     }
 }
 

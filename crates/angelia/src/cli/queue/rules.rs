@@ -6,6 +6,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use queue::{HoldOn, HoldRule};
 
+use super::suspend::doubt;
 use super::{note, wall_clock};
 use crate::cli::output::{self, Json, fold, whole};
 use crate::sinks::date_time;
@@ -85,6 +86,11 @@ pub(super) async fn run(command: RuleCommand, config: Option<&Path>) -> anyhow::
         RuleCommand::Add { on, reason } => {
             let on = on.on()?;
             let done = words(&on);
+            if let HoldOn::Destination(via) = &on
+                && let Some(text) = doubt(via, &ground, config).await?
+            {
+                crate::shown::tell!("{text}");
+            }
             ground.queue.add_rule(HoldRule { on, reason, added_at: wall_clock() }).await?;
             crate::shown::tell!("new letters of the rule on {done} begin held; `angelia queue list --held` shows them");
             note(&format!("rule add {done}"), &ground, config).await

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use anyhow::bail;
 use envelope::{Domain, Timestamp};
-use queue::{Scope, Suspension, Why};
+use queue::{Filter, Scope, Suspension, Why};
 
 use super::view::span;
 use super::{note, wall_clock};
+use crate::config::table;
 use crate::privileges;
 use crate::sinks::date_time;
+use crate::wiring::Ground;
 
 /// What is suspended.
 #[derive(Debug, clap::Args)]
@@ -62,11 +64,27 @@ fn who() -> Option<String> {
     behind.or_else(|| privileges::User::name_of(privileges::own_uid()).ok().flatten())
 }
 
+/// What is to be said of a next hop that no route has and nothing waits for: it may be misspelt.
+pub(super) async fn doubt(via: &str, ground: &Ground, config: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let routed = table(&crate::cli::settings(config)?).find(via).is_some_and(|hop| hop.route.is_some());
+    let filter = Filter { destination: Some(via.to_owned()), ..Filter::default() };
+    if routed || !ground.queue.list(filter, 1, wall_clock()).await?.is_empty() {
+        return Ok(None);
+    }
+    let text = "and no letter waits for it now: `angelia queue sites` shows how they are named";
+    Ok(Some(format!("warning: no route has the next hop {via}, {text}")))
+}
+
 /// `queue suspend`.
 pub(super) async fn suspend(what: &What, reason: &str, config: Option<&Path>) -> anyhow::Result<()> {
     let (scope, who) = (what.scope()?, who());
     let ground = crate::cli::ground(config).await?;
     ground.queue.suspend(&scope, Why { reason, by: who.as_deref() }, wall_clock()).await?;
+    if let Scope::Destination(via) = &scope
+        && let Some(text) = doubt(via, &ground, config).await?
+    {
+        crate::shown::tell!("{text}");
+    }
     let (name, resume) = (&what.domain, resume_command(&scope));
     crate::shown::tell!("nothing is sent to {name} until `{resume}`; letters are taken and wait");
     note(&format!("suspend {}", argument(&scope)), &ground, config).await
