@@ -226,6 +226,7 @@ fn a_reload_drops_nobody_and_a_wrong_file_changes_nothing() {
     server.signal("HUP");
     let said = server.hear("fault").to_string();
     assert!(said.contains("the old configuration stays: ") && said.contains("did you mean `hostname`?"), "{said}");
+    assert!(said.contains("; ") && said.contains("`hostname`: is missing") && !said.contains('\u{fffd}'), "{said}");
     assert!(server.connect("smtp").reply().contains("mail.athens.test"));
 
     let new = good
@@ -452,6 +453,11 @@ fn what_is_wrong_is_said() {
     std::fs::write(house.config(), format!("postmaster = \"nobody@athens.test\"\n{good}")).unwrap();
     let said = text(&house.angelia(&["config", "check"], "").stderr);
     assert!(said.contains("warning: `postmaster`: nobody here has the address nobody@athens.test"), "{said}");
+    for (domain, count) in [("fwd.athens.test", 1), ("athens.test", 0)] {
+        std::fs::write(house.config(), format!("forward.srs_domain = \"{domain}\"\n{good}")).unwrap();
+        let said = text(&house.angelia(&["config", "check"], "").stderr);
+        assert_eq!(said.matches("warning: `forward.srs_domain`: fwd.athens.test is none of").count(), count, "{said}");
+    }
     let bad = "hostname = \"a.test\"\nuser = \"no-such-user\"\ndata = \"angelia.toml\"\n\
                tls.certificate = \"a.pem\"\ntls.key = \"a.key\"\ntls.authorities = \"ca.pem\"\n";
     std::fs::write(house.config(), bad).unwrap();
@@ -578,6 +584,13 @@ fn sent_as_sendmail_does() {
     let life: serde_json::Value =
         serde_json::from_str(&house.done(&["trace", "anna@athens.test", "--json"], "")).unwrap();
     assert_eq!(life["letters"].as_array().unwrap().len(), 2, "{life:#}");
+    // Somebody gets it: it is sent, and the sender hears of the other by the queue.
+    let some = ["send", "-f", "anna@athens.test", "nobody@athens.test, The Boss <boss@sparta.test>"];
+    let sent = house.angelia(&some, "Subject: some\n\nx\n");
+    assert_eq!(sent.status.code(), Some(0), "{}", text(&sent.stderr));
+    assert!(text(&sent.stderr).contains("nobody@athens.test: 550 5.1.1"));
+    let waiting = house.done(&["queue", "list", "--json"], "");
+    assert!(waiting.contains("nobody@athens.test") && waiting.contains("boss@sparta.test"), "{waiting}");
 }
 
 #[test]
@@ -644,6 +657,19 @@ fn the_queue_obeys_without_a_server() {
     assert!(house.done(&["queue", "show", &id], "").contains("to maria@sparta.test"));
     assert!(house.done(&["queue", "hold", "--domain", "patras.test"], "").contains("kostas@patras.test"));
     assert_eq!(listed(&["--held"]).len(), 1);
+    let unnamed = house.done(&["queue", "--recipient", "maria@sparta.test", "--json"], "");
+    assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&unnamed).unwrap().len(), 1, "as `queue list`");
+    assert!(house.fails(2, &["queue", "lst"]).contains("unrecognized subcommand"));
+    // A next hop that nothing goes by is suspended all the same.
+    for (key, count) in [("smtp:hub.tset:25", 1), ("patras.test", 0)] {
+        for command in [&["suspend", key, "--via"][..], &["rule", "add", "--via", key]] {
+            let said = text(&house.angelia(&[&["queue"], command].concat(), "").stderr);
+            let warned = said.matches("warning: no route has the next hop").count();
+            assert_eq!(warned, count, "{command:?}: {said}");
+        }
+        house.done(&["queue", "resume", key, "--via"], "");
+        house.done(&["queue", "rule", "remove", "--via", key], "");
+    }
     assert_eq!(listed(&["--held"])[0]["state"], "held");
     let said = text(&house.angelia(&["queue", "retry", "--recipient", "kostas@patras.test"], "").stderr);
     assert!(said.contains("1 recipient is held: not tried before `angelia queue release`"), "{said}");

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use directory::Lookup;
+use mhs::mta::outbound::tls::TlsPolicy;
+use mhs::route::To;
 use net::ServerTls;
 
 use super::{output, route};
-use crate::config::{self, Effective, Settings};
+use crate::config::{self, Dnssec, Effective, Settings};
 use crate::privileges::{self, User};
 use crate::shown::tell;
 use crate::wiring::Ground;
@@ -72,6 +74,8 @@ async fn check(path: Option<&Path>) -> anyhow::Result<ExitCode> {
     let mut warnings = route::check::warnings(&settings);
     warnings.extend(route::reach::warnings(&settings));
     warnings.extend(keeper(&settings));
+    warnings.extend(doubts(&settings));
+    warnings.extend(srs_domain(&settings).await);
     warnings.extend(postmaster(&settings).await);
     warnings.extend(route::check::own_domains(&settings).await);
     for text in warnings {
@@ -132,6 +136,50 @@ pub(super) fn keeper(settings: &Settings) -> Option<String> {
     ))
 }
 
+/// Keys that are right one by one, and together do what nobody wants.
+fn doubts(settings: &Settings) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if settings.dnssec == Dnssec::Off {
+        let text = "\"dane\" cannot be had while `dns.dnssec` is \"off\": letters would wait, and go back at last";
+        let routes = settings.routes.iter().filter(|one| one.route.options.tls == Some(TlsPolicy::Dane));
+        doubts.extend(routes.map(|one| format!("line {}: `route.tls`: {text}", one.line)));
+        if settings.outbound.tls == TlsPolicy::Dane {
+            doubts.push(format!("`outbound.tls`: {text}"));
+        }
+    }
+    for one in &settings.routes {
+        if let To::Reject(reply) = &one.route.to
+            && begins_with_code(&reply.text)
+        {
+            let text = "the words of reject: begin with a code, which senders hear beside ours";
+            doubts.push(format!("line {}: `route.to`: {text}: write for instance \"reject:5.7.1 no\"", one.line));
+        }
+    }
+    if settings.backoff.lifetime < settings.backoff.delay_notice {
+        let text = "is shorter than `queue.delay_notice`: no sender hears of a delay before his letter goes back";
+        doubts.push(format!("`queue.lifetime`: {text}"));
+    }
+    doubts
+}
+
+/// `550`, or `550-`, and a space.
+fn begins_with_code(text: &str) -> bool {
+    let first = text.split([' ', '-']).next().unwrap_or_default();
+    first.len() == 3 && first.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether notices to rewritten senders come here, when the store is there to be asked.
+async fn srs_domain(settings: &Settings) -> Option<String> {
+    let domain = settings.forward.srs_domain.as_ref()?;
+    privileges::become_keeper(settings.user.as_deref(), &settings.data).ok()?;
+    if !settings.data.is_dir() {
+        return None;
+    }
+    let is_ours = Ground::open(settings).await.ok()?.directory.is_local(domain).await.ok()?;
+    let text = "is none of the domains here; if its mail comes here, say so with";
+    (!is_ours).then(|| format!("`forward.srs_domain`: {domain} {text} `angelia domain add {domain}`"))
+}
+
 /// Whether somebody reads what is sent to the postmaster, when the store is there to be asked.
 async fn postmaster(settings: &Settings) -> Option<String> {
     let address = settings.postmaster.as_ref()?;
@@ -173,4 +221,37 @@ fn show(path: &Path, entries: &[Effective]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_go_together_is_doubted() {
+        let said = |text: &str| {
+            let text = format!("hostname = \"a.test\"\n{text}");
+            doubts(&config::parse(&text, Path::new("/")).unwrap())
+        };
+        let route = |rest: &str| format!("[[route]]\ndomain = \"b.test\"\n{rest}\n");
+        for (text, wanted) in [
+            (route("to = \"mx\"\ntls = \"dane\""), "line 2: `route.tls`: \"dane\" cannot be had"),
+            ("[queue]\nlifetime = \"1h\"\ndelay_notice = \"4h\"\n".to_owned(), "`queue.lifetime`: is shorter than"),
+            (route("to = \"reject:500 5.7.1 no\""), "line 2: `route.to`: the words of reject: begin with a code"),
+            (route("to = \"reject:5.1.2 550-moved\""), "line 2: `route.to`: the words of reject: begin with a code"),
+        ] {
+            let said = said(&text);
+            assert!(said.len() == 1 && said[0].starts_with(wanted), "{text}: {said:?}");
+        }
+        let signed = "[dns]\ndnssec = \"validate\"\n[[route]]\ndomain = \"b.test\"\nto = \"mx\"\ntls = \"dane\"\n";
+        for text in [
+            signed,
+            "",
+            "[queue]\nlifetime = \"4h\"\ndelay_notice = \"4h\"\n",
+            &route("to = \"reject:5.7.1 no\""),
+            &route("to = \"reject:42 people went\""),
+        ] {
+            assert_eq!(said(text), [""; 0], "{text}");
+        }
+    }
 }

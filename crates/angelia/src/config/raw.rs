@@ -15,6 +15,8 @@ pub(super) struct Raw {
     /// It is no TOML.
     pub(super) broken: bool,
     found: BTreeMap<&'static str, Found>,
+    /// Where each key stands, also when it has been taken.
+    lines: BTreeMap<&'static str, usize>,
     /// Sections of which there can be several, in their order.
     lists: BTreeMap<String, Vec<Entry>>,
 }
@@ -88,6 +90,11 @@ impl Raw {
         self.found.remove(name)
     }
 
+    /// Where a key stands in the file, if it does.
+    pub(super) fn line(&self, name: &str) -> Option<usize> {
+        self.lines.get(name).copied()
+    }
+
     /// All sections of a name of which there can be several.
     pub(super) fn take_list(&mut self, section: &str) -> Vec<Entry> {
         self.lists.remove(section).unwrap_or_default()
@@ -108,6 +115,7 @@ impl Reader<'_> {
             let line = self.line(&key.span());
             match (keys::find(&name), value.get_ref()) {
                 (Some(key), value) => {
+                    self.raw.lines.insert(key.name, line);
                     self.raw.found.insert(key.name, Found { value: convert(value), line });
                 }
                 (None, DeValue::Array(list)) if keys::is_list(&name) => self.list(&name, list, line),

@@ -211,6 +211,22 @@ fn all_problems_are_told_in_the_order_of_their_lines() {
 }
 
 #[test]
+fn of_two_keys_the_one_that_stands_there_is_named() {
+    for (text, wanted) in [
+        ("[queue]\nretry_longest = \"1s\"\n", "3: `queue.retry_longest`: is shorter"),
+        ("[queue]\nretry_first = \"99d\"\n", "3: `queue.retry_longest`: is shorter"),
+        ("[queue]\n\nrest_first = \"99d\"\n", "4: `queue.rest_longest`: is shorter"),
+        ("tls.certificate = \"a.pem\"\n", "2: `tls.key`: there are 1 certificates and 0 keys"),
+        ("[tlsrpt]\nsend = true\n", "3: `tlsrpt.send`: reports need a sender"),
+        ("[dns]\ndnssec = \"ad\"\n", "3: `dns.dnssec`: `ad` needs"),
+        ("[storage]\nengine = \"postgres\"\n", "3: `storage.url`: is missing"),
+    ] {
+        let found = read(&format!("hostname = \"a.test\"\n{text}")).unwrap_err();
+        assert!(found.iter().any(|line| line.starts_with(wanted)), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
 fn postgres_needs_its_address_and_its_bodies() {
     let problems = read("hostname = \"a.test\"\n[storage]\nengine = \"postgres\"\n").unwrap_err();
     assert_eq!(problems.len(), 2);

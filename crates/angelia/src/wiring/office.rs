@@ -155,6 +155,8 @@ impl Office {
 
     /// A reload that comes to nothing. Said on stderr too, where the operator has turned the journal's lines off.
     pub(crate) fn keep_settings(&self, place: &str, why: &dyn std::fmt::Display) {
+        // Several problems stand below each other; an entry of the journal is one line.
+        let why = why.to_string().lines().collect::<Vec<_>>().join("; ");
         let reason = format!("the old configuration stays: {why}");
         if self.settings.journal_format == JournalFormat::Off {
             crate::shown::tell!("angelia: {reason}");

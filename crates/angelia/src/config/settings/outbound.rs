@@ -79,7 +79,7 @@ impl Reader<'_> {
             self.problem("queue.rest_first", 0, "must be longer than nothing");
         }
         if longest < first {
-            self.problem("queue.rest_longest", 0, "is shorter than `queue.rest_first`");
+            self.problem_beside("queue.rest_longest", 0, "queue.rest_first", "is shorter than `queue.rest_first`");
         }
         (first.min(retry_first), longest.min(retry_longest))
     }

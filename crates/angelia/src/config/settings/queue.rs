@@ -16,7 +16,7 @@ impl Reader<'_> {
             self.problem("queue.retry_first", 0, "must be longer than nothing");
         }
         if backoff.longest < backoff.first {
-            self.problem("queue.retry_longest", 0, "is shorter than `queue.retry_first`");
+            self.problem_beside("queue.retry_longest", 0, "queue.retry_first", "is shorter than `queue.retry_first`");
         }
         backoff
     }

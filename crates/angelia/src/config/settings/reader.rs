@@ -23,8 +23,15 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// With line 0: where the key stands, if it does.
     pub(super) fn problem(&mut self, name: &str, line: usize, text: &str) {
-        let line = (line > 0).then_some(line);
+        self.problem_beside(name, line, "", text);
+    }
+
+    /// The same for two keys that do not go together: where the first stands, or else the other one.
+    pub(super) fn problem_beside(&mut self, name: &str, line: usize, other: &str, text: &str) {
+        let stands = || self.raw.line(name).or_else(|| self.raw.line(other));
+        let line = if line > 0 { Some(line) } else { stands() };
         self.problems.push(Problem { line, text: format!("`{name}`: {text}") });
     }
 

@@ -57,10 +57,20 @@ impl Reader<'_> {
             return Some(Engine::Embedded);
         }
         if url.is_none() {
-            self.problem("storage.url", 0, "is missing; the engine \"postgres\" needs the address of its database");
+            self.problem_beside(
+                "storage.url",
+                0,
+                "storage.engine",
+                "is missing; the engine \"postgres\" needs the address of its database",
+            );
         }
         if bodies.is_none() {
-            self.problem("storage.bodies", 0, "is missing; the engine \"postgres\" needs a folder or an s3:// address");
+            self.problem_beside(
+                "storage.bodies",
+                0,
+                "storage.engine",
+                "is missing; the engine \"postgres\" needs a folder or an s3:// address",
+            );
         }
         let bodies = bodies.map(|text| match text.strip_prefix("s3://") {
             Some(bucket) => {

@@ -24,7 +24,7 @@ impl Reader<'_> {
         let authorities = self.paths("tls.authorities");
         if chains.len() != keys.len() {
             let text = format!("there are {} certificates and {} keys; each needs the other", chains.len(), keys.len());
-            self.problem("tls.key", 0, &text);
+            self.problem_beside("tls.key", 0, "tls.certificate", &text);
         }
         if chains.is_empty() {
             let folder = data.unwrap_or(self.folder).join("tls");
