@@ -69,6 +69,8 @@ async fn mailboxes_come_back_from_the_bodies() {
     fill(&house, mail).await;
     let known = ids(&house.open().await).await;
     let House { folder, store, directory, mailstore, .. } = house;
+    // Its threads have let go of the files, too.
+    store.close().await.unwrap();
     drop((mailstore, directory, store));
 
     for file in std::fs::read_dir(folder.path()).unwrap().flatten() {
