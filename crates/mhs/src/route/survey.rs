@@ -76,7 +76,7 @@ pub struct Candidate {
 pub enum Useless {
     /// It is us, by name or by address.
     Us,
-    /// A stranger named it, and all its addresses are those where nobody's mail host is ([`super::nobodys`]). This is one.
+    /// A stranger named it, and all its addresses are those where nobody's mail host is (loopback and the like). This is one.
     Nobodys(IpAddr),
     /// It is preferred no more than we are: mail sent there could come back to us.
     BehindUs,
